@@ -1,1 +1,4 @@
-export {};
+export * from './atomic.js';
+export * from './safetensors.js';
+export * from './huggingface.js';
+export * from './reencode.js';

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ChopError, OutputError } from '@chop/core';
+import { writeStream } from './write-stream.js';
+
+/**
+ * Writes a file as a whole: beside its place, synced, then renamed. Whoever looks sees the old file or the new one.
+ *
+ * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`; then the old file is untouched and nothing is left beside it.
+ */
+export async function atomicFile(path: string, data: Uint8Array | string): Promise<void> {
+  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+  await beside(path, async (temporary, target) => {
+    await writeStream(temporary, {}, (write) => write(bytes));
+    await rename(temporary, target);
+  });
+}
+
+export interface AtomicFolderOptions {
+  /** Replace a folder that is there already; without it, one that is not empty is refused. */
+  readonly force?: boolean | undefined;
+  /** Why an existing folder must not be replaced even with `force`, or undefined when it may: keeps `--force` from deleting what was never ours. */
+  readonly objection: (folder: string) => Promise<string | undefined>;
+}
+
+/**
+ * Writes a folder as a whole: `build` fills a hidden folder beside it, which is synced and renamed. An old folder is
+ * set aside first, comes back if the new one cannot take its place, and is deleted last.
+ *
+ * @throws {@link OutputError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`, `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`; nothing is left behind.
+ */
+export async function atomicFolder(path: string, options: AtomicFolderOptions, build: (temporary: string) => Promise<void>): Promise<void> {
+  await checkReplaceable(path, options).catch((cause: unknown) => {
+    throw outputError(cause, path);
+  });
+  await beside(path, async (temporary, target) => {
+    await mkdir(temporary);
+    await build(temporary);
+    await syncFolder(temporary);
+    await swap(temporary, target, options);
+  });
+}
+
+/** Syncs the files of a folder that were written by other means, then the folder itself. */
+export async function syncFolder(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await syncFolder(path);
+    else if (entry.isFile()) await syncPath(path);
+  }
+  await syncPath(folder);
+}
+
+async function checkReplaceable(path: string, { force, objection }: AtomicFolderOptions): Promise<void> {
+  const found = await lstat(await real(path)).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isDirectory()) throw new OutputError('OUTPUT_EXISTS', { file: path, found: 'a file', expected: 'a new folder', remedy: 'Choose another output.' });
+  if ((await readdir(path)).length === 0) return;
+  if (!force) throw new OutputError('OUTPUT_EXISTS', { file: path, found: 'a folder that is not empty', expected: 'a new folder', remedy: 'Choose another output, or replace it with --force.' });
+  const reason = await objection(path);
+  if (reason !== undefined) throw new OutputError('OUTPUT_FOREIGN', { file: path, found: reason, expected: 'a folder that chop may replace', remedy: 'Move it away yourself, or choose another output.' });
+}
+
+async function swap(temporary: string, target: string, options: AtomicFolderOptions): Promise<void> {
+  await checkReplaceable(target, options);
+  const old = `${temporary}-old`;
+  const aside = await rename(target, old).then(() => true, (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return false;
+    throw error;
+  });
+  try {
+    await rename(temporary, target);
+  } catch (error) {
+    if (aside) await rename(old, target);
+    throw error;
+  }
+  if (aside) await rm(old, { recursive: true, force: true });
+}
+
+/** Runs `write` with a free name beside `path`, and removes everything it made when it fails. */
+async function beside(path: string, write: (temporary: string, target: string) => Promise<void>): Promise<void> {
+  const target = await real(path);
+  const parent = dirname(target);
+  const prefix = `.${basename(target)}.partial-`;
+  const temporary = join(parent, `${prefix}${process.pid}-${randomBytes(3).toString('hex')}`);
+  let made: string | undefined;
+  try {
+    made = await mkdir(parent, { recursive: true });
+    await removeStale(parent, prefix);
+    await write(temporary, target);
+    await syncPath(parent);
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    if (made !== undefined) await removeEmpty(parent, made);
+    throw outputError(cause, path);
+  }
+}
+
+/** What a killed process left: a partial whose process no longer runs. */
+async function removeStale(parent: string, prefix: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const process = name.startsWith(prefix) ? /^(\d+)-[0-9a-f]+$/.exec(name.slice(prefix.length))?.[1] : undefined;
+    if (process !== undefined && !isRunning(Number(process))) await rm(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(process_: number): boolean {
+  try {
+    return process.kill(process_, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Removes the parents that were made for an output which then failed, as long as they are empty. */
+async function removeEmpty(folder: string, upTo: string): Promise<void> {
+  for (let at = folder; at.length >= upTo.length; at = dirname(at)) {
+    const removed = await rmdir(at).then(() => true, () => false);
+    if (!removed) return;
+  }
+}
+
+/** The place that a path means when it is a link to a folder or file. */
+async function real(path: string): Promise<string> {
+  return realpath(path).catch(() => resolve(path));
+}
+
+async function syncPath(path: string): Promise<void> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'r');
+    await handle.sync();
+  } catch (error) {
+    // Some systems cannot open or sync a folder (Windows: EPERM, some network mounts: EINVAL); its files are synced all the same.
+    if (!['EPERM', 'EISDIR', 'EINVAL', 'EACCES', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    await handle?.close();
+  }
+}
+
+const DISK_FULL = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+const READ_ONLY = ['EROFS', 'EACCES', 'EPERM'];
+
+/** What the system said while writing, in our words; every other error as it is. */
+export function outputError(cause: unknown, file: string): unknown {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (cause instanceof ChopError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return cause;
+  if (DISK_FULL.includes(code)) return new OutputError('OUTPUT_DISK_FULL', { file, found: `no space left (${code})`, expected: 'room for the whole output', remedy: 'Free some space or choose another disk; nothing was left behind.', cause });
+  if (READ_ONLY.includes(code)) return new OutputError('OUTPUT_READ_ONLY', { file, found: `no permission to write there (${code})`, expected: 'a folder that can be written', remedy: 'Choose another output; nothing was left behind.', cause });
+  return new OutputError('OUTPUT_FAILED', { file, found: message, expected: 'a file system that takes the output', remedy: 'Nothing was left behind.', cause });
+}
