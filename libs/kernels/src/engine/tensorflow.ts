@@ -1,0 +1,88 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import util from 'node:util';
+import { runInThisContext } from 'node:vm';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Engine } from './engine.js';
+import { bindingPackage, type InstalledEngine } from './installed.js';
+
+/** TensorFlow reads these once, when its library is loaded. */
+const SETTINGS = {
+  // Off by default on some AMD processors, where a vocabulary-wide product is 2.4 times slower without it.
+  TF_ENABLE_ONEDNN_OPTS: '1',
+  // Buffers are reused instead of returned to the system, which saves page faults on every large tensor.
+  TF_CPU_ALLOCATOR_USE_BFC: '1',
+  // Its messages are for TensorFlow's own developers; failures reach us as errors.
+  TF_CPP_MIN_LOG_LEVEL: '3',
+} as const;
+
+/** Which variable says how many threads one operation may use. */
+const THREADS_VARIABLE = 'TF_NUM_INTRAOP_THREADS';
+
+/** What is used of the package's backend beyond TensorFlow.js' own contract. */
+interface NodeBackend {
+  readonly binding: { readonly TF_Version: string };
+  readonly isUsingGpuDevice: boolean;
+}
+
+/**
+ * Loads native TensorFlow into this process and makes it the backend of TensorFlow.js.
+ *
+ * @param installed - the engine to load.
+ * @param threads - threads of one operation; the user's own `TF_NUM_INTRAOP_THREADS` goes before it.
+ */
+export async function startTensorflow(installed: InstalledEngine, threads: number | undefined, reason: string): Promise<Engine> {
+  prepareEnvironment(threads);
+  restoreRemovedUtilities();
+  await withBindingAt(installed.binding, () => import('@tensorflow/tfjs-node-gpu'));
+  await tf.setBackend('tensorflow');
+  const backend = tf.backend() as unknown as NodeBackend;
+  return {
+    name: 'tensorflow',
+    version: `TensorFlow ${backend.binding.TF_Version}`,
+    threads: Number(nativeEnvironment()[THREADS_VARIABLE]) || availableParallelism(),
+    device: backend.isUsingGpuDevice ? 'cuda' : 'cpu',
+    reason,
+    memory: () => ({ bytesInUse: tf.memory().numBytes, peakBytes: process.resourceUsage().maxRSS * 1024 }),
+  };
+}
+
+/** The environment that native code sees: under a test runner `process.env` may be a copy of it. */
+function nativeEnvironment(): NodeJS.ProcessEnv {
+  return (runInThisContext('process') as NodeJS.Process).env;
+}
+
+function prepareEnvironment(threads: number | undefined): void {
+  const environment = nativeEnvironment();
+  const wanted: Record<string, string> = { ...SETTINGS };
+  if (threads !== undefined) Object.assign(wanted, { [THREADS_VARIABLE]: String(threads), OMP_NUM_THREADS: String(threads) });
+  for (const [name, value] of Object.entries(wanted)) environment[name] ??= value;
+}
+
+/** Node.js 23 removed two helpers which the package still calls. */
+function restoreRemovedUtilities(): void {
+  const mutable = util as unknown as Record<string, unknown>;
+  mutable['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
+  mutable['isArray'] ??= Array.isArray;
+}
+
+interface Finder {
+  find(packageFile: string, options?: unknown): string;
+}
+
+/**
+ * The package asks `find` of node-pre-gyp where its binding is: while it is loaded, the answer for it is `binding`.
+ * (What that package exports reads the function from this inner module at every call.)
+ */
+async function withBindingAt<T>(binding: string, load: () => Promise<T>): Promise<T> {
+  const { folder } = bindingPackage();
+  const finder = createRequire(join(folder, 'package.json'))('@mapbox/node-pre-gyp/lib/pre-binding.js') as Finder;
+  const find = finder.find;
+  finder.find = (packageFile, options) => (dirname(packageFile) === folder ? binding : find(packageFile, options));
+  try {
+    return await load();
+  } finally {
+    finder.find = find;
+  }
+}
