@@ -1,0 +1,185 @@
+import { CheckpointError } from '@chop/core';
+import type { GgufValue } from './gguf-header.js';
+
+type Metadata = ReadonlyMap<string, GgufValue>;
+type Json = Readonly<Record<string, unknown>>;
+
+/** llama.h, `enum llama_token_type`. */
+const CONTROL = 3;
+const USER_DEFINED = 4;
+
+/** How text is cut before merging. */
+interface PreTokenizer {
+  readonly normalizer: Json | null;
+  readonly steps: readonly Json[];
+  /** A piece that is a token itself is taken before any merge is tried. */
+  readonly ignoreMerges?: boolean;
+  /** What counts when the file does not say whether the begin-of-text token comes first. */
+  readonly addBos?: boolean;
+}
+
+/** Bytes to letters, and GPT-2's pattern first when `use_regex` says so. */
+const byteLevel = (useRegex: boolean): Json => ({ type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: useRegex });
+const split = (pattern: string): Json => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false });
+
+/** Llama 3 and Qwen 2 share it but for how many digits stay together. */
+const words = (digits: string): string =>
+  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
+
+const GPT2: PreTokenizer = { normalizer: null, steps: [byteLevel(true)] };
+const LLAMA3: PreTokenizer = { normalizer: null, steps: [split(words(String.raw`\p{N}{1,3}`)), byteLevel(false)], ignoreMerges: true, addBos: true };
+const SMOLLM: PreTokenizer = { normalizer: null, steps: [{ type: 'Digits', individual_digits: true }, byteLevel(true)] };
+const QWEN2: PreTokenizer = { normalizer: { type: 'NFC' }, steps: [split(words(String.raw`\p{N}`)), byteLevel(false)] };
+
+/** By `tokenizer.ggml.pre`, in llama.cpp's spelling. */
+const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = { default: GPT2, 'gpt-2': GPT2, smollm: SMOLLM, 'llama-bpe': LLAMA3, llama3: LLAMA3, 'llama-v3': LLAMA3, qwen2: QWEN2, 'deepseek-r1-qwen': QWEN2 };
+
+/**
+ * The tokenizer of a GGUF file as Hugging Face's files, made when they are asked for: `tokenizer.json`,
+ * `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`. A file without vocabulary has none.
+ *
+ * @throws {@link CheckpointError} `CHECKPOINT_TOKENIZER`, when a file is asked for: another kind of tokenizer than byte-level BPE, an unknown
+ * pre-tokenizer (named), a vocabulary that contradicts itself.
+ */
+export function ggufTokenizerFiles(metadata: Metadata, file: string): ReadonlyMap<string, () => Promise<Uint8Array>> {
+  if (!metadata.has('tokenizer.ggml.model')) return new Map();
+  const make = (build: (vocabulary: Vocabulary) => Json) => async () => new TextEncoder().encode(`${JSON.stringify(build(readVocabulary(metadata, file)), null, 2)}\n`);
+  return new Map([
+    ['generation_config.json', make(generationConfig)],
+    ['special_tokens_map.json', make(({ named }) => named)],
+    ['tokenizer.json', make(tokenizer)],
+    ['tokenizer_config.json', make((vocabulary) => tokenizerConfig(vocabulary, metadata))],
+  ]);
+}
+
+interface Vocabulary {
+  readonly tokens: readonly string[];
+  readonly merges: readonly (readonly [string, string])[];
+  readonly added: readonly Json[];
+  readonly pre: PreTokenizer;
+  /** `bos_token`, `eos_token`, `unk_token`, `pad_token`: their text. */
+  readonly named: Readonly<Record<string, string>>;
+  readonly bos: number | undefined;
+  readonly eos: readonly number[];
+  readonly pad: number | undefined;
+  readonly addBos: boolean;
+  readonly addEos: boolean;
+}
+
+function readVocabulary(metadata: Metadata, file: string): Vocabulary {
+  const wrong = (found: string, expected: string, remedy = 'The file is corrupt, or made by another tool: use the model as a Hugging Face folder.'): CheckpointError => new CheckpointError('CHECKPOINT_TOKENIZER', { file, found, expected, remedy });
+  const get = (key: string): GgufValue | undefined => metadata.get(`tokenizer.ggml.${key}`);
+  const model = get('model');
+  if (model !== 'gpt2') throw wrong(`a tokenizer of kind ${JSON.stringify(model)}`, '"gpt2" (byte-level BPE)', 'Use the model as a Hugging Face folder.');
+  const preName = get('pre') ?? 'default';
+  if (typeof preName !== 'string' || !Object.hasOwn(PRE_TOKENIZERS, preName)) throw wrong(`the pre-tokenizer ${JSON.stringify(preName)} (tokenizer.ggml.pre)`, Object.keys(PRE_TOKENIZERS).join(', '), 'Use the model as a Hugging Face folder.');
+  const pre = PRE_TOKENIZERS[preName]!;
+
+  const tokens = texts(get('tokens'));
+  if (!tokens || tokens.length === 0) throw wrong('no tokenizer.ggml.tokens', 'the list of tokens');
+  const ids = new Map(tokens.map((token, id) => [token, id]));
+  if (ids.size !== tokens.length) throw wrong(`the token ${JSON.stringify(tokens.find((token, id) => ids.get(token) !== id))} twice`, 'every token once');
+  const merges = (texts(get('merges')) ?? []).map((merge): [string, string] => {
+    const space = merge.indexOf(' ', 1);
+    const [left, right] = [merge.slice(0, space), merge.slice(space + 1)];
+    if (space < 0 || !ids.has(left) || !ids.has(right) || !ids.has(left + right)) throw wrong(`the merge ${JSON.stringify(merge)}`, 'two tokens that make a third');
+    return [left, right];
+  });
+  const kinds = get('token_type');
+  if (kinds !== undefined && (!Array.isArray(kinds) || kinds.length !== tokens.length)) throw wrong(`${Array.isArray(kinds) ? kinds.length : 'no'} token types`, `one for each of ${tokens.length} tokens`);
+  const id = (key: string): number | undefined => {
+    const value = get(`${key}_token_id`);
+    if (value === undefined) return undefined;
+    if (typeof value === 'number' && tokens[value] !== undefined) return value;
+    throw wrong(`${JSON.stringify(value)} as ${key}_token_id`, `a number below ${tokens.length}`);
+  };
+  const [bos, eos, unk, pad, turn] = [id('bos'), id('eos'), id('unknown'), id('padding'), id('eot')];
+  const text = (number: number | undefined): string | undefined => (number === undefined ? undefined : tokens[number]);
+  const flag = (key: string): boolean | undefined => (typeof get(key) === 'boolean' ? (get(key) as boolean) : undefined);
+  return {
+    tokens,
+    merges,
+    pre,
+    added: tokens.flatMap((content, number) => (kinds?.[number] === CONTROL || kinds?.[number] === USER_DEFINED ? [addedToken(number, content, kinds[number] === CONTROL)] : [])),
+    named: Object.fromEntries(Object.entries({ bos_token: text(bos), eos_token: text(eos), unk_token: text(unk), pad_token: text(pad) }).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    bos,
+    eos: [...new Set([eos, turn].filter((number) => number !== undefined))],
+    pad,
+    addBos: bos !== undefined && (flag('add_bos_token') ?? pre.addBos ?? false),
+    addEos: eos !== undefined && (flag('add_eos_token') ?? false),
+  };
+}
+
+function addedToken(id: number, content: string, special: boolean): Json {
+  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special };
+}
+
+/** `tokenizer.json` as the library tokenizers has it. */
+function tokenizer({ tokens, merges, added, pre, addBos, addEos, named, bos, eos }: Vocabulary): Json {
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer: pre.normalizer,
+    pre_tokenizer: pre.steps.length === 1 ? pre.steps[0] : { type: 'Sequence', pretokenizers: pre.steps },
+    post_processor: addBos || addEos ? template(addBos ? [named['bos_token']!, bos!] : undefined, addEos ? [named['eos_token']!, eos[0]!] : undefined) : { ...byteLevel(true), trim_offsets: false },
+    decoder: { ...byteLevel(true), add_prefix_space: true },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: pre.ignoreMerges ?? false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges,
+    },
+  };
+}
+
+/** Puts the begin-of-text and end-of-text tokens around one text, and around both of a pair. */
+function template(first: [string, number] | undefined, last: [string, number] | undefined): Json {
+  const around = (id: 'A' | 'B', type: number): Json[] => [
+    ...(first ? [{ SpecialToken: { id: first[0], type_id: type } }] : []),
+    { Sequence: { id, type_id: type } },
+    ...(last ? [{ SpecialToken: { id: last[0], type_id: type } }] : []),
+  ];
+  const tokens = [first, last].filter((token) => token !== undefined);
+  return {
+    type: 'TemplateProcessing',
+    single: around('A', 0),
+    pair: [...around('A', 0), ...around('B', 1)],
+    special_tokens: Object.fromEntries(tokens.map(([text, id]) => [text, { id: text, ids: [id], tokens: [text] }])),
+  };
+}
+
+function tokenizerConfig({ added, named, addBos, addEos }: Vocabulary, metadata: Metadata): Json {
+  const chatTemplate = metadata.get('tokenizer.chat_template');
+  const context = metadata.get(`${String(metadata.get('general.architecture'))}.context_length`);
+  return {
+    add_bos_token: addBos,
+    add_eos_token: addEos,
+    add_prefix_space: false,
+    added_tokens_decoder: Object.fromEntries(added.map(({ id, ...token }) => [String(id), token])),
+    ...named,
+    ...(typeof chatTemplate === 'string' ? { chat_template: chatTemplate } : {}),
+    clean_up_tokenization_spaces: false,
+    ...(typeof context === 'number' ? { model_max_length: context } : {}),
+    tokenizer_class: 'PreTrainedTokenizerFast',
+  };
+}
+
+function generationConfig({ bos, eos, pad }: Vocabulary): Json {
+  return {
+    ...(bos === undefined ? {} : { bos_token_id: bos }),
+    ...(eos.length === 0 ? {} : { eos_token_id: eos.length === 1 ? eos[0] : eos }),
+    ...(pad === undefined ? {} : { pad_token_id: pad }),
+  };
+}
+
+function texts(value: GgufValue | undefined): string[] | undefined {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string') ? value : undefined;
+}

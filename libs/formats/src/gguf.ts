@@ -1,0 +1,79 @@
+import { CHUNK_BYTES, type Checkpoint, CheckpointError, DTYPE_BYTES, elementCount, type TensorInfo } from '@chop/core';
+import { checkRange, openRanges, type RangedFile } from './byte-ranges.js';
+import { type GgufHeader, type GgufTensor, type GgufValue, parseGgufHeader } from './gguf-header.js';
+import { ggufTokenizerFiles } from './gguf-tokenizer.js';
+
+/** Enough for the header of most files; doubled until the header fits. */
+const FIRST_BYTES = 4 << 20;
+/** Vocabulary, merges and tensor list of the largest models take about 30 MB. */
+const MAX_HEADER_BYTES = 256 << 20;
+
+/** A GGUF file seen as a checkpoint, under GGUF's own names; a family translates names and config. */
+export interface GgufCheckpoint extends Checkpoint {
+  /** Keys and values of the header, as the file has them. */
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+}
+
+/**
+ * Opens a GGUF file (version 2 or 3, little-endian; F32, F16, BF16, Q8_0, Q4_0, Q4_1). Quantised tensors appear as F32
+ * and are dequantised while they are streamed; shapes are row-major. The config is `{ gguf: metadata }`, the companions
+ * are a tokenizer and a generation config made from the metadata.
+ *
+ * @throws {@link CheckpointError} what {@link parseGgufHeader} throws, `CHECKPOINT_SPLIT`, `CHECKPOINT_MISSING`, `CHECKPOINT_READ`; asking for a
+ * companion: `CHECKPOINT_TOKENIZER`.
+ */
+export async function openGguf(file: string): Promise<GgufCheckpoint> {
+  const ranges = await openRanges(file);
+  try {
+    const { metadata, tensors } = await readHeader(ranges);
+    refuseSplit(metadata.get('split.count'), file);
+    const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+    return {
+      source: file,
+      config: { gguf: Object.fromEntries(metadata) },
+      metadata,
+      tensors: new Map(tensors.map(({ name, shape, type }): [string, TensorInfo] => [name, { name, shape, dtype: type.dtype }])),
+      companions: ggufTokenizerFiles(metadata, file),
+      stream(name, from, to) {
+        const tensor = byName.get(name);
+        if (!tensor) throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', { file, found: `no tensor ${name} among ${byName.size}`, expected: 'a tensor of this file' });
+        const [begin, end] = checkRange(name, elementCount(tensor.shape) * DTYPE_BYTES[tensor.type.dtype], from, to);
+        return tensor.type.dequantise ? dequantised(ranges, tensor, begin, end) : ranges.pieces(tensor.from + begin, tensor.from + end);
+      },
+      close: ranges.close,
+    };
+  } catch (error) {
+    await ranges.close();
+    throw error;
+  }
+}
+
+async function readHeader(ranges: RangedFile): Promise<GgufHeader> {
+  const limit = Math.min(ranges.size, MAX_HEADER_BYTES);
+  for (let length = FIRST_BYTES; ; length *= 2) {
+    const header = parseGgufHeader(await ranges.bytes(0, Math.min(length, limit)), ranges.size, ranges.file);
+    if (header) return header;
+    if (length >= limit) throw new CheckpointError('CHECKPOINT_HEADER', { file: ranges.file, found: `a header of more than ${MAX_HEADER_BYTES} bytes`, expected: 'less', remedy: 'The header is corrupt: download the file again.' });
+  }
+}
+
+function refuseSplit(parts: GgufValue | undefined, file: string): void {
+  if (typeof parts !== 'number' || parts <= 1) return;
+  throw new CheckpointError('CHECKPOINT_SPLIT', { file, found: `one of ${parts} parts of a model`, expected: 'a model in one file', remedy: 'Join the parts with llama.cpp: llama-gguf-split --merge FIRST-PART OUT.gguf' });
+}
+
+/** Bytes `[from, to)` of a tensor as float32: the blocks that hold them are read and widened, the ends cut off. */
+async function* dequantised(ranges: RangedFile, { type, from: start }: GgufTensor, from: number, to: number): AsyncGenerator<Uint8Array> {
+  const { blockElements, blockBytes, dequantise } = type;
+  const widened = blockElements * 4;
+  const first = Math.floor(from / widened);
+  const end = Math.ceil(to / widened);
+  const pieceBytes = Math.floor(CHUNK_BYTES / widened) * blockBytes;
+  let at = first * widened;
+  for await (const blocks of ranges.pieces(start + first * blockBytes, start + end * blockBytes, pieceBytes)) {
+    const floats = dequantise!(blocks);
+    const bytes = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+    yield bytes.subarray(Math.max(0, from - at), Math.min(bytes.byteLength, to - at));
+    at += bytes.byteLength;
+  }
+}
