@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError, throwIfAborted } from '@chop/core';
 import { open, type Entry, type ZipFile } from 'yauzl';
+import { TENSORFLOW_VERSION } from './wheel.js';
 
 const LIBRARY = /^tensorflow\/libtensorflow_(cc|framework)\.(so\.2|2\.dylib)$/;
 const HEADER = /^tensorflow\/include\/(.+)$/;
@@ -46,8 +47,14 @@ export async function unpackWheel(wheel: string, folder: string, onBytes: (done:
   } finally {
     zip.close();
   }
-  if (made.has(join(folder, 'lib')) && made.has(join(folder, 'include'))) return files;
-  throw new EngineError('ENGINE_WHEEL', { file: wheel, found: 'a wheel without the libraries or headers of TensorFlow', remedy: 'Give the wheel whose name the error ENGINE_NO_SOURCE tells.' });
+  const kinds = new Set([...made].map((path) => relative(folder, path).split(sep)[0]));
+  if (kinds.has('lib') && kinds.has('include')) return files;
+  throw new EngineError('ENGINE_WHEEL', {
+    file: wheel,
+    found: 'a file without the libraries or headers of TensorFlow',
+    expected: `a wheel of TensorFlow ${TENSORFLOW_VERSION}`,
+    remedy: 'Leave out --index, or give it the right file.',
+  });
 }
 
 function inside(folder: string, place: string, wheel: string): string {

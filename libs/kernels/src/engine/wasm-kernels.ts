@@ -1,14 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-
-/** What is used of the WebAssembly backend: its memory, seen as typed arrays. */
-interface WasmMemory {
-  makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
-  typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
-}
+import type { WasmMemory } from './wasm-mended.js';
 
 /**
- * Registers the kernels that a language model needs and the WebAssembly backend lacks: UnsortedSegmentSum (the
- * gradient of `gather`, so of every embedding) and Einsum.
+ * Registers the kernels that a language model needs and the WebAssembly backend lacks: UnsortedSegmentSum (the gradient
+ * of `gather`, so of every embedding) and Einsum.
  */
 export function registerWasmKernels(): void {
   if (tf.getKernel('UnsortedSegmentSum', 'wasm') === undefined) {
