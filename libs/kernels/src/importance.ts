@@ -1,0 +1,21 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { defineKernel, expectShape, shapeOf } from './kernel.js';
+
+/** The row behind {@link columnSums}. */
+export const columnSumsKernel = defineKernel({
+  name: 'ColumnSums',
+  reference: ({ scores }: { scores: tf.Tensor }): tf.Tensor => tf.tidy(() => tf.sum(tf.abs(scores), 0)),
+});
+
+/**
+ * The score of each input dimension: `S_d = ‖S over the entries of column d‖₁` (CHOP §3.2, eq. 6).
+ *
+ * @param scores - float32 `[out, in]`.
+ * @returns float32 `[in]`.
+ * @throws {@link ShapeError} `KERNEL_SHAPE` when the scores are no matrix.
+ */
+export function columnSums(scores: tf.Tensor): tf.Tensor {
+  expectShape('columnSums', scores.rank === 2, () => `scores ${shapeOf(scores)}`, '[out, in]');
+  return columnSumsKernel({ scores }, {});
+}

@@ -1,0 +1,68 @@
+import { ShapeError } from '@chop/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Named inputs of a kernel; an optional one may be undefined. */
+export type KernelInputs = Readonly<Record<string, tf.Tensor | undefined>>;
+
+/** What a row is made of: its name and its definition in plain TensorFlow.js. */
+export interface KernelDefinition<I extends KernelInputs, A extends object, R extends tf.Tensor | tf.Tensor[]> {
+  /** CamelCase; the row's siblings are registered with TensorFlow.js as `Chop${name}`. */
+  readonly name: string;
+  /** The definition: the fallback on every backend and the oracle of the siblings' tests. */
+  readonly reference: (inputs: I, attributes: A) => R;
+}
+
+/** A kernel row, callable: on the current backend the registered sibling, else the reference. */
+export interface Kernel<I extends KernelInputs, A extends object, R extends tf.Tensor | tf.Tensor[]> extends KernelDefinition<I, A, R> {
+  (inputs: I, attributes: A): R;
+}
+
+/**
+ * Makes a kernel row. A sibling for one backend is added beside it with TensorFlow.js's own `registerKernel` and
+ * `registerGradient` under the name `Chop${name}`, with the same input and attribute names; nothing else changes.
+ *
+ * @example
+ * const double = defineKernel({ name: 'Double', reference: ({ x }: { x: tf.Tensor }) => tf.add(x, x) });
+ * double({ x: tf.scalar(2) }, {});
+ */
+export function defineKernel<I extends KernelInputs, A extends object, R extends tf.Tensor | tf.Tensor[]>(definition: KernelDefinition<I, A, R>): Kernel<I, A, R> {
+  const { reference } = definition;
+  const registered = `Chop${definition.name}`;
+  const run = (inputs: I, attributes: A): R => {
+    const backend = tf.getBackend();
+    if (!backend || tf.getKernel(registered, backend) === undefined) return reference(inputs, attributes);
+    const given = Object.entries(inputs).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
+    return tf.engine().runKernel(registered, Object.fromEntries(given), attributes as tf.NamedAttrMap) as R;
+  };
+  Object.defineProperty(run, 'name', { value: definition.name });
+  return Object.assign(run, { reference }) as unknown as Kernel<I, A, R>;
+}
+
+/** What {@link withGradient} needs: the differentiable inputs, the tensors the backward pass reads, and both passes. */
+export interface Differentiable<T extends tf.Tensor> {
+  /** float32; `backward` returns one gradient for each, in this order. */
+  readonly inputs: readonly tf.Tensor[];
+  /** Kept, without a copy, until the backward pass is over; handed to `backward` in this order. */
+  readonly saved: readonly tf.Tensor[];
+  readonly forward: () => T;
+  readonly backward: (dy: T, saved: tf.Tensor[]) => tf.Tensor[];
+}
+
+/** `tf.customGrad` with typed inputs; whatever the two passes make on the way is freed when each ends. */
+export function withGradient<T extends tf.Tensor>({ inputs, saved, forward, backward }: Differentiable<T>): T {
+  const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    (args.at(-1) as tf.GradSaveFunc)([...saved]);
+    return { value: forward(), gradFunc: (dy: T, kept: tf.Tensor[]) => tf.tidy(() => backward(dy, kept)) };
+  });
+  return operation(...inputs);
+}
+
+/** @throws {@link ShapeError} `KERNEL_SHAPE` unless `holds`, with the kernel's name, what was found and what was expected. */
+export function expectShape(kernel: string, holds: boolean, found: () => string, expected: string): asserts holds {
+  if (!holds) throw new ShapeError('KERNEL_SHAPE', { kernel, found: `${kernel} of ${found()}`, expected });
+}
+
+/** `float32 [2, 3]`: how a tensor is named in an error. */
+export function shapeOf(tensor: tf.Tensor): string {
+  return `${tensor.dtype} [${tensor.shape.join(', ')}]`;
+}

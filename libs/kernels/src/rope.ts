@@ -1,0 +1,48 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
+import type { RopeTables } from './rope-tables.js';
+
+type Inputs = { x: tf.Tensor; cos: tf.Tensor; sin: tf.Tensor };
+
+/** Turns each pair (i, i + inner / 2) by its angle; `cos` and `sin` are `[tokens, 1, inner / 2]`. */
+function turn(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor, direction: 1 | -1): tf.Tensor {
+  const [first, second] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
+  const [plus, minus] = direction === 1 ? [tf.add, tf.sub] : [tf.sub, tf.add];
+  return tf.concat(
+    [tf.tidy(() => minus(tf.mul(first, cos), tf.mul(second, sin))), tf.tidy(() => plus(tf.mul(second, cos), tf.mul(first, sin)))],
+    -1,
+  );
+}
+
+/** The row behind {@link rope}. */
+export const ropeKernel = defineKernel({
+  name: 'Rope',
+  reference: ({ x, cos, sin }: Inputs): tf.Tensor => {
+    const perToken = (table: tf.Tensor): tf.Tensor => tf.reshape(table, [table.shape[0]!, 1, table.shape[1]!]);
+    return withGradient({
+      inputs: [x],
+      saved: [cos, sin],
+      forward: () => turn(x, perToken(cos), perToken(sin), 1),
+      backward: (dy, saved) => {
+        const [keptCos, keptSin] = saved as [tf.Tensor, tf.Tensor];
+        return [turn(dy, perToken(keptCos), perToken(keptSin), -1)];
+      },
+    });
+  },
+});
+
+/**
+ * Rotary position embedding of queries or keys (arXiv 2104.09864), the two halves of a head paired as Hugging Face's
+ * `rotate_half` does: `y₁ = x₁ cos − x₂ sin`, `y₂ = x₂ cos + x₁ sin`.
+ *
+ * @param x - float32 `[batch, tokens, heads, inner]`.
+ * @param tables - of {@link ropeTables}, float32 `[tokens, inner / 2]`, one row per token.
+ * @returns float32, the shape of x. The gradient goes to x.
+ * @throws {@link ShapeError} `KERNEL_SHAPE` when the tables do not fit.
+ */
+export function rope(x: tf.Tensor, { cos, sin }: RopeTables): tf.Tensor {
+  const fits = x.rank === 4 && [cos, sin].every((table) => table.rank === 2 && table.shape[0] === x.shape[1] && 2 * table.shape[1]! === x.shape[3]);
+  expectShape('rope', fits, () => `x ${shapeOf(x)} and tables ${shapeOf(cos)}`, 'x [batch, tokens, heads, inner] and tables [tokens, inner / 2]');
+  return ropeKernel({ x, cos, sin }, {});
+}
