@@ -10,7 +10,7 @@ export default function preset(configUrl) {
     rootDir: dirname(fileURLToPath(configUrl)),
     testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
     testEnvironment: require.resolve('./outer-realm-environment.cjs'),
-    testEnvironmentOptions: { customExportConditions: ['@chop/source', 'node', 'import'] },
+    testEnvironmentOptions: { customExportConditions: ['@chop/source', 'node'] },
     extensionsToTreatAsEsm: ['.ts'],
     moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
     transform: {

@@ -1,0 +1,205 @@
+import { type Tensor } from '@tensorflow/tfjs-core';
+import { LAYER, parseAxisKey } from './axis.js';
+import { Blueprint, type Weight } from './blueprint.js';
+import { PlanError } from './error.js';
+import { gather, type Positions } from './gather.js';
+import { Mask } from './mask.js';
+
+/** Keep these indices of an axis, in increasing order; `at` names the layer of an axis that every layer has its own of. */
+export interface Keep {
+  readonly keep: string;
+  readonly at?: number;
+  readonly indices: ArrayLike<number>;
+}
+
+/**
+ * Set the elements to zero where `kept` (bool, the weight's shape) is false. A mask is frozen: it intersects with what is there and
+ * holds through training. A latent one zeroes once, is trained on, and the next latent mask replaces it.
+ */
+export interface MaskWeight {
+  readonly mask: string;
+  readonly kept: Tensor;
+  readonly latent?: boolean;
+}
+
+/** A latent mask over indices of an axis: every weight that has the axis is zero there, and norms along it count the live features only. */
+export interface MaskAxis {
+  readonly maskAxis: string;
+  readonly at?: number;
+  /** The indices that stay. */
+  readonly indices: ArrayLike<number>;
+}
+
+/** Put other values (float32, the weight's shape) in a weight's place; earlier masks of it are gone. */
+export interface Replace {
+  readonly replace: string;
+  readonly by: Tensor;
+}
+
+/** What a method yields. Names and indices are those of the model as the edits before have left it. */
+export type Edit = Keep | MaskWeight | MaskAxis | Replace;
+
+/** `keep('layer', [0, 2, 4])`, `keep('ffn', [1, 5], 3)`. */
+export function keep(axis: string, indices: ArrayLike<number>, at?: number): Keep {
+  return { keep: axis, indices, ...(at === undefined ? {} : { at }) };
+}
+
+export function mask(weight: Weight | string, kept: Tensor, options: { latent?: boolean } = {}): MaskWeight {
+  return { mask: typeof weight === 'string' ? weight : weight.name, kept, ...options };
+}
+
+export function maskAxis(axis: string, indices: ArrayLike<number>, at?: number): MaskAxis {
+  return { maskAxis: axis, indices, ...(at === undefined ? {} : { at }) };
+}
+
+export function replace(weight: Weight | string, by: Tensor): Replace {
+  return { replace: typeof weight === 'string' ? weight : weight.name, by };
+}
+
+/**
+ * Edits as data, in normal form: what is kept of each axis (indices of the model before), then new values and masks (in the shape of,
+ * and under the names of, the model after). Immutable; composed with {@link Plan.followedBy}.
+ */
+export class Plan {
+  readonly before: Blueprint;
+  readonly after: Blueprint;
+  /** By axis key of the model before (`layer`, `width`, `layers.3.ffn`): the indices that stay. Dropped layers have no keys. */
+  readonly keeps: ReadonlyMap<string, Int32Array>;
+  readonly masks: ReadonlyMap<string, Mask>;
+  readonly replacements: ReadonlyMap<string, Float32Array>;
+
+  private constructor(before: Blueprint, keeps: ReadonlyMap<string, Int32Array>, masks: ReadonlyMap<string, Mask>, replacements: ReadonlyMap<string, Float32Array>, after?: Blueprint) {
+    this.before = before;
+    this.keeps = keeps;
+    this.masks = masks;
+    this.replacements = replacements;
+    this.after = after ?? cutBlueprint(before, keeps);
+  }
+
+  /** The plan that changes nothing. */
+  static nothing(model: Blueprint): Plan {
+    return new Plan(model, new Map(), new Map(), new Map(), model);
+  }
+
+  /** From its parts, checked: what a plan file holds. */
+  static of(model: Blueprint, parts: { keeps?: ReadonlyMap<string, ArrayLike<number>>; masks?: ReadonlyMap<string, Mask>; replacements?: ReadonlyMap<string, Float32Array> }): Plan {
+    const keeps = new Map([...(parts.keeps ?? [])].map(([key, indices]) => [key, Int32Array.from(indices)]));
+    const plan = new Plan(model, keeps, parts.masks ?? new Map(), parts.replacements ?? new Map());
+    for (const [name, { shape }] of plan.masks) checkShape(plan.after, name, shape, 'mask');
+    for (const [name, values] of plan.replacements) {
+      const { shape } = plan.after.weight(name);
+      if (values.length !== shape.reduce((product, size) => product * size, 1)) throw new PlanError('PLAN_SHAPE', { found: `${values.length} values for ${name}`, expected: `[${shape.join(', ')}]` });
+    }
+    return plan;
+  }
+
+  /** This plan, then one more edit on its result. A latent mask lives in training only and cannot be in a plan. */
+  async with(edit: Edit): Promise<Plan> {
+    return this.followedBy(await planOf(this.after, edit));
+  }
+
+  /** One plan that does what this one and then `next` would do. */
+  followedBy(next: Plan): Plan {
+    if (!next.before.axes.equals(this.after.axes)) {
+      throw new PlanError('PLAN_OTHER_MODEL', { found: 'a plan for a model of other sizes', expected: 'a plan for the model that this plan leaves', remedy: 'Make the second plan on the result of the first.' });
+    }
+    const layers = this.keeps.get(LAYER);
+    const original = (at: number): number => layers?.[at] ?? at;
+    const keeps = new Map(this.keeps);
+    for (const [key, indices] of next.keeps) {
+      const { axis, at } = parseAxisKey(key);
+      const mine = this.before.axes.key(axis, at === undefined ? undefined : original(at));
+      const earlier = this.keeps.get(mine);
+      keeps.set(mine, earlier ? indices.map((index) => earlier[index]!) : indices);
+    }
+    const stay = keeps.get(LAYER);
+    if (stay) for (const key of keeps.keys()) if (!stay.includes(parseAxisKey(key).at ?? stay[0]!)) keeps.delete(key);
+    const masks = new Map<string, Mask>();
+    const replacements = new Map<string, Float32Array>();
+    for (const weight of next.after.weights.values()) {
+      const from = sourceOf(next, weight);
+      const values = this.replacements.get(from.name);
+      const replaced = next.replacements.get(weight.name) ?? (values && gather(values, from.shape, from.positions));
+      if (replaced) replacements.set(weight.name, replaced);
+      const mine = next.replacements.has(weight.name) ? undefined : this.masks.get(from.name);
+      const cut = mine && Mask.from(weight.shape, gather(mine.unpack(), from.shape, from.positions));
+      const other = next.masks.get(weight.name);
+      const both = cut && other ? cut.and(other) : (cut ?? other);
+      if (both) masks.set(weight.name, both);
+    }
+    return new Plan(this.before, keeps, masks, replacements, next.after);
+  }
+
+  /** The indices of the model before that an axis still has: `[0, 1, …]` when it is untouched. */
+  indices(axis: string, at?: number): Int32Array {
+    const key = this.before.axes.key(axis, at);
+    return this.keeps.get(key) ?? Int32Array.from({ length: this.before.axes.size(axis, at) }, (_, i) => i);
+  }
+
+  get isNothing(): boolean {
+    return this.keeps.size === 0 && this.masks.size === 0 && this.replacements.size === 0;
+  }
+
+  /** What the plan would do, a line each: `layer 30 → 15`, `134.5 M → 81.4 M parameters`. */
+  explain(): string {
+    const lines: string[] = [];
+    const seen = new Map<string, number>();
+    for (const [key, indices] of this.keeps) {
+      const { axis, at } = parseAxisKey(key);
+      const line = `${axis} ${this.before.axes.size(axis, at)} → ${indices.length}`;
+      seen.set(line, (seen.get(line) ?? 0) + 1);
+    }
+    for (const [line, times] of seen) lines.push(times > 1 ? `${line} in ${times} layers` : line);
+    if (this.masks.size > 0) {
+      let kept = 0;
+      let total = 0;
+      for (const one of this.masks.values()) (kept += one.kept), (total += one.total);
+      lines.push(`${this.masks.size} weights masked, ${((100 * kept) / total).toFixed(1)} % of their elements kept`);
+    }
+    if (this.replacements.size > 0) lines.push(`${this.replacements.size} weights replaced`);
+    const millions = (count: number): string => `${(count / 1e6).toFixed(1)} M`;
+    lines.push(lines.length === 0 ? 'nothing changes' : `${millions(this.before.parameters)} → ${millions(this.after.parameters)} parameters`);
+    return lines.join(' · ');
+  }
+}
+
+/** One edit as a plan of its own on `model`. */
+export async function planOf(model: Blueprint, edit: Edit): Promise<Plan> {
+  if ('keep' in edit) return Plan.of(model, { keeps: new Map([[model.axes.key(edit.keep, edit.at), edit.indices]]) });
+  if ('replace' in edit) {
+    checkShape(model, edit.replace, edit.by.shape, 'replacement');
+    return Plan.of(model, { replacements: new Map([[edit.replace, (await edit.by.data()) as Float32Array]]) });
+  }
+  if ('maskAxis' in edit || edit.latent) {
+    throw new PlanError('PLAN_LATENT', { found: 'a latent mask', expected: 'edits that last', remedy: 'A method that trains through latent masks runs inside training: chop train --prune NAME.' });
+  }
+  checkShape(model, edit.mask, edit.kept.shape, 'mask');
+  return Plan.of(model, { masks: new Map([[edit.mask, Mask.from(edit.kept.shape, await edit.kept.data())]]) });
+}
+
+/** Where a weight of the plan's result comes from: the weight before, and its positions that stay. */
+export function sourceOf(plan: Plan, weight: Weight): Weight & { positions: Positions } {
+  const layers = plan.keeps.get(LAYER);
+  const at = weight.at === undefined ? undefined : (layers?.[weight.at] ?? weight.at);
+  const table = plan.before.family.table(plan.before.config);
+  const name = at === undefined ? table.outer[weight.role]![0] : table.prefix(at) + table.layer[weight.role]![0];
+  const before = plan.before.weight(name);
+  const kept = (axis: string): Int32Array | undefined => plan.keeps.get(plan.before.axes.key(axis, at));
+  return { ...before, positions: before.dimensions.map((dimension) => dimension.positions(plan.before.axes, at, kept)) };
+}
+
+function cutBlueprint(before: Blueprint, keeps: ReadonlyMap<string, Int32Array>): Blueprint {
+  const layers = keeps.get(LAYER);
+  let blueprint = before;
+  for (const [key, indices] of keeps) {
+    const { axis, at } = parseAxisKey(key);
+    if (key !== LAYER && (at === undefined || !layers || layers.includes(at))) blueprint = blueprint.keep(axis, at, indices);
+  }
+  return layers ? blueprint.keep(LAYER, undefined, layers) : blueprint;
+}
+
+function checkShape(model: Blueprint, name: string, shape: readonly number[], what: string): void {
+  const expected = model.weight(name).shape;
+  if (shape.length === expected.length && shape.every((size, i) => size === expected[i])) return;
+  throw new PlanError('PLAN_SHAPE', { found: `a ${what} of shape [${shape.join(', ')}] for ${name}`, expected: `[${expected.join(', ')}]` });
+}
