@@ -16,6 +16,7 @@ export * from './wanda-score.js';
 export * from './select.js';
 export * from './importance.js';
 export * from './platon.js';
+export { checkKernel, sampleData, sampleIndices, type KernelCase, type KernelData } from './conformance.js';
 export type { Engine, EngineMemory, EngineName } from './engine/engine.js';
 export { startEngine, type EngineOptions } from './engine/start.js';
 export { installEngine, type InstallOptions, type InstallProgress, type InstallResult } from './engine/install.js';

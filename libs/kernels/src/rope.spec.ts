@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import { startBackends } from '../test/backends.js';
+import { checkKernel, sampleData, type KernelCase } from './conformance.js';
+import { ropeTables } from './rope-tables.js';
+import { rope } from './rope.js';
+
+const backends = await startBackends();
+
+/** Each pair as a complex number, multiplied by e^(i · position · frequency). */
+function turned(x: readonly number[], [, tokens, heads, inner]: number[], offset: number, theta: number): number[] {
+  const half = inner! / 2;
+  return x.map((value, at) => {
+    const lane = at % inner!;
+    const pair = lane % half;
+    const position = offset + (Math.floor(at / (inner! * heads!)) % tokens!);
+    const angle = position / theta ** ((2 * pair) / inner!);
+    const partner = lane < half ? -x[at + half]! : x[at - half]!;
+    return value * Math.cos(angle) + partner * Math.sin(angle);
+  });
+}
+
+function at(title: string, shape: [number, number, number, number], offset: number, theta: number): KernelCase {
+  return {
+    title,
+    inputs: { x: sampleData(shape, 11) },
+    run: ({ x }) => tf.tidy(() => rope(x!, ropeTables({ positions: shape[1], offset, inner: shape[3], theta }))),
+    oracle: ({ x }) => turned(x!, shape, offset, theta),
+    shape,
+    gradients: ['x'],
+  };
+}
+
+test.each(backends)('rope turns the two halves of a head as complex numbers, with its gradient, on %s', async (backend) => {
+  await tf.setBackend(backend);
+  checkKernel('rope', [at('tokens of three heads', [2, 5, 3, 6], 0, 10000), at('one token, one head, one pair', [1, 1, 1, 2], 3, 100), at('after a cache', [1, 3, 1, 8], 1000, 100000)]);
+});
+
+test('rope refuses tables for another number of tokens', () => {
+  expect(() => rope(tf.zeros([1, 3, 1, 4]), ropeTables({ positions: 2, inner: 4, theta: 10 }))).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
+});

@@ -1,0 +1,31 @@
+import { expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import { startBackends } from '../test/backends.js';
+import { checkKernel, sampleData, type KernelCase, type KernelData } from './conformance.js';
+import { swiglu } from './swiglu.js';
+
+const backends = await startBackends();
+
+function of(title: string, gate: KernelData, up: KernelData): KernelCase {
+  return {
+    title,
+    inputs: { gate, up },
+    run: ({ gate, up }) => swiglu(gate!, up!),
+    oracle: ({ gate, up }) => gate!.map((value, i) => (value / (1 + Math.exp(-value))) * up![i]!),
+    shape: gate.shape,
+    gradients: ['gate', 'up'],
+  };
+}
+
+test.each(backends)('swiglu is silu(gate) · up, with its gradients, on %s', async (backend) => {
+  await tf.setBackend(backend);
+  checkKernel('swiglu', [
+    of('tokens', sampleData([2, 3, 5], 7), sampleData([2, 3, 5], 8)),
+    of('one value', sampleData([1], 9), sampleData([1], 10)),
+    of('a gate far from zero', { values: [-60, -20, 0, 20, 60], shape: [5] }, { values: [1, -2, 3, -4, 5], shape: [5] }),
+  ]);
+});
+
+test('swiglu refuses halves of different shape', () => {
+  expect(() => swiglu(tf.zeros([2, 3]), tf.zeros([3]))).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
+});
