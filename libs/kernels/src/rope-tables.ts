@@ -44,12 +44,14 @@ export function ropeFrequencies({ inner, theta, scaling = { kind: 'none' } }: Pi
 /**
  * Cosines and sines for {@link rope}, computed on the host in float64.
  *
- * @throws {@link ShapeError} `KERNEL_SHAPE` when `inner` is odd.
+ * @throws {@link ShapeError} `KERNEL_SHAPE` when `inner` is odd or a pair is not one of its.
  */
 export function ropeTables({ positions, offset = 0, inner, theta, scaling = { kind: 'none' }, pairs }: RopeOptions): RopeTables {
   expectShape('ropeTables', inner > 0 && inner % 2 === 0, () => `inner ${inner}`, 'an even size of a head');
   const all = ropeFrequencies({ inner, theta, scaling });
-  const frequencies = pairs === undefined ? all : pairs.map((pair) => all[pair] ?? Number.NaN);
+  const known = pairs === undefined || pairs.every((pair) => all[pair] !== undefined);
+  expectShape('ropeTables', known, () => `pairs ${pairs?.join(', ')}`, `each 0 to ${all.length - 1}`);
+  const frequencies = pairs === undefined ? all : pairs.map((pair) => all[pair]!);
   const cos = new Float32Array(positions * frequencies.length);
   const sin = new Float32Array(positions * frequencies.length);
   for (let row = 0, at = 0; row < positions; row++) {
