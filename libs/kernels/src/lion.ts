@@ -16,12 +16,15 @@ export interface LionOptions {
 /** `beta · m + (1 − beta) · gradient` */
 const mixed = (m: tf.Tensor, gradient: tf.Tensor, beta: number): tf.Tensor => tf.tidy(() => tf.add(tf.mul(m, beta), tf.mul(gradient, 1 - beta)));
 
+/** −1, 0 or 1. (`tf.sign` on wasm takes everything below 1.2e-7 for 0, which is where gradients of large models live.) */
+const sign = (x: tf.Tensor): tf.Tensor => tf.tidy(() => tf.sub(tf.cast(tf.greater(x, 0), 'float32'), tf.cast(tf.less(x, 0), 'float32')));
+
 /** The row behind {@link lion}: writes into its variables, returns nothing. */
 export const lionKernel = defineKernel({
   name: 'Lion',
   reference: ({ weight, gradient, m }: Inputs, { lr, beta1, beta2, decay }: LionOptions): tf.Tensor[] => {
     replace(weight, () => {
-      const change = tf.tidy(() => tf.mul(tf.sign(mixed(m, gradient, beta1)), lr));
+      const change = tf.tidy(() => tf.mul(sign(mixed(m, gradient, beta1)), lr));
       return tf.sub(decay === 0 ? weight : tf.mul(weight, 1 - lr * decay), change);
     });
     replace(m, () => mixed(m, gradient, beta2));

@@ -12,7 +12,7 @@ export const keepNofMKernel = defineKernel({
       const kept = columns.map((own, i) =>
         tf.tidy(() => {
           const before = columns.flatMap((other, j) => (j === i ? [] : [tf.cast(j < i ? tf.greaterEqual(other, own) : tf.greater(other, own), 'int32')]));
-          return before.length === 0 ? tf.fill(own.shape, n) : tf.addN(before);
+          return tf.addN([tf.zeros(own.shape, 'int32'), ...before]);
         }),
       );
       return tf.reshape(tf.less(tf.stack(kept, 1), tf.scalar(n, 'int32')), scores.shape);
