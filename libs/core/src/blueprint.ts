@@ -40,12 +40,14 @@ export class Blueprint {
   readonly config: Config;
   readonly axes: Axes;
   readonly weights: ReadonlyMap<string, Weight>;
+  readonly #names: ReadonlyMap<string, string>;
 
   private constructor(family: Shapes, config: Config, axes: Axes) {
     this.family = family;
     this.config = config;
     this.axes = axes;
     this.weights = new Map(tabulate(family.table(config), axes).map((weight) => [weight.name, weight]));
+    this.#names = new Map([...this.weights.values()].map(({ name, role, at }) => [`${at ?? ''}/${role}`, name]));
   }
 
   /** The blueprint that a config describes. */
@@ -71,6 +73,18 @@ export class Blueprint {
     const weight = this.weights.get(name);
     if (weight) return weight;
     throw new PlanError('WEIGHT_UNKNOWN', { found: `weight ${name}`, expected: `a weight of this ${this.family.name} model with ${this.axes.layers} layers` });
+  }
+
+  /** The name of the weight of a role, of layer `at` or of the whole model; `undefined` when this model has none. */
+  find(role: string, at?: number): string | undefined {
+    return this.#names.get(`${at ?? ''}/${role}`);
+  }
+
+  /** Like {@link find}, but it must be there. */
+  named(role: string, at?: number): string {
+    const name = this.find(role, at);
+    if (name === undefined) throw new PlanError('WEIGHT_UNKNOWN', { found: `role ${role}${at === undefined ? '' : ` of layer ${at}`}`, expected: `a row of the table of ${this.family.name}` });
+    return name;
   }
 
   /** The matrices of one layer, in the table's order. */

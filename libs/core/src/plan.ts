@@ -114,18 +114,19 @@ export class Plan {
     }
     const stay = keeps.get(LAYER);
     if (stay) for (const key of keeps.keys()) if (!stay.includes(parseAxisKey(key).at ?? stay[0]!)) keeps.delete(key);
-    const masks = new Map<string, Mask>();
-    const replacements = new Map<string, Float32Array>();
-    for (const weight of next.after.weights.values()) {
-      const from = sourceOf(next, weight);
-      const values = this.replacements.get(from.name);
-      const replaced = next.replacements.get(weight.name) ?? (values && gather(values, from.shape, from.positions));
-      if (replaced) replacements.set(weight.name, replaced);
-      const mine = next.replacements.has(weight.name) ? undefined : this.masks.get(from.name);
-      const cut = mine && Mask.from(weight.shape, gather(mine.unpack(), from.shape, from.positions));
-      const other = next.masks.get(weight.name);
-      const both = cut && other ? cut.and(other) : (cut ?? other);
-      if (both) masks.set(weight.name, both);
+    const masks = new Map(next.keeps.size === 0 ? this.masks : []);
+    const replacements = new Map(next.keeps.size === 0 ? this.replacements : []);
+    const touched = next.keeps.size === 0 ? [...next.masks.keys(), ...next.replacements.keys()] : next.after.weights.keys();
+    for (const name of new Set(touched)) {
+      const from = sourceOf(next, next.after.weight(name));
+      const shape = next.after.weight(name).shape;
+      const values = next.replacements.get(name) ?? cutValues(this.replacements.get(from.name), from);
+      const earlier = next.replacements.has(name) ? undefined : cutMask(this.masks.get(from.name), from, shape);
+      const later = next.masks.get(name);
+      const both = earlier && later ? earlier.and(later) : (earlier ?? later);
+      if (values) replacements.set(name, values);
+      if (both) masks.set(name, both);
+      else masks.delete(name);
     }
     return new Plan(this.before, keeps, masks, replacements, next.after);
   }
@@ -177,15 +178,25 @@ export async function planOf(model: Blueprint, edit: Edit): Promise<Plan> {
   return Plan.of(model, { masks: new Map([[edit.mask, Mask.from(edit.kept.shape, await edit.kept.data())]]) });
 }
 
-/** Where a weight of the plan's result comes from: the weight before, and its positions that stay. */
-export function sourceOf(plan: Plan, weight: Weight): Weight & { positions: Positions } {
+/** A weight of the model before a plan, and which of its positions stay. */
+export type Source = Weight & { readonly positions: Positions };
+
+/** Where a weight of the plan's result comes from. */
+export function sourceOf(plan: Plan, weight: Weight): Source {
   const layers = plan.keeps.get(LAYER);
   const at = weight.at === undefined ? undefined : (layers?.[weight.at] ?? weight.at);
-  const table = plan.before.family.table(plan.before.config);
-  const name = at === undefined ? table.outer[weight.role]![0] : table.prefix(at) + table.layer[weight.role]![0];
-  const before = plan.before.weight(name);
+  const before = plan.before.weight(plan.before.named(weight.role, at));
   const kept = (axis: string): Int32Array | undefined => plan.keeps.get(plan.before.axes.key(axis, at));
   return { ...before, positions: before.dimensions.map((dimension) => dimension.positions(plan.before.axes, at, kept)) };
+}
+
+function cutValues(values: Float32Array | undefined, from: Source): Float32Array | undefined {
+  return values && gather(values, from.shape, from.positions);
+}
+
+function cutMask(kept: Mask | undefined, from: Source, shape: readonly number[]): Mask | undefined {
+  if (!kept || from.positions.every((positions) => !positions)) return kept;
+  return Mask.from(shape, gather(kept.unpack(), from.shape, from.positions));
 }
 
 function cutBlueprint(before: Blueprint, keeps: ReadonlyMap<string, Int32Array>): Blueprint {

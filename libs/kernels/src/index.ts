@@ -25,3 +25,5 @@ export { cacheFolder } from './engine/cache-folder.js';
 export { findCompiler, nodeApiHeaders, type Compiler } from './engine/compile.js';
 export type { Variant } from './engine/wheel.js';
 export { diagnoseEngine, type Check } from './engine/diagnose.js';
+export * from './input-norms.js';
+export * from './pattern.js';

@@ -1,1 +1,1 @@
-export {};
+export * from './dim-chop.js';

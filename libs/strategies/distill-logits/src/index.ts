@@ -1,1 +1,1 @@
-export {};
+export * from './distill-logits.js';

@@ -1,1 +1,1 @@
-export {};
+export * from './layer-chop.js';

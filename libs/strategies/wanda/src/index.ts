@@ -1,1 +1,1 @@
-export {};
+export * from './wanda.js';

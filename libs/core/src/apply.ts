@@ -1,0 +1,154 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { byteLength, type Checkpoint, CHUNK_BYTES, DTYPE_BYTES, fromFloat32, readBytes } from './checkpoint.js';
+import { gather, type Positions, rowRanges } from './gather.js';
+import type { Mask } from './mask.js';
+import { disposeEntry, type LiveWeight, type Model } from './model.js';
+import { type MaskAxis, type MaskWeight, type Plan, sourceOf } from './plan.js';
+
+/**
+ * A checkpoint seen through a plan: nothing is computed until a tensor is read, and then in the memory of that one tensor.
+ * Rows and whole layers that stay are byte ranges of the source, handed through in pieces.
+ */
+export function applyToCheckpoint(checkpoint: Checkpoint, plan: Plan): Checkpoint {
+  plan.after.checkUniform();
+  const sources = new Map([...plan.after.weights.values()].map((weight) => [weight.name, sourceOf(plan, weight)]));
+  const tensors = new Map([...sources].map(([name, from]) => [name, { name, shape: plan.after.weight(name).shape, dtype: checkpoint.tensors.get(from.name)!.dtype }]));
+  return {
+    source: checkpoint.source,
+    config: plan.after.config,
+    companions: checkpoint.companions,
+    tensors,
+    close: () => checkpoint.close(),
+    async *stream(name, from = 0, to) {
+      const source = sources.get(name)!;
+      const { dtype } = tensors.get(name)!;
+      const end = to ?? byteLength(tensors.get(name)!);
+      const values = plan.replacements.get(name);
+      const kept = plan.masks.get(name);
+      const [rows, ...others] = source.positions;
+      if (!values && !kept && others.every((positions) => !positions)) {
+        const rowBytes = byteLength(checkpoint.tensors.get(source.name)!) / source.shape[0]!;
+        yield* rows ? copyRows(checkpoint, source.name, rows, rowBytes, from, end) : checkpoint.stream(source.name, from, end);
+        return;
+      }
+      const width = DTYPE_BYTES[dtype];
+      const bytes = values ? fromFloat32(values, dtype).slice() : gather(await readBytes(checkpoint, source.name), source.shape, source.positions, width);
+      if (kept) zeroBytes(bytes, kept, width);
+      for (let start = from; start < end; start += CHUNK_BYTES) yield bytes.subarray(start, Math.min(start + CHUNK_BYTES, end));
+    },
+  };
+}
+
+/** A plan on a live model: weights, optimiser moments, masks and methods' state are cut together. Weights that are not in memory stay so. */
+export function applyToModel(model: Model, plan: Plan): void {
+  const weights = new Map<string, LiveWeight>();
+  const taken = new Set<LiveWeight>();
+  for (const weight of plan.after.weights.values()) {
+    const from = sourceOf(plan, weight);
+    if (!model.has(from.name)) continue;
+    const before = model.entry(from.name);
+    taken.add(before);
+    const cut = cutEntry(before, from.positions);
+    const values = plan.replacements.get(weight.name);
+    if (values) cut.value.assign(tf.tidy(() => tf.tensor(values, [...weight.shape])));
+    const unmasked = values && cut.mask ? forgetMask(cut) : cut;
+    const kept = plan.masks.get(weight.name);
+    weights.set(weight.name, kept ? freeze(unmasked, kept) : unmasked);
+  }
+  for (const name of model.names) if (!taken.has(model.entry(name))) disposeEntry(model.entry(name));
+  const latent = new Map([...model.latent].filter(([key]) => !plan.keeps.has(key) && plan.after.axes.entries().some(([known]) => known === key)));
+  model.become(plan.after, weights, latent);
+}
+
+/** Zeroes what a latent mask of one weight hides; the weight is trained on freely. */
+export function hideElements(model: Model, { mask, kept }: MaskWeight): void {
+  zeroWhere(model.value(mask), kept);
+}
+
+/** Zeroes what a latent mask of an axis hides, in every weight that has the axis; norms along it count the rest. */
+export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis): void {
+  const { axes } = model.blueprint;
+  const hit = axes.key(maskAxis, at);
+  for (const weight of model.blueprint.weights.values()) {
+    if (!model.has(weight.name)) continue;
+    const positions = weight.dimensions.map((dimension) => dimension.positions(axes, weight.at, (axis) => (axes.key(axis, weight.at) === hit ? indices : undefined)));
+    positions.forEach((kept, dimension) => {
+      if (kept) tf.tidy(() => zeroWhere(model.value(weight.name), alongDimension(kept, weight.shape, dimension)));
+    });
+  }
+  const latent = new Map(model.latent);
+  if (indices.length === axes.size(maskAxis, at)) latent.delete(hit);
+  else latent.set(hit, indices);
+  model.become(model.blueprint, new Map(model.names.map((name) => [name, model.entry(name)])), latent);
+}
+
+/** Sets masked elements to zero again: after an optimiser's update. */
+export function holdMasks(model: Model): void {
+  for (const name of model.names) {
+    const { value, mask } = model.entry(name);
+    if (mask) zeroWhere(value, mask);
+  }
+}
+
+function zeroWhere(value: tf.Variable, kept: tf.Tensor): void {
+  value.assign(tf.tidy(() => tf.where(tf.cast(kept, 'bool'), value, tf.zerosLike(value))));
+}
+
+function alongDimension(kept: Int32Array, shape: readonly number[], dimension: number): tf.Tensor {
+  const stays = new Uint8Array(shape[dimension]!);
+  for (const position of kept) stays[position] = 1;
+  const line = tf.tensor(stays, shape.map((size, i) => (i === dimension ? size : 1)), 'bool');
+  return tf.cast(tf.tile(tf.cast(line, 'int32'), shape.map((size, i) => (i === dimension ? 1 : size))), 'bool');
+}
+
+function cutEntry(entry: LiveWeight, positions: Positions): LiveWeight {
+  if (positions.every((kept) => !kept)) return entry;
+  const cut = {
+    value: cutVariable(entry.value, positions),
+    slots: new Map([...entry.slots].map(([name, slot]) => [name, cutVariable(slot, positions)])),
+    ...(entry.mask ? { mask: tf.keep(tf.tidy(() => tf.cast(gatherTensor(tf.cast(entry.mask!, 'int32'), positions), 'bool'))) } : {}),
+  };
+  disposeEntry(entry);
+  return cut;
+}
+
+function cutVariable(variable: tf.Variable, positions: Positions): tf.Variable {
+  return tf.tidy(() => tf.variable(gatherTensor(variable, positions), variable.trainable));
+}
+
+function gatherTensor(tensor: tf.Tensor, positions: Positions): tf.Tensor {
+  return positions.reduce<tf.Tensor>((rest, kept, axis) => (kept ? tf.gather(rest, tf.tensor1d(kept, 'int32'), axis) : rest), tensor);
+}
+
+function forgetMask({ value, slots, mask }: LiveWeight): LiveWeight {
+  mask?.dispose();
+  return { value, slots };
+}
+
+function freeze({ value, slots, mask }: LiveWeight, kept: Mask): LiveWeight {
+  const both = tf.keep(
+    tf.tidy(() => {
+      const bits = tf.tensor(kept.unpack(), [...kept.shape], 'bool');
+      return mask ? tf.logicalAnd(mask, bits) : bits;
+    }),
+  );
+  mask?.dispose();
+  zeroWhere(value, both);
+  for (const slot of slots.values()) zeroWhere(slot, both);
+  return { value, slots, mask: both };
+}
+
+function zeroBytes(bytes: Uint8Array, kept: Mask, width: number): void {
+  for (let i = 0; i < kept.total; i++) if (!kept.has(i)) bytes.fill(0, i * width, (i + 1) * width);
+}
+
+async function* copyRows(checkpoint: Checkpoint, name: string, rows: Int32Array, rowBytes: number, from: number, to: number): AsyncGenerator<Uint8Array> {
+  let start = 0;
+  for (const [first, end] of rowRanges(rows)) {
+    const length = (end - first) * rowBytes;
+    const skip = Math.max(0, from - start);
+    const stop = Math.min(length, to - start);
+    if (skip < stop) yield* checkpoint.stream(name, first * rowBytes + skip, first * rowBytes + stop);
+    start += length;
+  }
+}

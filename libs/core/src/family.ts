@@ -1,0 +1,88 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Axes, AxisRule } from './axis.js';
+import { Blueprint, type Shapes, type WeightTable } from './blueprint.js';
+import type { Checkpoint, Config } from './checkpoint.js';
+import { Model } from './model.js';
+import type { LayerPass, Pass } from './pass.js';
+
+/** The forward pass of a family in three parts, so that a model can also be walked block by block. `S`: its checked settings. */
+export interface Forward<S> {
+  embed(pass: Pass, ids: Tensor, settings: S): Tensor;
+  layer(pass: LayerPass, hidden: Tensor, settings: S): Tensor;
+  logits(pass: Pass, hidden: Tensor, settings: S): Tensor;
+}
+
+/** How a family appears in GGUF files. */
+export interface GgufNames {
+  /** Values of `general.architecture` that are this family. */
+  readonly architectures: readonly string[];
+  /** The file as a checkpoint of this family: Hugging Face's config, names and row order. */
+  translate(raw: Checkpoint): Promise<Checkpoint>;
+}
+
+/** What a family's one file says. */
+export interface FamilyDefinition<S> {
+  readonly name: string;
+  readonly description: string;
+  /** Values of `architectures[0]` in config.json. */
+  readonly architectures: readonly string[];
+  /** Reads and checks the config; unknown keys are Hugging Face's own business. */
+  settings(config: Config): S;
+  axes(settings: S): Readonly<Record<string, AxisRule>>;
+  table(settings: S): WeightTable;
+  resize(config: Config, axes: Axes, layers: ArrayLike<number> | undefined): Config;
+  readonly forward: Forward<S>;
+  readonly gguf?: GgufNames;
+  /** Tensors that may stand in a file although the forward pass does not need them (`rotary_emb.inv_freq`). */
+  ignores?(name: string): boolean;
+}
+
+/** A family: config ↔ axes, the table of weights, and models of it. */
+export interface Family extends Shapes {
+  readonly description: string;
+  readonly architectures: readonly string[];
+  readonly gguf?: GgufNames;
+  ignores(name: string): boolean;
+  blueprint(config: Config): Blueprint;
+  /** A model without weights in memory. */
+  model(blueprint: Blueprint): Model;
+}
+
+/** Makes the family and its concrete {@link Model} from a definition. */
+export function makeFamily<S>(definition: FamilyDefinition<S>): Family {
+  class FamilyModel extends Model {
+    #settings: { of: Blueprint; settings: S } | undefined;
+
+    /** Settings follow the config through edits. */
+    get settings(): S {
+      if (this.#settings?.of !== this.blueprint) this.#settings = { of: this.blueprint, settings: definition.settings(this.config) };
+      return this.#settings.settings;
+    }
+
+    override embed(pass: Pass, ids: Tensor): Tensor {
+      return definition.forward.embed(pass, ids, this.settings);
+    }
+
+    override layer(pass: Pass, at: number, hidden: Tensor): Tensor {
+      const layer = pass.layer(at);
+      return layer.tap('output', definition.forward.layer(layer, layer.tap('input', hidden), this.settings));
+    }
+
+    override logits(pass: Pass, hidden: Tensor): Tensor {
+      return definition.forward.logits(pass, hidden, this.settings);
+    }
+  }
+  const family: Family = {
+    name: definition.name,
+    description: definition.description,
+    architectures: definition.architectures,
+    ...(definition.gguf ? { gguf: definition.gguf } : {}),
+    ignores: (name) => definition.ignores?.(name) ?? false,
+    axes: (config) => definition.axes(definition.settings(config)),
+    table: (config) => definition.table(definition.settings(config)),
+    resize: definition.resize,
+    blueprint: (config) => Blueprint.of(family, config),
+    model: (blueprint) => new FamilyModel(blueprint),
+  };
+  return family;
+}

@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Model } from './model.js';
+
+/** Keys and values of the tokens seen so far, `[batch, tokens, kv, inner]` per layer: what decoding reuses. */
+export class KeyValueCache {
+  readonly #layers = new Map<number, { k: tf.Tensor; v: tf.Tensor }>();
+  /** Tokens in it. */
+  length = 0;
+
+  /** Appends the new keys and values of a layer and returns all of them; they belong to the cache. */
+  append(at: number, k: tf.Tensor, v: tf.Tensor): { k: tf.Tensor; v: tf.Tensor } {
+    const before = this.#layers.get(at);
+    const joined = before ? { k: tf.concat([before.k, k], 1), v: tf.concat([before.v, v], 1) } : { k: tf.clone(k), v: tf.clone(v) };
+    tf.keep(joined.k);
+    tf.keep(joined.v);
+    if (before) tf.dispose([before.k, before.v]);
+    this.#layers.set(at, joined);
+    return joined;
+  }
+
+  dispose(): void {
+    for (const { k, v } of this.#layers.values()) tf.dispose([k, v]);
+    this.#layers.clear();
+    this.length = 0;
+  }
+}
+
+export interface PassOptions {
+  /** int32 `[batch, tokens]`: attention stays inside tokens of equal number. */
+  readonly segments?: tf.Tensor;
+  readonly cache?: KeyValueCache;
+  /** Hears every tapped value by its name (`layers.3.q.input`, `layers.3.output`, `logits`). Costs nothing when absent. */
+  readonly onTap?: (name: string, value: tf.Tensor) => void;
+}
+
+/** One walk through a model: what a family's forward functions see. */
+export class Pass {
+  readonly model: Model;
+  readonly options: PassOptions;
+  readonly #shared = new Map<string, tf.TensorContainer>();
+
+  constructor(model: Model, options: PassOptions = {}) {
+    this.model = model;
+    this.options = options;
+  }
+
+  /** Position of the first token of this pass. */
+  get offset(): number {
+    return this.options.cache?.length ?? 0;
+  }
+
+  /** The weight of a role of the outer table. */
+  weight(role: string): tf.Tensor {
+    return this.model.value(this.model.blueprint.named(role));
+  }
+
+  /** Indices of an axis that count: fewer than its size only while a latent mask hides some. */
+  live(axis: string): number {
+    return this.model.live(axis);
+  }
+
+  tap<T extends tf.Tensor>(name: string, value: T): T {
+    this.options.onTap?.(name, value);
+    return value;
+  }
+
+  /** What all layers of this pass need (tables of sines …): made once, freed by {@link close}. */
+  shared<T extends tf.TensorContainer>(key: string, make: () => T): T {
+    let value = this.#shared.get(key) as T | undefined;
+    if (value === undefined) {
+      value = tf.tidy(make);
+      for (const tensor of tensorsIn(value)) tf.keep(tensor);
+      this.#shared.set(key, value);
+    }
+    return value;
+  }
+
+  /** The walk through layer `at`. */
+  layer(at: number): LayerPass {
+    return new LayerPass(this, at);
+  }
+
+  close(): void {
+    for (const value of this.#shared.values()) tf.dispose(value);
+    this.#shared.clear();
+  }
+}
+
+/** One layer's part of a {@link Pass}: weights by their role in the layer's table, taps named `layers.AT.…`. */
+export class LayerPass {
+  readonly pass: Pass;
+  readonly at: number;
+
+  constructor(pass: Pass, at: number) {
+    this.pass = pass;
+    this.at = at;
+  }
+
+  weight(role: string): tf.Tensor {
+    return this.pass.model.value(this.pass.model.blueprint.named(role, this.at));
+  }
+
+  /** The weight, or `undefined` where this model has none of that role (a bias, a norm). */
+  optional(role: string): tf.Tensor | undefined {
+    const name = this.pass.model.blueprint.find(role, this.at);
+    return name === undefined ? undefined : this.pass.model.value(name);
+  }
+
+  size(axis: string): number {
+    return this.pass.model.blueprint.axes.size(axis, this.at);
+  }
+
+  tap<T extends tf.Tensor>(name: string, value: T): T {
+    return this.pass.options.onTap ? this.pass.tap(`layers.${this.at}.${name}`, value) : value;
+  }
+}
+
+function tensorsIn(value: tf.TensorContainer): tf.Tensor[] {
+  if (value instanceof tf.Tensor) return [value];
+  return value !== null && typeof value === 'object' ? Object.values(value as Record<string, tf.TensorContainer>).flatMap(tensorsIn) : [];
+}

@@ -1,0 +1,262 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { applyToCheckpoint, applyToModel, hideElements, hideIndices } from './apply.js';
+import type { Axes } from './axis.js';
+import type { Blueprint, Weight } from './blueprint.js';
+import type { Checkpoint } from './checkpoint.js';
+import { DataError, PlanError, throwIfAborted, UsageError } from './error.js';
+import type { Model } from './model.js';
+import { Pass } from './pass.js';
+import { type Edit, Plan, planOf } from './plan.js';
+import type { Random } from './random.js';
+import type { Accumulator, Statistic } from './statistic.js';
+
+/** What a method may see of the model: everything, and nothing of it can be written. */
+export interface View {
+  /** The model as it is now. */
+  readonly blueprint: Blueprint;
+  readonly axes: Axes;
+  /** The axes of the model that was opened, before any edit. */
+  readonly opened: Axes;
+  /** The matrices of the blocks: of one layer, or of all. */
+  linears(at?: number): Weight[];
+  /** The current values, float32 in the weight's shape; borrowed. */
+  weight(weight: Weight | string): tf.Tensor;
+  /** Which indices of the model that was opened an axis still has. */
+  indices(axis: string, at?: number): Int32Array;
+}
+
+/** Steps and tokens a training run has in all, and how many it has behind it. */
+export interface Budget {
+  readonly steps: number;
+  readonly tokensPerStep: number;
+  readonly stepsDone: number;
+}
+
+/** One optimiser step, after the update. */
+export interface Step {
+  /** 1 for the first. */
+  readonly index: number;
+  /** Trained on so far, this step included. */
+  readonly tokens: number;
+  /** The gradient as the optimiser used it (accumulated, clipped); borrowed until the next step. */
+  gradient(weight: Weight | string): tf.Tensor;
+}
+
+/** One layer during a sweep: its matrices and what was measured of their inputs on the calibration text. */
+export interface Block {
+  readonly at: number;
+  readonly linears: Weight[];
+  of<R>(statistic: Statistic<R>, linear: Weight): R;
+}
+
+/** What a method works with. Its only memory is {@link Session.state}. */
+export interface Session {
+  readonly model: View;
+  readonly budget: Budget;
+  readonly random: Random;
+  readonly signal: AbortSignal | undefined;
+  /** One zero-initialised variable per weight, of its shape: saved with every snapshot, cut together with its weight. */
+  state(name: string, like: readonly Weight[]): Map<string, tf.Variable>;
+  /** Block after block over the calibration text. Edits act when the block is left, so that the next one sees them. */
+  sweep(...statistics: Statistic<unknown>[]): AsyncIterable<Block>;
+  /** Step after step through training. Edits act before the next step. */
+  steps(): AsyncIterable<Step>;
+}
+
+/** Where a session's parts come from. */
+export interface SessionParts {
+  readonly model: Model;
+  /** Reads the weights of a block when it is visited; absent where all are in memory. */
+  readonly checkpoint?: Checkpoint;
+  /** Edits made before this session began (a resumed run). */
+  readonly plan?: Plan;
+  /** Calibration windows: equally long rows of token ids. */
+  readonly text?: () => Promise<readonly Int32Array[]>;
+  readonly random: Random;
+  readonly signal?: AbortSignal;
+  readonly training?: { readonly budget: () => Budget; readonly steps: () => AsyncIterable<Step> };
+  readonly onBlock?: (done: number, total: number) => void;
+}
+
+/** The session of one method, and the plan that its edits add up to. */
+export class MethodSession implements Session {
+  readonly #parts: SessionParts;
+  #plan: Plan;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#plan = parts.plan ?? Plan.nothing(parts.model.blueprint);
+  }
+
+  /** Everything that was edited for good, as one plan. */
+  get plan(): Plan {
+    return this.#plan;
+  }
+
+  get random(): Random {
+    return this.#parts.random;
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#parts.signal;
+  }
+
+  get budget(): Budget {
+    return this.#parts.training?.budget() ?? { steps: 0, tokensPerStep: 0, stepsDone: 0 };
+  }
+
+  get model(): View {
+    const { model } = this.#parts;
+    const plan = this.#plan;
+    const { blueprint } = model;
+    return {
+      blueprint,
+      axes: blueprint.axes,
+      opened: plan.before.axes,
+      linears: (at) => (at === undefined ? [...blueprint.weights.values()].filter(({ linear }) => linear) : blueprint.linears(at)),
+      weight: (weight) => model.value(nameOf(weight)),
+      indices: (axis, at) => plan.indices(axis, at),
+    };
+  }
+
+  state(name: string, like: readonly Weight[]): Map<string, tf.Variable> {
+    return new Map(
+      like.map((weight) => {
+        const { slots, value } = this.#parts.model.entry(weight.name);
+        const slot = slots.get(name) ?? tf.tidy(() => tf.variable(tf.zerosLike(value), false));
+        slots.set(name, slot);
+        return [weight.name, slot];
+      }),
+    );
+  }
+
+  /** Carries out one edit: on the weights in memory, and in the plan. */
+  async apply(edit: Edit): Promise<void> {
+    const { model } = this.#parts;
+    if ('maskAxis' in edit) return hideIndices(model, edit);
+    if ('mask' in edit && edit.latent) return hideElements(model, edit);
+    const plan = await planOf(model.blueprint, edit);
+    applyToModel(model, plan);
+    this.#plan = this.#plan.followedBy(plan);
+  }
+
+  async *sweep(...statistics: Statistic<unknown>[]): AsyncGenerator<Block> {
+    const { model, text, signal, onBlock } = this.#parts;
+    if (!text) throw new UsageError('SESSION_NEEDS_TEXT', { found: 'no calibration text', expected: 'text for a method that looks at activations', remedy: 'Give --data DATA.' });
+    const windows = await text();
+    if (windows.length === 0) throw new DataError('DATA_EMPTY', { found: 'no calibration window', expected: 'at least one', remedy: 'Give more text, or a smaller --window.' });
+    const layers = model.blueprint.axes.layers;
+    const pass = new Pass(model);
+    let hidden: tf.Tensor[] = [];
+    try {
+      await this.#visit(undefined, () => {
+        for (const window of windows) hidden.push(tf.keep(tf.tidy(() => model.embed(pass, tf.tensor2d(window, [1, window.length], 'int32')))));
+      });
+      for (let at = 0; at < layers; at++) {
+        throwIfAborted(signal);
+        await this.#load(at);
+        yield await measure(model, at, hidden, statistics);
+        if (model.blueprint.axes.layers !== layers) {
+          throw new PlanError('PLAN_SWEEP', { found: 'a layer dropped in the middle of a sweep', expected: 'layers dropped before or after it', remedy: 'Collect the layers, and yield the edit after the loop.' });
+        }
+        renewScope();
+        if (at + 1 < layers) hidden = hidden.map((before) => advance(model, pass, at, before));
+        this.#unload(at);
+        onBlock?.(at + 1, layers);
+      }
+    } finally {
+      tf.dispose(hidden);
+      pass.close();
+    }
+  }
+
+  async *steps(): AsyncGenerator<Step> {
+    const { training } = this.#parts;
+    if (!training) throw new UsageError('METHOD_NEEDS_TRAINING', { found: 'a method that trains, outside training', expected: 'a training run around it', remedy: 'Use chop train --prune NAME.' });
+    for await (const step of training.steps()) {
+      yield step;
+      renewScope();
+    }
+  }
+
+  async #visit(at: number | undefined, act: () => void): Promise<void> {
+    await this.#load(at);
+    act();
+    this.#unload(at);
+  }
+
+  async #load(at: number | undefined): Promise<void> {
+    const { model, checkpoint, signal } = this.#parts;
+    if (checkpoint) await model.load(applyToCheckpoint(checkpoint, this.#plan), (name) => model.blueprint.weight(name).at === at, signal);
+  }
+
+  #unload(at: number | undefined): void {
+    const { model, checkpoint } = this.#parts;
+    if (checkpoint) model.drop((name) => model.blueprint.weight(name).at === at);
+  }
+}
+
+/**
+ * Runs a method to its end, carrying out its edits. A method neither tidies nor disposes: whatever it makes between two
+ * resumptions lives in the scope opened here (renewed at every block and step) and is freed with it.
+ */
+export async function drive(edits: AsyncGenerator<Edit>, session: MethodSession): Promise<Plan> {
+  for (;;) {
+    tf.engine().startScope('method');
+    try {
+      const { value, done } = await edits.next();
+      if (done) return session.plan;
+      await session.apply(value);
+    } finally {
+      tf.engine().endScope();
+    }
+  }
+}
+
+function renewScope(): void {
+  tf.engine().endScope();
+  tf.engine().startScope('method');
+}
+
+function nameOf(weight: Weight | string): string {
+  return typeof weight === 'string' ? weight : weight.name;
+}
+
+function advance(model: Model, pass: Pass, at: number, before: tf.Tensor): tf.Tensor {
+  const after = tf.keep(tf.tidy(() => model.layer(pass, at, before)));
+  before.dispose();
+  return after;
+}
+
+/** One pass of all windows, each by itself (a product's last bits depend on how many rows are computed together), through one layer, unpruned. */
+async function measure(model: Model, at: number, hidden: readonly tf.Tensor[], statistics: readonly Statistic<unknown>[]): Promise<Block> {
+  const linears = model.blueprint.linears(at);
+  const prefix = `layers.${at}.`;
+  const heard = new Map<string, Accumulator<unknown>>();
+  for (const before of hidden) {
+    const inputs = new Map<number, { value: tf.Tensor; roles: string[] }>();
+    const pass = new Pass(model, {
+      onTap: (name, value) => {
+        const role = /^(.*)\.input$/.exec(name.slice(prefix.length))?.[1];
+        if (!role || !linears.some((linear) => linear.role === role)) return;
+        const same = inputs.get(value.id);
+        if (same) same.roles.push(role);
+        else inputs.set(value.id, { value: tf.keep(value), roles: [role] });
+      },
+    });
+    if (statistics.length > 0) tf.tidy(() => model.layer(pass, at, before));
+    pass.close();
+    for (const { value, roles } of inputs.values()) {
+      const features = value.shape.at(-1)!;
+      const rows = tf.reshape(value, [-1, features]);
+      for (const statistic of statistics) {
+        const key = `${statistic.name}/${roles[0]}`;
+        const accumulator = heard.get(key) ?? statistic.create(features);
+        for (const role of roles) heard.set(`${statistic.name}/${role}`, accumulator);
+        await accumulator.add(rows);
+      }
+      tf.dispose([rows, value]);
+    }
+  }
+  return { at, linears, of: <R>(statistic: Statistic<R>, linear: Weight) => heard.get(`${statistic.name}/${linear.role}`)!.result() as R };
+}
