@@ -103,7 +103,7 @@ export function fromDisk(error: unknown, file: string, wheel: Wheel): EngineErro
       cause: error,
     });
   }
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
+  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR') {
     return new EngineError('ENGINE_CACHE', { file, found: `a cache folder that cannot be written (${code})`, remedy: 'Let CHOP_HOME name a folder that can.', cause: error });
   }
   return undefined;

