@@ -55,6 +55,8 @@ export interface EvaluationContext {
   /** Token ids of the text that the options name, tokenised as one string or joined as the recipe says. */
   readonly text?: () => Promise<Int32Array>;
   readonly bosId?: number;
+  /** UTF-8 bytes of the text that these tokens stand for. */
+  readonly byteLength?: (ids: Int32Array) => number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }

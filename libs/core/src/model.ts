@@ -47,13 +47,15 @@ export abstract class Model {
     return this.#latent;
   }
 
-  /** Logits `[batch, tokens, vocab]` of int32 `[batch, tokens]`. The caller owns them (or its scope does). */
+  /** Logits `[batch, tokens, vocab]` (of the wanted tokens) of int32 `[batch, tokens]`. The caller owns them (or its scope does). */
   forward(ids: tf.Tensor, options: PassOptions = {}): tf.Tensor {
     const pass = new Pass(this, options);
     try {
       let hidden = this.embed(pass, ids);
       for (let at = 0; at < this.#blueprint.axes.layers; at++) hidden = this.layer(pass, at, hidden);
-      const logits = pass.tap('logits', this.logits(pass, hidden));
+      const { from, to } = options.wanted ?? { from: 0, to: ids.shape[1]! };
+      const wanted = to - from === ids.shape[1] ? hidden : tf.slice(hidden, [0, from, 0], [-1, to - from, -1]);
+      const logits = pass.tap('logits', this.logits(pass, wanted));
       if (options.cache) options.cache.length += ids.shape[1]!;
       return logits;
     } finally {

@@ -72,7 +72,7 @@ export interface SessionParts {
   readonly plan?: Plan;
   /** Calibration windows: equally long rows of token ids. */
   readonly text?: () => Promise<readonly Int32Array[]>;
-  readonly random: Random;
+  readonly random: () => Random;
   readonly signal?: AbortSignal;
   readonly training?: { readonly budget: () => Budget; readonly steps: () => AsyncIterable<Step> };
   readonly onBlock?: (done: number, total: number) => void;
@@ -94,7 +94,7 @@ export class MethodSession implements Session {
   }
 
   get random(): Random {
-    return this.#parts.random;
+    return this.#parts.random();
   }
 
   get signal(): AbortSignal | undefined {

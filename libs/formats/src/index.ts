@@ -7,3 +7,4 @@ export { ggufTokenizerFiles } from './gguf-tokenizer.js';
 export * from './reencode.js';
 export * from './open.js';
 export * from './hub.js';
+export * from './plan-file.js';

@@ -1,0 +1,48 @@
+import { type Configured, type Distiller, type Model, type Outputs, type PassOptions, ShapeError } from '@chop/core';
+import { crossEntropy } from '@chop/kernels';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A batch on the engine: int32 ids `[batch, window]`; segments alike; weights float32 `[batch, window]`, of the prediction made at each position. */
+export interface TokenBatch {
+  readonly ids: tf.Tensor;
+  readonly segments?: tf.Tensor;
+  readonly weights?: tf.Tensor;
+}
+
+/** A distiller with its options, and the frozen teacher that it listens to. */
+export interface Distillation extends Configured<Distiller> {
+  readonly teacher: Model;
+}
+
+/** Loss terms by name, scalars; the loss is their sum. */
+export type Terms = Record<string, tf.Tensor>;
+
+/**
+ * The terms of the training loss on one batch: the mean over the `window − 1` positions of each sequence that predict a token,
+ * or over those of them whose weight is not 0; with a distiller, what it makes of that and of the teacher's word.
+ */
+export function lossTerms(model: Model, batch: TokenBatch, distillation?: Distillation, teacher?: Outputs): Terms {
+  const [rows, window] = batch.ids.shape as [number, number];
+  const targets = tf.reshape(tf.slice(batch.ids, [0, 1], [rows, window - 1]), [-1]);
+  const weights = batch.weights && tf.reshape(tf.slice(batch.weights, [0, 0], [rows, window - 1]), [-1]);
+  const student = outputs(model, batch, distillation?.method.taps(distillation.options) ?? []);
+  const lm = crossEntropy(student.logits, targets, weights);
+  if (!distillation || !teacher) return { lm };
+  if (teacher.logits.shape[1] !== student.logits.shape[1]) {
+    throw new ShapeError('DISTILL_VOCABULARY', { found: `a teacher with ${teacher.logits.shape[1]} token ids`, expected: `${student.logits.shape[1]}, as the student has`, remedy: 'Teacher and student must share a tokenizer.' });
+  }
+  return distillation.method.terms({ lm, student, teacher, ...(weights ? { weights } : {}) }, distillation.options);
+}
+
+/** What a model says at the predicting positions: logits `[batch · (window − 1), vocab]` and the tapped values. */
+export function outputs(model: Model, { ids, segments }: TokenBatch, wantedTaps: readonly string[]): Outputs {
+  const window = ids.shape[1]!;
+  const taps = new Map<string, tf.Tensor>();
+  const options: PassOptions = {
+    wanted: { from: 0, to: window - 1 },
+    ...(segments ? { segments } : {}),
+    ...(wantedTaps.length > 0 ? { onTap: (name, value) => void (wantedTaps.includes(name) && taps.set(name, value)) } : {}),
+  };
+  const logits = model.forward(ids, options);
+  return { logits: tf.reshape(logits, [-1, logits.shape[2]!]), taps };
+}

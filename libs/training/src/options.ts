@@ -1,0 +1,30 @@
+import { z } from 'zod';
+
+/** What a training run is told: the flags of `chop train`, the keys of a recipe's `train`. Every default is here. */
+export const trainOptions = z.strictObject({
+  tokens: z.number().positive().optional().describe('tokens to train on, or give steps'),
+  steps: z.number().int().positive().optional().describe('optimiser steps, or give tokens'),
+  batchSize: z.number().int().min(1).default(8).describe('sequences per step'),
+  window: z.number().int().min(2).default(512).describe('tokens per sequence'),
+  accumulate: z.number().int().min(1).default(1).describe('batches whose gradients are averaged for one step'),
+  order: z.enum(['shuffled', 'sequential']).default('shuffled').describe('order of the windows'),
+  join: z.string().optional().describe('text put between documents; by default the end-of-text token'),
+  optimizer: z.enum(['adamw', 'lion']).default('adamw').describe('update rule'),
+  lr: z.number().positive().default(3e-4).describe('peak learning rate'),
+  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.95]).describe('memory of the moments'),
+  eps: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
+  weightDecay: z.number().min(0).default(0.1).describe('decoupled decay, on matrices only'),
+  clip: z.number().positive().default(1).describe('largest global norm of the gradient'),
+  schedule: z.enum(['cosine', 'linear', 'constant']).default('cosine').describe('learning rate after the warm-up'),
+  warmupSteps: z.number().int().min(0).optional().describe('steps to the peak learning rate; by default 2 % of the steps'),
+  minLrRatio: z.number().min(0).max(1).default(0.1).describe('learning rate at the end, as a share of the peak'),
+  seed: z.number().int().min(0).default(0).describe('seed of the order of the text and of methods'),
+  evalEvery: z.number().positive().optional().describe('tokens between two evaluations'),
+  saveEvery: z.number().positive().optional().describe('tokens between two snapshots; by default a tenth of the run'),
+  keep: z.number().int().min(1).default(2).describe('snapshots kept'),
+  documentMask: z.boolean().default(false).describe('attention does not cross documents'),
+  chat: z.boolean().default(false).describe('jsonl with messages; loss on answers only'),
+});
+
+export type TrainOptions = z.output<typeof trainOptions>;
+export type TrainOptionsInput = z.input<typeof trainOptions>;

@@ -1,0 +1,195 @@
+import { type Budget, type Configured, drive, holdMasks, InterruptedError, MethodSession, type Model, type Plan, type Pruner, Random, type Step, TrainingError } from '@chop/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { TrainingLog } from './log.js';
+import { accumulate, backward, clip } from './gradients.js';
+import type { Distillation, TokenBatch } from './loss.js';
+import { update } from './optimizer.js';
+import type { TrainOptions } from './options.js';
+import { type Extent, extentOf, learningRate } from './schedule.js';
+import type { SnapshotStore } from './snapshot.js';
+
+/** One batch of token ids on the host, as `Windows.batch` gives it. */
+export interface HostBatch {
+  readonly ids: Int32Array;
+  readonly batchSize: number;
+  readonly window: number;
+  readonly segments?: Int32Array;
+  readonly weights?: Float32Array;
+}
+
+/** Numbers of one step, as they are logged. */
+export interface StepRecord {
+  readonly type: 'step';
+  readonly step: number;
+  readonly tokens: number;
+  readonly loss: number;
+  /** The named terms of the loss, when there is more than one. */
+  readonly terms?: Readonly<Record<string, number>>;
+  /** Global norm of the gradient before clipping. */
+  readonly gradientNorm: number;
+  readonly lr: number;
+  readonly seconds: number;
+}
+
+export type TrainingEvent =
+  | StepRecord
+  | { readonly type: 'evaluation'; readonly step: number; readonly tokens: number; readonly scores: Readonly<Record<string, number>> }
+  | { readonly type: 'edit'; readonly step: number; readonly tokens: number; readonly explanation: string }
+  | { readonly type: 'snapshot'; readonly step: number; readonly folder: string };
+
+/** What a training run is made of. */
+export interface TrainingParts {
+  readonly model: Model;
+  readonly options: TrainOptions;
+  /** The text of step `index` (from 0): a pure function of the index, so that a resumed run reads on where it stopped. */
+  readonly batch: (index: number) => HostBatch;
+  readonly pruner?: Configured<Pruner>;
+  /** Calibration windows for a pruner that sweeps. */
+  readonly text?: () => Promise<readonly Int32Array[]>;
+  readonly distillation?: Distillation;
+  /** Scores of the model as it is, every `evalEvery` tokens. Touches neither the session's random numbers nor its place in the text. */
+  readonly evaluate?: (model: Model) => Promise<Readonly<Record<string, number>>>;
+  readonly snapshots?: SnapshotStore;
+  readonly log?: TrainingLog;
+  /** Where an interrupted run goes on. */
+  readonly resumed?: { readonly step: number; readonly plan: Plan };
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainingEvent) => void;
+}
+
+/**
+ * Continued pretraining, with or without a pruner and a distiller: one loop, in the open.
+ * Returns everything that was edited, as one plan.
+ *
+ * @throws {@link TrainingError} `TRAIN_LOSS` when the loss is no number: the last snapshot is named.
+ * @throws {@link InterruptedError} when the signal fires: a snapshot was written.
+ */
+export async function train(parts: TrainingParts): Promise<Plan> {
+  const trainer = new Trainer(parts);
+  const session = new MethodSession({
+    model: parts.model,
+    random: () => trainer.random,
+    training: { budget: () => trainer.budget, steps: () => trainer.steps() },
+    ...(parts.resumed ? { plan: parts.resumed.plan } : {}),
+    ...(parts.text ? { text: parts.text } : {}),
+    ...(parts.signal ? { signal: parts.signal } : {}),
+  });
+  trainer.session = session;
+  if (parts.pruner) await drive(parts.pruner.method.plan(session, parts.pruner.options), session);
+  for await (const _ of trainer.steps());
+  return session.plan;
+}
+
+class Trainer {
+  readonly #parts: TrainingParts;
+  readonly #extent: Extent;
+  #done: number;
+  /** A step whose edits have been made, and which is still to be evaluated and saved. */
+  #unsettled: StepRecord | undefined;
+  #explained = '';
+  #random: { step: number; random: Random } | undefined;
+  session!: MethodSession;
+
+  constructor(parts: TrainingParts) {
+    this.#parts = parts;
+    this.#extent = extentOf(parts.options);
+    this.#done = parts.resumed?.step ?? 0;
+    this.#explained = parts.resumed?.plan.explain() ?? '';
+  }
+
+  get budget(): Budget {
+    const { steps, tokensPerStep } = this.#extent;
+    return { steps, tokensPerStep, stepsDone: this.#done };
+  }
+
+  /** What a method draws is a function of the seed and the step, so that a resumed run draws the same. */
+  get random(): Random {
+    if (this.#random?.step !== this.#done) this.#random = { step: this.#done, random: Random.of(this.#parts.options.seed, 'method', this.#done) };
+    return this.#random.random;
+  }
+
+  async *steps(): AsyncGenerator<Step> {
+    await this.#settle();
+    while (this.#done < this.#extent.steps) {
+      const { step, record, gradients } = this.#optimise();
+      this.#unsettled = record;
+      try {
+        yield step;
+      } finally {
+        tf.dispose([...gradients.values()]);
+      }
+      await this.#settle();
+    }
+  }
+
+  /** Forward, backward, clip, update. */
+  #optimise(): { step: Step; record: StepRecord; gradients: Map<string, tf.Tensor> } {
+    const { model, options, distillation } = this.#parts;
+    const started = performance.now();
+    const index = this.#done + 1;
+    const batches = Array.from({ length: options.accumulate }, (_, i) => () => this.#withBatch(this.#done * options.accumulate + i, (batch) => backward(model, batch, distillation)));
+    const { gradients, terms } = accumulate(batches);
+    const loss = Object.values(terms).reduce((sum, term) => sum + term, 0);
+    const gradientNorm = Number.isFinite(loss) ? clip(gradients, options.clip) : NaN;
+    if (!Number.isFinite(gradientNorm)) throw this.#broken(index, loss);
+    const lr = learningRate(index, options, this.#extent);
+    update(model, gradients, options, lr, index);
+    holdMasks(model);
+    this.#done = index;
+    const tokens = index * this.#extent.tokensPerStep;
+    const seconds = (performance.now() - started) / 1000;
+    const gradient: Step['gradient'] = (weight) => gradients.get(typeof weight === 'string' ? weight : weight.name)!;
+    const named = Object.keys(terms).length > 1 ? { terms } : {};
+    return { step: { index, tokens, gradient }, record: { type: 'step', step: index, tokens, loss, ...named, gradientNorm, lr, seconds }, gradients };
+  }
+
+  /** After the method has had its say of a step: log, evaluate, save. */
+  async #settle(): Promise<void> {
+    const { model, log, evaluate, snapshots, signal, onEvent } = this.#parts;
+    const record = this.#unsettled;
+    this.#unsettled = undefined;
+    const tell = async (event: TrainingEvent): Promise<void> => {
+      await log?.append(event);
+      onEvent?.(event);
+    };
+    const { steps, evalSteps, saveSteps, tokensPerStep } = this.#extent;
+    const step = this.#done;
+    const explanation = this.session.plan.isNothing ? '' : this.session.plan.explain();
+    if (record) await tell(record);
+    if (explanation !== this.#explained) await tell({ type: 'edit', step, tokens: step * tokensPerStep, explanation });
+    this.#explained = explanation;
+    if (!record) return;
+    if (evaluate && evalSteps && (step % evalSteps === 0 || step === steps)) await tell({ type: 'evaluation', step, tokens: record.tokens, scores: await evaluate(model) });
+    if (snapshots && (step % saveSteps === 0 || step === steps || signal?.aborted)) {
+      const folder = await snapshots.save(model, this.session.plan, step);
+      onEvent?.({ type: 'snapshot', step, folder });
+    }
+    if (signal?.aborted && step < steps) {
+      throw new InterruptedError({ found: `the run interrupted after step ${step} of ${steps}`, remedy: snapshots ? 'State is saved: the same command with --resume goes on.' : 'Nothing was saved.' });
+    }
+  }
+
+  #withBatch<T>(index: number, act: (batch: TokenBatch) => T): T {
+    const { ids, batchSize, window, segments, weights } = this.#parts.batch(index);
+    const shape: [number, number] = [batchSize, window];
+    const batch: TokenBatch = {
+      ids: tf.tensor2d(ids, shape, 'int32'),
+      ...(segments ? { segments: tf.tensor2d(segments, shape, 'int32') } : {}),
+      ...(weights ? { weights: tf.tensor2d(weights, shape, 'float32') } : {}),
+    };
+    try {
+      return act(batch);
+    } finally {
+      tf.dispose(Object.values(batch) as tf.Tensor[]);
+    }
+  }
+
+  #broken(index: number, loss: number): TrainingError {
+    const last = this.#parts.snapshots?.latest;
+    return new TrainingError('TRAIN_LOSS', {
+      found: `loss ${loss} or an infinite gradient at step ${index}`,
+      expected: 'numbers',
+      remedy: `Lower --lr or --clip.${last ? ` The last good snapshot is ${last}; --resume goes on from it.` : ''}`,
+    });
+  }
+}
