@@ -1,1 +1,13 @@
-export {};
+export { Chop, compose, type ComposeOptions } from './compose.js';
+export { EMBEDDED_MODEL } from './embedded.js';
+export type { ExportRequest } from './export.js';
+export { OpenModel } from './opened.js';
+export type { PlanRequest } from './plan.js';
+export { readRecipe, type Recipe, type RecipeStep } from './recipe.js';
+export type { RunRequest, RunResult } from './run.js';
+export * from './verbs.js';
+export { llama } from '@chop/models';
+export { layerChop } from '@chop/layer-chop';
+export { dimChop } from '@chop/dim-chop';
+export { wanda } from '@chop/wanda';
+export { distillLogits } from '@chop/distill-logits';

@@ -57,7 +57,7 @@ export interface Session {
   readonly signal: AbortSignal | undefined;
   /** One zero-initialised variable per weight, of its shape: saved with every snapshot, cut together with its weight. */
   state(name: string, like: readonly Weight[]): Map<string, tf.Variable>;
-  /** Block after block over the calibration text. Edits act when the block is left, so that the next one sees them. */
+  /** Block after block over the calibration text (without statistics: just its weights). Edits act when the block is left, so that the next one sees them. */
   sweep(...statistics: Statistic<unknown>[]): AsyncIterable<Block>;
   /** Step after step through training. Edits act before the next step. */
   steps(): AsyncIterable<Step>;
@@ -68,6 +68,8 @@ export interface SessionParts {
   readonly model: Model;
   /** Reads the weights of a block when it is visited; absent where all are in memory. */
   readonly checkpoint?: Checkpoint;
+  /** Starts the engine, when weights are first needed. */
+  readonly ready?: () => Promise<unknown>;
   /** Edits made before this session began (a resumed run). */
   readonly plan?: Plan;
   /** Calibration windows: equally long rows of token ids. */
@@ -142,16 +144,18 @@ export class MethodSession implements Session {
 
   async *sweep(...statistics: Statistic<unknown>[]): AsyncGenerator<Block> {
     const { model, text, signal, onBlock } = this.#parts;
-    if (!text) throw new UsageError('SESSION_NEEDS_TEXT', { found: 'no calibration text', expected: 'text for a method that looks at activations', remedy: 'Give --data DATA.' });
-    const windows = await text();
-    if (windows.length === 0) throw new DataError('DATA_EMPTY', { found: 'no calibration window', expected: 'at least one', remedy: 'Give more text, or a smaller --window.' });
+    if (!text && statistics.length > 0) throw new UsageError('SESSION_NEEDS_TEXT', { found: 'no calibration text', expected: 'text for a method that looks at activations', remedy: 'Give --data DATA.' });
+    const windows = statistics.length > 0 ? await text!() : [];
+    if (windows.length === 0 && statistics.length > 0) throw new DataError('DATA_EMPTY', { found: 'no calibration window', expected: 'at least one', remedy: 'Give more text, or a smaller --window.' });
     const layers = model.blueprint.axes.layers;
     const pass = new Pass(model);
     let hidden: tf.Tensor[] = [];
     try {
-      await this.#visit(undefined, () => {
+      if (windows.length > 0) {
+        await this.#load(undefined);
         for (const window of windows) hidden.push(tf.keep(tf.tidy(() => model.embed(pass, tf.tensor2d(window, [1, window.length], 'int32')))));
-      });
+        this.#unload(undefined);
+      }
       for (let at = 0; at < layers; at++) {
         throwIfAborted(signal);
         await this.#load(at);
@@ -179,14 +183,9 @@ export class MethodSession implements Session {
     }
   }
 
-  async #visit(at: number | undefined, act: () => void): Promise<void> {
-    await this.#load(at);
-    act();
-    this.#unload(at);
-  }
-
   async #load(at: number | undefined): Promise<void> {
-    const { model, checkpoint, signal } = this.#parts;
+    const { model, checkpoint, ready, signal } = this.#parts;
+    await ready?.();
     if (checkpoint) await model.load(applyToCheckpoint(checkpoint, this.#plan), (name) => model.blueprint.weight(name).at === at, signal);
   }
 
@@ -244,7 +243,7 @@ async function measure(model: Model, at: number, hidden: readonly tf.Tensor[], s
         else inputs.set(value.id, { value: tf.keep(value), roles: [role] });
       },
     });
-    if (statistics.length > 0) tf.tidy(() => model.layer(pass, at, before));
+    tf.tidy(() => model.layer(pass, at, before));
     pass.close();
     for (const { value, roles } of inputs.values()) {
       const features = value.shape.at(-1)!;

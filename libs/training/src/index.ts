@@ -1,4 +1,5 @@
 export * from './gradients.js';
+export * from './initialise.js';
 export * from './log.js';
 export * from './loss.js';
 export * from './optimizer.js';

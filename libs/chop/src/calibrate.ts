@@ -1,0 +1,34 @@
+import { UsageError } from '@chop/core';
+import { openDocuments, tokenise, type TokenTable, type Tokenizer } from '@chop/data';
+import { dataWord } from './embedded.js';
+import type { Calibration, Common } from './verbs.js';
+
+/** Calibration windows when nothing is said: as many and as long as Wanda's paper has, at most. */
+const SAMPLES = 128;
+const WINDOW = 512;
+
+/** Tokenises text once, whoever asks. */
+export async function readText(words: readonly string[], tokenizer: Tokenizer, options: { join?: string | undefined; chat?: boolean; maxTokens?: number } & Pick<Common, 'seed' | 'signal' | 'onProgress'>): Promise<TokenTable> {
+  const { join, chat = false, maxTokens, seed, signal, onProgress } = options;
+  return tokenise(openDocuments(words.map(dataWord), { chat, ...(seed === undefined ? {} : { seed }) }), tokenizer, {
+    ...(join === undefined ? {} : { join }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(signal ? { signal } : {}),
+    onProgress: (tokens) => onProgress?.({ phase: 'tokenise', done: tokens }),
+  });
+}
+
+/** The first windows of the calibration text, read when a method asks for them. */
+export function calibrationWindows(calibration: Calibration | undefined, tokenizer: () => Promise<Tokenizer>, common: Common): (() => Promise<Int32Array[]>) | undefined {
+  const { data, samples = SAMPLES, window = WINDOW, join } = calibration ?? {};
+  if (!data || data.length === 0) return undefined;
+  if (samples < 1 || window < 1) throw new UsageError('OPTION_VALUE', { found: `${samples} samples of ${window} tokens`, expected: 'at least one of each' });
+  return async () => {
+    const { ids } = await readText(data, await tokenizer(), { join, maxTokens: samples * window, ...pick(common) });
+    return Array.from({ length: Math.min(samples, Math.floor(ids.length / window)) }, (_, i) => ids.slice(i * window, (i + 1) * window));
+  };
+}
+
+function pick({ seed, signal, onProgress }: Common): Pick<Common, 'seed' | 'signal' | 'onProgress'> {
+  return { ...(seed === undefined ? {} : { seed }), ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
+}

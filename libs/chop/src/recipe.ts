@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import { checkOptions, type Parts, UsageError } from '@chop/core';
+import { trainOptions } from '@chop/training';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+
+const words = z.union([z.string(), z.array(z.string())]).transform((given) => (typeof given === 'string' ? given.split(/\s+/) : given));
+const choice = z.record(z.string(), z.record(z.string(), z.unknown()).nullish()).refine((methods) => Object.keys(methods).length === 1, 'exactly one method with its options');
+const calibration = z.strictObject({
+  data: z.string().optional().describe('a name of data, or DATA'),
+  samples: z.number().int().min(1).default(128),
+  window: z.number().int().min(1).default(512),
+  join: z.string().optional(),
+});
+
+const evaluateStep = z.strictObject({
+  name: z.string().optional().describe('what the report calls the model as it is now'),
+  perplexity: z.string().optional().describe('a name of data, or DATA'),
+  window: z.number().int().min(2).default(512),
+  stride: z.number().int().min(1).optional(),
+  windows: z.number().int().min(1).optional(),
+  bos: z.boolean().default(false),
+  latency: z.union([z.boolean(), z.record(z.string(), z.unknown())]).default(false),
+  sample: z.string().optional().describe('a prompt that the model continues'),
+  sampleTokens: z.number().int().min(1).default(48),
+});
+const trainStep = trainOptions.extend({
+  data: z.string().default('train').describe('a name of data, or DATA'),
+  prune: choice.optional(),
+  distill: z.record(z.string(), z.unknown()).optional().describe('one distiller with its options, and teacher: MODEL'),
+  calibration: calibration.optional(),
+  valid: z.string().optional().describe('data for evaluations during training'),
+});
+const exportStep = z.strictObject({ format: z.literal('hf').default('hf'), dtype: z.enum(['f32', 'f16', 'bf16']).optional() });
+
+const step = z.union([
+  z.literal('report'),
+  z.strictObject({ evaluate: evaluateStep }),
+  z.strictObject({ prune: z.record(z.string(), z.unknown()) }),
+  z.strictObject({ train: trainStep }),
+  z.strictObject({ export: exportStep }),
+]);
+
+const recipe = z.strictObject({
+  name: z.string().regex(/^[\w.-]+$/, 'letters, digits, dots and dashes: it names the run folder'),
+  model: z.string(),
+  data: z.record(z.string(), words).default({}),
+  join: z.string().optional().describe('text put between documents; by default the end-of-text token'),
+  plugins: z.array(z.string()).default([]),
+  seed: z.number().int().min(0).default(0),
+  steps: z.array(z.unknown()).min(1),
+});
+
+export type EvaluateStep = z.output<typeof evaluateStep>;
+export type TrainStep = z.output<typeof trainStep>;
+export type CalibrationChoice = z.output<typeof calibration>;
+export type RecipeStep =
+  | { readonly kind: 'evaluate'; readonly options: EvaluateStep }
+  | { readonly kind: 'prune'; readonly name: string; readonly set: Record<string, unknown>; readonly calibration?: CalibrationChoice }
+  | { readonly kind: 'train'; readonly options: TrainStep }
+  | { readonly kind: 'export'; readonly options: z.output<typeof exportStep> }
+  | { readonly kind: 'report' };
+
+export interface Recipe extends Omit<z.output<typeof recipe>, 'steps'> {
+  readonly steps: readonly RecipeStep[];
+}
+
+const STEPS = { evaluate: evaluateStep, train: trainStep, export: exportStep } as const;
+const KINDS = ['evaluate', 'prune', 'train', 'export', 'report'] as const;
+
+/**
+ * Reads a recipe (YAML 1.2). Methods' own options are checked when the plugins are there: {@link checkMethods}.
+ *
+ * @throws {@link UsageError} `RECIPE_SYNTAX`, `OPTION_UNKNOWN` (names the nearest key), `OPTION_VALUE`; with file and line.
+ */
+export async function readRecipe(file: string): Promise<Recipe> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => Promise.reject(new UsageError('RECIPE_MISSING', { file, found: 'no readable file', expected: 'a recipe', cause })));
+  const lines = new LineCounter();
+  const document = parseDocument(text, { version: '1.2', lineCounter: lines });
+  const broken = document.errors[0];
+  if (broken) throw new UsageError('RECIPE_SYNTAX', { file, line: lines.linePos(broken.pos[0]).line, found: broken.message.split('\n')[0]!, expected: 'YAML 1.2' });
+  const lineOf = (path: readonly (string | number)[]): { file: string; line?: number } => {
+    const node = document.getIn(path, true) as { range?: [number, number, number] } | undefined;
+    return node?.range ? { file, line: lines.linePos(node.range[0]).line } : { file };
+  };
+  const { steps, ...rest } = checkOptions(recipe, document.toJS() ?? {}, 'recipe', lineOf([]));
+  return { ...rest, steps: steps.map((given, index) => readStep(given, lineOf(['steps', index]))) };
+}
+
+function readStep(given: unknown, at: { file: string; line?: number }): RecipeStep {
+  if (given === 'report') return { kind: 'report' };
+  const [kind, ...others] = given !== null && typeof given === 'object' ? Object.keys(given) : [];
+  if (kind === undefined || others.length > 0) throw new UsageError('OPTION_VALUE', { ...at, found: `a step ${JSON.stringify(given)}`, expected: `one of ${KINDS.join(', ')} with its options` });
+  const options = (given as Record<string, unknown>)[kind] ?? {};
+  if (kind === 'prune') return readPrune(options as Record<string, unknown>, at);
+  if (kind in STEPS) return { kind, options: checkOptions(STEPS[kind as keyof typeof STEPS] as z.ZodType, options, kind, at) } as RecipeStep;
+  checkOptions(z.strictObject(Object.fromEntries(KINDS.map((name) => [name, z.unknown().optional()]))), given, 'steps', at);
+  throw new UsageError('OPTION_VALUE', { ...at, found: `step ${kind}`, expected: KINDS.join(', ') });
+}
+
+function readPrune({ calibration: given, ...methods }: Record<string, unknown>, at: { file: string; line?: number }): RecipeStep {
+  const [name, set] = onlyMethod(checkOptions(choice, methods, 'prune', at));
+  return { kind: 'prune', name, set, ...(given === undefined ? {} : { calibration: checkOptions(calibration, given, 'prune.calibration', at) }) };
+}
+
+/** The one method of `{ layer-chop: { keep: 4 } }`. */
+export function onlyMethod(methods: Record<string, unknown>): [string, Record<string, unknown>] {
+  const [name, set] = Object.entries(methods)[0]!;
+  return [name, (set ?? {}) as Record<string, unknown>];
+}
+
+/** JSON Schema of recipes, with the options of every method that is loaded. */
+export function recipeJsonSchema(parts: Parts): object {
+  const methods = (shelf: ReadonlyMap<string, { options: z.ZodType }>): object => Object.fromEntries([...shelf].map(([name, { options }]) => [name, z.toJSONSchema(options, { io: 'input' })]));
+  return { ...z.toJSONSchema(recipe.extend({ steps: z.array(step) }), { io: 'input' }), $defs: { pruners: methods(parts.pruners), distillers: methods(parts.distillers) } };
+}
