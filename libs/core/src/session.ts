@@ -196,19 +196,16 @@ export class MethodSession implements Session {
 }
 
 /**
- * Runs a method to its end, carrying out its edits. A method neither tidies nor disposes: whatever it makes between two
- * resumptions lives in the scope opened here (renewed at every block and step) and is freed with it.
+ * Runs a method to its end, carrying out its edits. A method neither tidies nor disposes: whatever it makes lives in the scope opened
+ * here until it asks for the next block or step (or ends), and is freed then.
  */
 export async function drive(edits: AsyncGenerator<Edit>, session: MethodSession): Promise<Plan> {
-  for (;;) {
-    tf.engine().startScope('method');
-    try {
-      const { value, done } = await edits.next();
-      if (done) return session.plan;
-      await session.apply(value);
-    } finally {
-      tf.engine().endScope();
-    }
+  tf.engine().startScope('method');
+  try {
+    for await (const edit of edits) await session.apply(edit);
+    return session.plan;
+  } finally {
+    tf.engine().endScope();
   }
 }
 

@@ -9,10 +9,11 @@ export const wanda = pruner({
   needs: 'text',
   options: z.strictObject({ pattern: patternSchema.default({ n: 2, m: 4 }).describe('2:4, 4:8, N:M along the inputs, or 50% of each output row') }),
   async *plan(session, { pattern }) {
-    for await (const block of session.sweep(inputNorms)) {
-      // All matrices of a block are scored on its unpruned inputs; the next block sees the pruned block.
-      const masks = block.linears.map((linear) => mask(linear, select(wandaScore(session.model.weight(linear), block.of(inputNorms, linear)), pattern)));
-      yield* masks;
-    }
+    // All matrices of a block are scored on its unpruned inputs; the next block sees the pruned block.
+    for await (const block of session.sweep(inputNorms))
+      for (const linear of block.linears) {
+        const scores = wandaScore(session.model.weight(linear), block.of(inputNorms, linear));
+        yield mask(linear, select(scores, pattern));
+      }
   },
 });
