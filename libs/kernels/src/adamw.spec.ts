@@ -21,22 +21,25 @@ function expectNear(found: tf.Tensor, expected: readonly number[], tolerance: nu
   Array.from(found.dataSync()).forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(tolerance));
 }
 
-test.each(backends.flatMap((backend) => [[backend, 0.1, DECAYED] as const, [backend, 0, UNDECAYED] as const]))('three steps of AdamW on %s with decay %d are those of PyTorch', async (backend, decay, expected) => {
-  await tf.setBackend(backend);
-  const weight = tf.variable(tf.tensor(WEIGHT, [2, 3]));
-  const [m, v] = [tf.variable(tf.zeros([2, 3])), tf.variable(tf.zeros([2, 3]))];
-  const before = tf.memory().numTensors;
-  GRADIENTS.forEach((values, step) => {
-    const gradient = tf.tensor(values, [2, 3]);
-    adamw(weight, gradient, { m, v }, { lr: 1e-2, beta1: 0.9, beta2: 0.95, eps: 1e-8, decay, step: step + 1 });
-    expect(Array.from(gradient.dataSync())).toEqual(values.map(Math.fround));
-    gradient.dispose();
-  });
-  expectNear(weight, expected, 3e-7);
-  expectNear(m, FIRST, 5e-8);
-  expectNear(v, SECOND, 2e-7);
-  expect(tf.memory().numTensors).toBe(before);
-});
+test.each(backends.flatMap((backend) => [[backend, 0.1, DECAYED] as const, [backend, 0, UNDECAYED] as const]))(
+  'three steps of AdamW on %s with decay %d are those of PyTorch',
+  async (backend, decay, expected) => {
+    await tf.setBackend(backend);
+    const weight = tf.variable(tf.tensor(WEIGHT, [2, 3]));
+    const [m, v] = [tf.variable(tf.zeros([2, 3])), tf.variable(tf.zeros([2, 3]))];
+    const before = tf.memory().numTensors;
+    GRADIENTS.forEach((values, step) => {
+      const gradient = tf.tensor(values, [2, 3]);
+      adamw(weight, gradient, { m, v }, { lr: 1e-2, beta1: 0.9, beta2: 0.95, eps: 1e-8, decay, step: step + 1 });
+      expect(Array.from(gradient.dataSync())).toEqual(values.map(Math.fround));
+      gradient.dispose();
+    });
+    expectNear(weight, expected, 3e-7);
+    expectNear(m, FIRST, 5e-8);
+    expectNear(v, SECOND, 2e-7);
+    expect(tf.memory().numTensors).toBe(before);
+  },
+);
 
 test('adamw leaves the tensor alone that a variable was made from', () => {
   const origin = tf.tensor1d([1, 2]);
@@ -48,5 +51,7 @@ test('adamw leaves the tensor alone that a variable was made from', () => {
 
 test('adamw refuses a gradient of another shape', () => {
   const [weight, m, v] = [tf.variable(tf.zeros([2])), tf.variable(tf.zeros([2])), tf.variable(tf.zeros([2]))];
-  expect(() => adamw(weight, tf.zeros([1]), { m, v }, { lr: 1, beta1: 0.9, beta2: 0.9, eps: 1, decay: 0, step: 1 })).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
+  expect(() => adamw(weight, tf.zeros([1]), { m, v }, { lr: 1, beta1: 0.9, beta2: 0.9, eps: 1, decay: 0, step: 1 })).toThrow(
+    expect.objectContaining({ code: 'KERNEL_SHAPE' }),
+  );
 });

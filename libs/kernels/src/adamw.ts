@@ -23,7 +23,10 @@ export const adamwKernel = defineKernel({
     replace(m, () => tf.add(tf.mul(m, beta1), tf.mul(gradient, 1 - beta1)));
     replace(v, () => {
       const kept = tf.mul(v, beta2);
-      return tf.add(kept, tf.tidy(() => tf.mul(tf.square(gradient), 1 - beta2)));
+      return tf.add(
+        kept,
+        tf.tidy(() => tf.mul(tf.square(gradient), 1 - beta2)),
+      );
     });
     const stepSize = lr / (1 - beta1 ** step);
     const correction = Math.sqrt(1 - beta2 ** step);
@@ -49,7 +52,12 @@ export const adamwKernel = defineKernel({
  */
 export function adamw(weight: tf.Variable, gradient: tf.Tensor, { m, v }: { m: tf.Variable; v: tf.Variable }, options: AdamwOptions): void {
   for (const other of [gradient, m, v]) {
-    expectShape('adamw', other.shape.join() === weight.shape.join(), () => `weight ${shapeOf(weight)} and ${shapeOf(other)}`, 'gradient and moments of the shape of the weight');
+    expectShape(
+      'adamw',
+      other.shape.join() === weight.shape.join(),
+      () => `weight ${shapeOf(weight)} and ${shapeOf(other)}`,
+      'gradient and moments of the shape of the weight',
+    );
   }
   adamwKernel({ weight, gradient, m, v }, options);
 }

@@ -86,7 +86,13 @@ test.each(backends)('attention stays within a segment, on %s', async (backend) =
 test.each(backends)('a huge score of a key that must not be seen changes no bit, on %s', async (backend) => {
   const [q, v] = [sampleData([1, 2, 1, 2], 24), sampleData([1, 2, 1, 2], 25)];
   const first = (later: number): Promise<number[]> =>
-    numbersOn(backend, () => tf.slice(attention(tf.tensor([...q.values], [1, 2, 1, 2]), tf.tensor([1, 2, later, later], [1, 2, 1, 2]), tf.tensor([...v.values], [1, 2, 1, 2])), [0, 0, 0, 0], [1, 1, 1, 2]));
+    numbersOn(backend, () =>
+      tf.slice(
+        attention(tf.tensor([...q.values], [1, 2, 1, 2]), tf.tensor([1, 2, later, later], [1, 2, 1, 2]), tf.tensor([...v.values], [1, 2, 1, 2])),
+        [0, 0, 0, 0],
+        [1, 1, 1, 2],
+      ),
+    );
   expect(await first(1e6)).toEqual(await first(0));
   expect(await first(-1e6)).toEqual(Array.from(Float32Array.from(v.values.slice(0, 2))));
 });

@@ -92,7 +92,12 @@ export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Att
   const fits = q.rank === 4 && [k, v].every((x) => x.shape.join() === [b, s, kv, inner].join()) && heads % kv === 0;
   expectShape('attention', fits, found, 'q [b, t, heads, inner], k and v [b, s, kv, inner], heads a multiple of kv');
   const placed = Number.isInteger(offset) && offset >= 0 && offset + t <= s && window >= 1;
-  expectShape('attention', placed, () => `${t} queries from position ${offset} in a window of ${window}`, `positions within the ${s} keys and a window of at least 1`);
+  expectShape(
+    'attention',
+    placed,
+    () => `${t} queries from position ${offset} in a window of ${window}`,
+    `positions within the ${s} keys and a window of at least 1`,
+  );
   const segmented = segments === undefined || segments.shape.join() === [b, s].join();
   expectShape('attention', segmented, () => `segments [${segments?.shape}]`, `[${b}, ${s}], one per key`);
   return attentionKernel({ q, k, v, segments }, { scale, offset, window });

@@ -42,7 +42,9 @@ export function checkKernel(kernel: string, cases: readonly KernelCase[]): void 
   for (const one of cases) {
     const where = `${kernel}, ${one.title}, on ${tf.getBackend()}`;
     const before = tf.memory().numTensors;
-    const inputs = Object.fromEntries(Object.entries(one.inputs).map(([name, { values, shape, dtype }]) => [name, tf.tensor([...values], [...shape], dtype ?? 'float32')]));
+    const inputs = Object.fromEntries(
+      Object.entries(one.inputs).map(([name, { values, shape, dtype }]) => [name, tf.tensor([...values], [...shape], dtype ?? 'float32')]),
+    );
     const exact = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, Array.from(tensor.dataSync())]));
     const result = one.run(inputs);
     if (result.shape.join() !== one.shape.join()) fail(`${where}: shape [${result.shape}]`, `[${one.shape}]`);

@@ -39,7 +39,12 @@ export const tokenLogProbabilitiesKernel = defineKernel({
  */
 export function tokenLogProbabilities(logits: tf.Tensor, targets: tf.Tensor): tf.Tensor {
   const fits = logits.rank === 2 && targets.rank === 1 && targets.dtype === 'int32' && targets.size === logits.shape[0];
-  expectShape('tokenLogProbabilities', fits, () => `logits ${shapeOf(logits)} and targets ${shapeOf(targets)}`, 'logits float32 [n, vocab] and targets int32 [n]');
+  expectShape(
+    'tokenLogProbabilities',
+    fits,
+    () => `logits ${shapeOf(logits)} and targets ${shapeOf(targets)}`,
+    'logits float32 [n, vocab] and targets int32 [n]',
+  );
   return tokenLogProbabilitiesKernel({ logits, targets }, {});
 }
 

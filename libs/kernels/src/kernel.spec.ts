@@ -7,7 +7,10 @@ import { defineKernel } from './kernel.js';
 await startBackends();
 await tf.setBackend('cpu');
 
-const triple = defineKernel({ name: 'Triple', reference: ({ x }: { x: tf.Tensor; extra: tf.Tensor | undefined }, { plus }: { plus: number }) => tf.tidy(() => tf.add(tf.mul(x, 3), plus)) });
+const triple = defineKernel({
+  name: 'Triple',
+  reference: ({ x }: { x: tf.Tensor; extra: tf.Tensor | undefined }, { plus }: { plus: number }) => tf.tidy(() => tf.add(tf.mul(x, 3), plus)),
+});
 const run = (x: tf.Tensor): tf.Tensor => triple({ x, extra: undefined }, { plus: 1 });
 
 afterEach(() => {
@@ -16,7 +19,13 @@ afterEach(() => {
 
 test('a row without a sibling runs its reference, and the tape differentiates it', () => {
   expect(Array.from(run(tf.tensor1d([1, 2])).dataSync())).toEqual([4, 7]);
-  expect(Array.from(tf.grad((x) => tf.sum(run(x)))(tf.tensor1d([1, 2])).dataSync())).toEqual([3, 3]);
+  expect(
+    Array.from(
+      tf
+        .grad((x) => tf.sum(run(x)))(tf.tensor1d([1, 2]))
+        .dataSync(),
+    ),
+  ).toEqual([3, 3]);
 });
 
 test('a sibling registered for the backend replaces the reference there, its gradient too', async () => {
@@ -32,17 +41,31 @@ test('a sibling registered for the backend replaces the reference there, its gra
   tf.registerGradient({ kernelName: 'ChopTriple', inputsToSave: ['x'], gradFunc: (_, [x]) => ({ x: () => tf.fill(x!.shape, 5) }) });
   expect(Array.from(run(tf.tensor1d([1, 2])).dataSync())).toEqual([9, 9]);
   expect(seen).toEqual([['x'], { plus: 1 }]);
-  expect(Array.from(tf.grad((x) => tf.sum(run(x)))(tf.tensor1d([1, 2])).dataSync())).toEqual([5, 5]);
+  expect(
+    Array.from(
+      tf
+        .grad((x) => tf.sum(run(x)))(tf.tensor1d([1, 2]))
+        .dataSync(),
+    ),
+  ).toEqual([5, 5]);
   await tf.setBackend('wasm');
   expect(Array.from(run(tf.tensor1d([1, 2])).dataSync())).toEqual([4, 7]);
   await tf.setBackend('cpu');
 });
 
-const doubled = { title: 'two values', inputs: { x: { shape: [2], values: [1, 2] } }, oracle: ({ x }: Readonly<Record<string, readonly number[]>>) => x!.map((value) => 2 * value * value), shape: [2], gradients: ['x'] };
+const doubled = {
+  title: 'two values',
+  inputs: { x: { shape: [2], values: [1, 2] } },
+  oracle: ({ x }: Readonly<Record<string, readonly number[]>>) => x!.map((value) => 2 * value * value),
+  shape: [2],
+  gradients: ['x'],
+};
 
 test('conformance accepts what agrees and names the element that does not', () => {
   checkKernel('double', [{ ...doubled, run: ({ x }) => tf.tidy(() => tf.mul(tf.square(x!), 2)) }]);
-  expect(() => checkKernel('double', [{ ...doubled, run: ({ x }) => tf.tidy(() => tf.mul(tf.square(x!), tf.tensor1d([2, 2.1]))) }])).toThrow(/double, two values, on cpu: element 1 is 8\.39/);
+  expect(() => checkKernel('double', [{ ...doubled, run: ({ x }) => tf.tidy(() => tf.mul(tf.square(x!), tf.tensor1d([2, 2.1]))) }])).toThrow(
+    /double, two values, on cpu: element 1 is 8\.39/,
+  );
   expect(() => checkKernel('double', [{ ...doubled, run: () => tf.tensor1d([2, Number.NaN]) }])).toThrow(/element 1 is NaN/);
 });
 

@@ -25,7 +25,9 @@ export interface Kernel<I extends KernelInputs, A extends object, R extends tf.T
  * const double = defineKernel({ name: 'Double', reference: ({ x }: { x: tf.Tensor }) => tf.add(x, x) });
  * double({ x: tf.scalar(2) }, {});
  */
-export function defineKernel<I extends KernelInputs, A extends object, R extends tf.Tensor | tf.Tensor[]>(definition: KernelDefinition<I, A, R>): Kernel<I, A, R> {
+export function defineKernel<I extends KernelInputs, A extends object, R extends tf.Tensor | tf.Tensor[]>(
+  definition: KernelDefinition<I, A, R>,
+): Kernel<I, A, R> {
   const { reference } = definition;
   const registered = `Chop${definition.name}`;
   const run = (inputs: I, attributes: A): R => {

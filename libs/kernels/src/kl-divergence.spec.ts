@@ -29,7 +29,12 @@ function between(title: string, n: number, vocab: number, temperature: number): 
 
 test.each(backends)('klDivergence is KL(teacher ‖ student) per row, with the gradient to the student, on %s', async (backend) => {
   await tf.setBackend(backend);
-  checkKernel('klDivergence', [between('temperature 1', 4, 9, 1), between('temperature 2', 3, 5, 2), between('cold, one row', 1, 3, 0.5), between('one word', 2, 1, 1)]);
+  checkKernel('klDivergence', [
+    between('temperature 1', 4, 9, 1),
+    between('temperature 2', 3, 5, 2),
+    between('cold, one row', 1, 3, 0.5),
+    between('one word', 2, 1, 1),
+  ]);
 });
 
 test.each(backends)('equal logits diverge by nothing, however large, on %s', async (backend) => {

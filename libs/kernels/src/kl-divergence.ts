@@ -9,7 +9,10 @@ type Attributes = { temperature: number };
 const logProbabilities = (logits: tf.Tensor, temperature: number): tf.Tensor =>
   tf.tidy(() => {
     const shifted = tf.tidy(() => tf.div(tf.sub(logits, tf.max(logits, -1, true)), temperature));
-    return tf.sub(shifted, tf.tidy(() => tf.log(tf.sum(tf.exp(shifted), -1, true))));
+    return tf.sub(
+      shifted,
+      tf.tidy(() => tf.log(tf.sum(tf.exp(shifted), -1, true))),
+    );
   });
 
 /** The row behind {@link klDivergence}. */
@@ -22,7 +25,10 @@ export const klDivergenceKernel = defineKernel({
       forward: () => {
         const t = logProbabilities(teacher, temperature);
         const gap = tf.tidy(() => tf.sub(t, logProbabilities(student, temperature)));
-        return tf.sum(tf.tidy(() => tf.mul(tf.exp(t), gap)), -1);
+        return tf.sum(
+          tf.tidy(() => tf.mul(tf.exp(t), gap)),
+          -1,
+        );
       },
       // dy (softmax(student / T) − softmax(teacher / T)) / T
       backward: (dy, saved) => {

@@ -43,7 +43,12 @@ export const lionKernel = defineKernel({
  */
 export function lion(weight: tf.Variable, gradient: tf.Tensor, { m }: { m: tf.Variable }, options: LionOptions): void {
   for (const other of [gradient, m]) {
-    expectShape('lion', other.shape.join() === weight.shape.join(), () => `weight ${shapeOf(weight)} and ${shapeOf(other)}`, 'gradient and moment of the shape of the weight');
+    expectShape(
+      'lion',
+      other.shape.join() === weight.shape.join(),
+      () => `weight ${shapeOf(weight)} and ${shapeOf(other)}`,
+      'gradient and moment of the shape of the weight',
+    );
   }
   lionKernel({ weight, gradient, m }, options);
 }

@@ -19,12 +19,28 @@ function scored(weight: number, gradients: readonly number[], beta1: number, bet
 test.each(backends)('PLATON scores follow equations 1 to 5 over three windows, on %s', async (backend) => {
   await tf.setBackend(backend);
   const weights = [0.5, -2, 0, 3];
-  const gradients = [[1, 0.25, 4, -0.5], [-1, 0.5, 3, 0.1], [0.5, -0.75, 2, 0]];
+  const gradients = [
+    [1, 0.25, 4, -0.5],
+    [-1, 0.5, 3, 0.1],
+    [0.5, -0.75, 2, 0],
+  ];
   const weight = tf.tensor2d(weights, [2, 2]);
   const state = { smooth: tf.variable(tf.zeros([2, 2])), uncertain: tf.variable(tf.zeros([2, 2])) };
   const before = tf.memory().numTensors;
   for (const gradient of gradients) tf.tidy(() => platonUpdate(state, sensitivity(weight, tf.tensor2d(gradient, [2, 2])), { beta1: 0.85, beta2: 0.95 }));
   expect(tf.memory().numTensors).toBe(before);
   const scores = Array.from(platonScore(state).dataSync());
-  weights.forEach((value, i) => expect(Math.abs(scores[i]! - scored(value, gradients.map((gradient) => gradient[i]!), 0.85, 0.95))).toBeLessThan(1e-8));
+  weights.forEach((value, i) =>
+    expect(
+      Math.abs(
+        scores[i]! -
+          scored(
+            value,
+            gradients.map((gradient) => gradient[i]!),
+            0.85,
+            0.95,
+          ),
+      ),
+    ).toBeLessThan(1e-8),
+  );
 });

@@ -14,7 +14,10 @@ export interface PlatonState {
 /** The row behind {@link platonUpdate}: writes into its variables, returns nothing. */
 export const platonUpdateKernel = defineKernel({
   name: 'PlatonUpdate',
-  reference: ({ smooth, uncertain, sensitivity }: { smooth: tf.Variable; uncertain: tf.Variable; sensitivity: tf.Tensor }, { beta1, beta2 }: { beta1: number; beta2: number }): tf.Tensor[] => {
+  reference: (
+    { smooth, uncertain, sensitivity }: { smooth: tf.Variable; uncertain: tf.Variable; sensitivity: tf.Tensor },
+    { beta1, beta2 }: { beta1: number; beta2: number },
+  ): tf.Tensor[] => {
     replace(smooth, () => tf.add(tf.mul(smooth, beta1), tf.mul(sensitivity, 1 - beta1))); // eq. 2
     replace(uncertain, () => {
       const uncertainty = tf.tidy(() => tf.abs(tf.sub(sensitivity, smooth))); // eq. 3

@@ -25,7 +25,13 @@ function over(title: string, shape: number[], eps: number, live?: number): Kerne
 
 test.each(backends)('rmsNorm divides by the root mean square, with its gradients, on %s', async (backend) => {
   await tf.setBackend(backend);
-  checkKernel('rmsNorm', [over('tokens', [2, 3, 7], 1e-5), over('one feature', [3, 1], 1e-2), over('a vector', [5], 1e-6), over('heads', [1, 2, 3, 4], 1e-5), over('live features only', [2, 6], 1e-5, 4)]);
+  checkKernel('rmsNorm', [
+    over('tokens', [2, 3, 7], 1e-5),
+    over('one feature', [3, 1], 1e-2),
+    over('a vector', [5], 1e-6),
+    over('heads', [1, 2, 3, 4], 1e-5),
+    over('live features only', [2, 6], 1e-5, 4),
+  ]);
 });
 
 test('rmsNorm of a masked width with live features equals that of the sliced one', () => {

@@ -6,8 +6,7 @@ type Inputs = { x: tf.Tensor; gain: tf.Tensor };
 type Attributes = { eps: number; live: number };
 
 /** `1 / sqrt(Σ x² / live + eps)` over the last axis, which is kept with length 1. */
-const inverseRms = (x: tf.Tensor, { eps, live }: Attributes): tf.Tensor =>
-  tf.tidy(() => tf.rsqrt(tf.add(tf.div(tf.sum(tf.square(x), -1, true), live), eps)));
+const inverseRms = (x: tf.Tensor, { eps, live }: Attributes): tf.Tensor => tf.tidy(() => tf.rsqrt(tf.add(tf.div(tf.sum(tf.square(x), -1, true), live), eps)));
 
 /** The row behind {@link rmsNorm}. */
 export const rmsNormKernel = defineKernel({

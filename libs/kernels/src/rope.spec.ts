@@ -33,7 +33,11 @@ function at(title: string, shape: [number, number, number, number], offset: numb
 
 test.each(backends)('rope turns the two halves of a head as complex numbers, with its gradient, on %s', async (backend) => {
   await tf.setBackend(backend);
-  checkKernel('rope', [at('tokens of three heads', [2, 5, 3, 6], 0, 10000), at('one token, one head, one pair', [1, 1, 1, 2], 3, 100), at('after a cache', [1, 3, 1, 8], 1000, 100000)]);
+  checkKernel('rope', [
+    at('tokens of three heads', [2, 5, 3, 6], 0, 10000),
+    at('one token, one head, one pair', [1, 1, 1, 2], 3, 100),
+    at('after a cache', [1, 3, 1, 8], 1000, 100000),
+  ]);
 });
 
 test('rope refuses tables for another number of tokens', () => {

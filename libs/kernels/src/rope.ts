@@ -9,10 +9,7 @@ type Inputs = { x: tf.Tensor; cos: tf.Tensor; sin: tf.Tensor };
 function turn(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor, direction: 1 | -1): tf.Tensor {
   const [first, second] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
   const [plus, minus] = direction === 1 ? [tf.add, tf.sub] : [tf.sub, tf.add];
-  return tf.concat(
-    [tf.tidy(() => minus(tf.mul(first, cos), tf.mul(second, sin))), tf.tidy(() => plus(tf.mul(second, cos), tf.mul(first, sin)))],
-    -1,
-  );
+  return tf.concat([tf.tidy(() => minus(tf.mul(first, cos), tf.mul(second, sin))), tf.tidy(() => plus(tf.mul(second, cos), tf.mul(first, sin)))], -1);
 }
 
 /** The row behind {@link rope}. */

@@ -13,12 +13,22 @@ function best(row: readonly number[], count: number): number[] {
 }
 
 // Few different values, so that ties are the rule.
-const rows = (columns: number): fc.Arbitrary<number[][]> => fc.array(fc.array(fc.integer({ min: -2, max: 3 }), { minLength: columns, maxLength: columns }), { minLength: 1, maxLength: 5 });
-const patterns = [[2, 4], [4, 8], [1, 1], [1, 3], [3, 3], [1, 16]] as const;
+const rows = (columns: number): fc.Arbitrary<number[][]> =>
+  fc.array(fc.array(fc.integer({ min: -2, max: 3 }), { minLength: columns, maxLength: columns }), { minLength: 1, maxLength: 5 });
+const patterns = [
+  [2, 4],
+  [4, 8],
+  [1, 1],
+  [1, 3],
+  [3, 3],
+  [1, 16],
+] as const;
 
 test.each(backends)('keepNofM keeps the n largest of every group, ties the lower index, on %s', async (backend) => {
   await tf.setBackend(backend);
-  const cases = fc.tuple(fc.constantFrom(...patterns), fc.integer({ min: 1, max: 3 })).chain(([[n, m], groups]) => fc.tuple(fc.constant(n), fc.constant(m), rows(m * groups)));
+  const cases = fc
+    .tuple(fc.constantFrom(...patterns), fc.integer({ min: 1, max: 3 }))
+    .chain(([[n, m], groups]) => fc.tuple(fc.constant(n), fc.constant(m), rows(m * groups)));
   fc.assert(
     fc.property(cases, ([n, m, scores]) => {
       const expected = scores.flatMap((row) => Array.from({ length: row.length / m }, (_, group) => best(row.slice(group * m, (group + 1) * m), n)).flat());
@@ -58,6 +68,13 @@ test.each(backends)('a mask made on %s zeroes what it drops', async (backend) =>
 
 test('selection refuses inputs that do not divide into groups, and impossible patterns and shares', () => {
   const scores = tf.zeros([2, 6]);
-  for (const [n, m] of [[2, 4], [0, 2], [3, 2], [1.5, 2], [1, 0]] as const) expect(() => keepNofM(scores, n, m)).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
+  for (const [n, m] of [
+    [2, 4],
+    [0, 2],
+    [3, 2],
+    [1.5, 2],
+    [1, 0],
+  ] as const)
+    expect(() => keepNofM(scores, n, m)).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
   for (const share of [-0.1, 1.1, Number.NaN]) expect(() => keepShare(scores, share)).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
 });

@@ -11,7 +11,11 @@ export const swigluKernel = defineKernel({
     withGradient({
       inputs: [gate, up],
       saved: [gate, up],
-      forward: () => tf.mul(tf.tidy(() => tf.mul(gate, tf.sigmoid(gate))), up),
+      forward: () =>
+        tf.mul(
+          tf.tidy(() => tf.mul(gate, tf.sigmoid(gate))),
+          up,
+        ),
       // With σ = sigmoid(gate) and u = gate σ = silu(gate):  d(silu) = σ + u (1 − σ) = u + σ (1 − u).
       backward: (dy, saved) => {
         const [g, u] = saved as [tf.Tensor, tf.Tensor];

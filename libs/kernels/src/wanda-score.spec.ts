@@ -10,11 +10,18 @@ const backends = await startBackends();
 
 test.each(backends)('scores of weights and columns, on %s', async (backend) => {
   await tf.setBackend(backend);
-  for (const [outputs, inputs] of [[3, 5], [1, 1], [1, 4], [6, 1]] as const) {
+  for (const [outputs, inputs] of [
+    [3, 5],
+    [1, 1],
+    [1, 4],
+    [6, 1],
+  ] as const) {
     const title = `[${outputs}, ${inputs}]`;
     const weight = sampleData([outputs, inputs], 61);
     const norm = sampleData([inputs], 62);
-    checkKernel('magnitude', [{ title, inputs: { weight }, run: ({ weight: w }) => magnitude(w!), oracle: ({ weight: w }) => w!.map(Math.abs), shape: [outputs, inputs] }]);
+    checkKernel('magnitude', [
+      { title, inputs: { weight }, run: ({ weight: w }) => magnitude(w!), oracle: ({ weight: w }) => w!.map(Math.abs), shape: [outputs, inputs] },
+    ]);
     checkKernel('wandaScore', [
       {
         title,
@@ -29,7 +36,8 @@ test.each(backends)('scores of weights and columns, on %s', async (backend) => {
         title,
         inputs: { weight },
         run: ({ weight: w }) => columnSums(w!),
-        oracle: ({ weight: w }) => Array.from({ length: inputs }, (_, column) => w!.reduce((sum, value, at) => sum + (at % inputs === column ? Math.abs(value) : 0), 0)),
+        oracle: ({ weight: w }) =>
+          Array.from({ length: inputs }, (_, column) => w!.reduce((sum, value, at) => sum + (at % inputs === column ? Math.abs(value) : 0), 0)),
         shape: [inputs],
       },
     ]);

@@ -8,7 +8,12 @@ await startBackends();
 await tf.setBackend('wasm');
 registerWasmProduct();
 
-const flips = [[false, false], [false, true], [true, false], [true, true]] as const;
+const flips = [
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+] as const;
 
 function product(batch: number[], [m, k, n]: [number, number, number], [flipA, flipB]: readonly [boolean, boolean], gradients = ['a', 'b']): KernelCase {
   const pairs = batch.reduce((count, size) => count * size, 1);
@@ -20,7 +25,8 @@ function product(batch: number[], [m, k, n]: [number, number, number], [flipA, f
       Array.from({ length: pairs * m * n }, (_, at) => {
         const [pair, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
         let sum = 0;
-        for (let i = 0; i < k; i++) sum += a![pair * m * k + (flipA ? i * m + row : row * k + i)]! * b![pair * k * n + (flipB ? column * k + i : i * n + column)]!;
+        for (let i = 0; i < k; i++)
+          sum += a![pair * m * k + (flipA ? i * m + row : row * k + i)]! * b![pair * k * n + (flipB ? column * k + i : i * n + column)]!;
         return sum;
       }),
     shape: [...batch, m, n],
@@ -29,7 +35,8 @@ function product(batch: number[], [m, k, n]: [number, number, number], [flipA, f
 }
 
 test('products of transposed matrices and of batches equal plain loops, with their gradients', () => {
-  for (const flip of flips) checkKernel('matMul', [product([], [3, 4, 5], flip), product([1], [2, 3, 1], flip), product([2, 3], [3, 2, 4], flip), product([1, 1], [1, 1, 1], flip)]);
+  for (const flip of flips)
+    checkKernel('matMul', [product([], [3, 4, 5], flip), product([1], [2, 3, 1], flip), product([2, 3], [3, 2, 4], flip), product([1, 1], [1, 1, 1], flip)]);
 });
 
 test('a batch large enough to be taken apart equals plain loops', () => {

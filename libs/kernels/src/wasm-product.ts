@@ -30,7 +30,9 @@ function product(call: Call, plain: Kernel): tf.TensorInfo {
   return tf.tidy(() => {
     const lefts = matrices(a, pairs);
     const rights = matrices(b, pairs);
-    const results = lefts.map((left, i) => tf.tidy(() => tf.matMul(transposeA ? tf.transpose(left) : left, transposeB ? tf.transpose(rights[i]!) : rights[i]!)));
+    const results = lefts.map((left, i) =>
+      tf.tidy(() => tf.matMul(transposeA ? tf.transpose(left) : left, transposeB ? tf.transpose(rights[i]!) : rights[i]!)),
+    );
     const shape = [...batch, ...results[0]!.shape];
     return tf.reshape(pairs === 1 ? results[0]! : tf.stack(results), shape);
   });
