@@ -1,0 +1,90 @@
+import { createProjectGraphAsync } from '@nx/devkit';
+import nx from '@nx/eslint-plugin';
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** The arrow, in the order in which a model meets the packages: each layer sees the ones to its left. */
+const ARROW = ['core', 'kernels', 'formats', 'data', 'models', 'training', 'eval', 'report', 'chop', 'cli'];
+const tag = (layer) => `layer:${layer}`;
+const leftOf = (layer) => ARROW.slice(0, ARROW.indexOf(layer));
+/** Neighbours on the arrow that stand beside each other and do not see one another. */
+const BESIDE = { data: ['formats'] };
+
+const depConstraints = [
+  ...ARROW.map((layer) => ({
+    sourceTag: tag(layer),
+    onlyDependOnLibsWithTags: [
+      ...leftOf(layer)
+        .filter((other) => !BESIDE[layer]?.includes(other))
+        .map(tag),
+      ...(['chop', 'cli'].includes(layer) ? [tag('method')] : []),
+    ],
+  })),
+  { sourceTag: tag('method'), onlyDependOnLibsWithTags: [tag('core'), tag('kernels')] },
+  { sourceTag: tag('tools'), onlyDependOnLibsWithTags: [] },
+];
+
+const ENGINE_FILE = 'libs/kernels/src/engine/tensorflow.ts';
+const CONTAINER_FILES = ['libs/core/src/plugin.ts', 'libs/core/src/compose.ts'];
+const PACKAGE_INDEXES = ['libs/*/src/index.ts', 'libs/strategies/*/src/index.ts', 'apps/*/src/index.ts'];
+
+const engineImport = { group: ['@tensorflow/tfjs-node*'], message: `The native engine is loaded in ${ENGINE_FILE} only; import @tensorflow/tfjs-core.` };
+const containerImport = { group: ['inversify', 'inversify/*'], message: `The container stays in ${CONTAINER_FILES.join(' and ')}.` };
+const unionImport = { group: ['@tensorflow/tfjs'], message: 'Import @tensorflow/tfjs-core; engines are chosen in @chop/kernels.' };
+const indexImport = {
+  regex: '^(\\.|\\.\\.|\\./index\\.js|(\\.\\./)+index\\.js)$',
+  message: 'Inside a package import the file that defines the name, not the index.',
+};
+const importRule = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] });
+
+const engineByExpression = ['ImportExpression', 'CallExpression[callee.name=/^require/]'].map((call) => ({
+  selector: `${call} Literal[value=/^@tensorflow.tfjs-node(-gpu)?$/]`,
+  message: engineImport.message,
+}));
+const reExports = ['ExportAllDeclaration', 'ExportNamedDeclaration[source]'].map((selector) => ({
+  selector,
+  message: 'One index.ts per package and no other barrel: import from the file that defines the name.',
+}));
+const otherIndex = { selector: 'Program', message: 'One index.ts per package, in its src folder, and no other barrel.' };
+const syntaxRule = (...entries) => ({ 'no-restricted-syntax': ['error', ...entries] });
+
+// The boundary rule reads nx's cached project graph and passes everything, with a warning only, when there is none.
+await createProjectGraphAsync({ exitOnError: true });
+
+export default defineConfig(
+  {
+    ignores: ['**/dist/**', '**/node_modules/**', '**/coverage/**', '.nx/**', 'docs/api/**', 'runs/**', 'tools/generators/*/files/**'],
+  },
+  { linterOptions: { reportUnusedDisableDirectives: 'error', noInlineConfig: true } },
+  ...tseslint.configs.recommended,
+  {
+    rules: {
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
+      '@typescript-eslint/no-unused-expressions': ['error', { allowShortCircuit: true, allowTernary: true }],
+      eqeqeq: 'error',
+      'no-var': 'error',
+      'prefer-const': 'error',
+    },
+  },
+  {
+    files: ['**/*.cjs'],
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+  {
+    files: ['libs/**/*.{ts,tsx}', 'apps/**/*.{ts,tsx}'],
+    languageOptions: { parserOptions: { project: ['./tsconfig.spec.json'], tsconfigRootDir: import.meta.dirname } },
+    plugins: { '@nx': nx },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      '@nx/enforce-module-boundaries': ['error', { enforceBuildableLibDependency: false, allow: [], depConstraints }],
+      ...importRule(engineImport, containerImport, unionImport, indexImport),
+      ...syntaxRule(...engineByExpression, ...reExports),
+    },
+  },
+  { files: [ENGINE_FILE], rules: { ...importRule(containerImport, unionImport, indexImport), ...syntaxRule(...reExports) } },
+  { files: CONTAINER_FILES, rules: importRule(engineImport, unionImport, indexImport) },
+  { files: ['**/index.ts'], ignores: PACKAGE_INDEXES, rules: syntaxRule(otherIndex) },
+  { files: PACKAGE_INDEXES, rules: syntaxRule(...engineByExpression) },
+);
