@@ -19,6 +19,7 @@ export async function evaluate(parts: Parts, source: string, request: EvaluateRe
     return { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name, ...scores };
   } finally {
     model.drop();
+    await opened.checkpoint.close();
   }
 }
 

@@ -17,5 +17,7 @@ export async function exportModel(parts: Parts, model: string, { format, dtype, 
   if (!FORMATS.includes(format)) throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
   const opened = await openModel(parts, model, request);
   const made = [`Written as a Hugging Face folder${dtype ? ` in ${dtype}` : ''}.`];
-  return saveModel(opened.checkpoint, { ...request, dtype: dtype && dtypeNamed(dtype), card: { base: opened.source, made, parametersAfter: opened.blueprint.parameters } });
+  const written = await saveModel(opened.checkpoint, { ...request, dtype: dtype && dtypeNamed(dtype), card: { base: opened.source, made, parametersAfter: opened.blueprint.parameters } });
+  await opened.checkpoint.close();
+  return written;
 }

@@ -15,6 +15,7 @@ export async function generate(parts: Parts, source: string, prompt: string, req
     return await continueText(model, tokenizer, prompt, request);
   } finally {
     model.drop();
+    await opened.checkpoint.close();
   }
 }
 

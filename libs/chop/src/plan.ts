@@ -65,7 +65,10 @@ export function chosenPruner(parts: Parts, { name, set }: MethodChoice): { metho
 /** `chop plan`. */
 export async function plan(parts: Parts, strategy: string, model: string, request: PlanRequest): Promise<PlannedResult> {
   const { method, options } = chosenPruner(parts, { name: strategy, ...(request.set ? { set: request.set } : {}) });
-  return planModel(await openModel(parts, model, request), method, options, request);
+  const opened = await openModel(parts, model, request);
+  const planned = await planModel(opened, method, options, request);
+  await opened.checkpoint.close();
+  return planned;
 }
 
 /** `chop prune`: plan and apply in one step. */
@@ -87,5 +90,6 @@ export async function apply(parts: Parts, planFile: string, model: string, reque
 export async function writePlanned(opened: OpenModel, plan: Plan, { made, ...request }: { out: string; force?: boolean; made: readonly string[] } & Common): Promise<WrittenResult> {
   const card = { base: opened.source, made, parametersBefore: plan.before.parameters, parametersAfter: plan.after.parameters };
   const written = await saveModel(applyToCheckpoint(opened.checkpoint, plan), { ...request, card });
+  await opened.checkpoint.close();
   return { ...written, explanation: plan.explain() };
 }

@@ -59,6 +59,7 @@ export async function train(parts: Parts, source: string | FromScratch, request:
   } finally {
     model.drop();
     distillation?.teacher.drop();
+    await opened.checkpoint.close();
   }
 }
 
@@ -122,7 +123,10 @@ async function openTeacher(parts: Parts, { distill, signal }: TrainRequest): Pro
   const method: Distiller = named('distiller', parts.distillers, distill.name);
   const options = checkOptions(method.options, distill.set ?? {}, distill.name);
   const opened = await openModel(parts, distill.teacher, signal ? { signal } : {});
-  return { method, options, teacher: await opened.load(signal), hash: await hashOf(opened.checkpoint) };
+  const teacher = await opened.load(signal);
+  const hash = await hashOf(opened.checkpoint);
+  await opened.checkpoint.close();
+  return { method, options, teacher, hash };
 }
 
 /** SHA-256 of all stored weights: which teacher a run was started with. */

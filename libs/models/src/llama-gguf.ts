@@ -40,7 +40,9 @@ export const llamaFromGguf: GgufNames = {
       tensors.set(name, { ...info, name });
     }
     return {
-      ...pick(raw),
+      source: raw.source,
+      companions: raw.companions,
+      close: () => raw.close(),
       config: { ...config, ...scaling },
       tensors,
       async *stream(name, from = 0, to) {
@@ -115,8 +117,4 @@ async function llama3Scaling(raw: Checkpoint, config: Config): Promise<Config> {
   if (!fits) throw new CheckpointError('CONFIG_UNSUPPORTED', { file: raw.source, found: `rotary factors (${ROPE_FACTORS}) of an unknown kind`, expected: 'those of Llama 3.1 or later' });
   const { kind, ...rest } = scaling;
   return { rope_type: kind, ...rest };
-}
-
-function pick({ source, companions, close }: Checkpoint): Pick<Checkpoint, 'source' | 'companions' | 'close'> {
-  return { source, companions, close };
 }

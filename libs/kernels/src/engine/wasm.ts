@@ -3,6 +3,7 @@ import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from './engine.js';
 import { registerWasmKernels } from './wasm-kernels.js';
+import { registerWasmProduct } from '../wasm-product.js';
 import { mendWasmKernels } from './wasm-mended.js';
 
 /** What is used of the backend beyond TensorFlow.js' own contract: its one growing block of memory. */
@@ -17,6 +18,7 @@ export async function startWasm(threads: number | undefined, reason: string): Pr
   if (threads !== undefined) setThreadsCount(threads);
   registerWasmKernels();
   mendWasmKernels();
+  registerWasmProduct();
   if (!(await withoutItsListeners(() => tf.setBackend('wasm')))) throw new Error('the WebAssembly backend does not start');
   return {
     name: 'wasm',
