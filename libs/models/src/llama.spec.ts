@@ -1,0 +1,69 @@
+import { Random } from '@chop/core';
+import { checkFamily, randomCheckpoint } from '@chop/core/testing';
+import { startEngine } from '@chop/kernels';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { llama } from './llama.js';
+
+beforeAll(async () => void (await startEngine()));
+
+/** A Llama small enough for laws that are tried many times. */
+export const small = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  vocab_size: 23,
+  hidden_size: 12,
+  intermediate_size: 10,
+  num_hidden_layers: 4,
+  num_attention_heads: 6,
+  num_key_value_heads: 2,
+  head_dim: 4,
+  hidden_act: 'silu',
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  tie_word_embeddings: true,
+  max_position_embeddings: 64,
+};
+
+describe('the laws of plans', () => {
+  const configs = {
+    llama: small,
+    'llama, untied': { ...small, tie_word_embeddings: false },
+    qwen2: { ...small, architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2' },
+    qwen3: { ...small, architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3', layer_types: ['full_attention', 'sliding_attention', 'full_attention', 'full_attention'], sliding_window: 3, use_sliding_window: true },
+    'mistral, sliding': { ...small, architectures: ['MistralForCausalLM'], model_type: 'mistral', sliding_window: 4 },
+  };
+  test.each(Object.entries(configs))('hold for %s', async (_, config) => {
+    for (let seed = 0; seed < 20; seed++) await checkFamily(llama.family, config, seed);
+  });
+});
+
+test('the parameters of SmolLM2-135M are counted from its config alone', () => {
+  const config = { ...small, vocab_size: 49152, hidden_size: 576, intermediate_size: 1536, num_hidden_layers: 30, num_attention_heads: 9, num_key_value_heads: 3, head_dim: 64 };
+  expect(llama.family.blueprint(config).parameters).toBe(134_515_008);
+});
+
+test('an edit writes every size back into the config, and cuts per-layer lists along', () => {
+  const config = { ...small, layer_types: ['full_attention', 'sliding_attention', 'full_attention', 'sliding_attention'] };
+  const cut = llama.family.blueprint(config).keep('layer', undefined, [1, 3]).keep('ffn', 0, [0, 2, 4]).keep('ffn', 1, [1, 2, 3]).keep('width', undefined, [0, 5, 6, 7]);
+  expect(cut.config).toMatchObject({ num_hidden_layers: 2, intermediate_size: 3, hidden_size: 4, head_dim: 4, layer_types: ['sliding_attention', 'sliding_attention'] });
+  cut.checkUniform();
+  expect(() => cut.keep('ffn', 0, [0]).checkUniform()).toThrow(/ffn 1, 3/);
+});
+
+test.each([
+  ['an unknown activation', { ...small, hidden_act: 'relu' }, /relu/],
+  ['a missing size', { ...small, hidden_size: undefined }, /hidden_size/],
+  ['heads that do not divide', { ...small, num_key_value_heads: 4 }, /6 query heads and 4/],
+  ['a rotary scaling that is not known', { ...small, rope_scaling: { rope_type: 'yarn', factor: 2 } }, /yarn/],
+])('%s in the config is refused', (_, config, message) => {
+  expect(() => llama.family.blueprint(config)).toThrow(message);
+});
+
+test('heads cannot be made smaller: the reason is given', () => {
+  expect(() => llama.family.blueprint(small).keep('inner', 0, [0, 1])).toThrow(/rotary/);
+});
+
+test('a random checkpoint has the blueprint’s tensors', () => {
+  const names = [...randomCheckpoint(llama.family, small, Random.of(1).integer(9)).tensors.keys()];
+  expect(names).toEqual([...llama.family.blueprint(small).weights.keys()]);
+});
