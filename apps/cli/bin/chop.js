@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 
-const main = new URL('../dist/main.js', import.meta.url);
-if (existsSync(fileURLToPath(main))) {
-  const { main: run } = await import(main.href);
-  process.exitCode = await run(process.argv);
+const built = new URL('../dist/main.js', import.meta.url);
+
+if (existsSync(built)) {
+  const { main } = await import(built.href);
+  const exitCode = await main(process.argv.slice(2));
+  // Threads of an engine and kept connections would hold the process back.
+  process.stdout.write('', () => process.exit(exitCode));
 } else {
-  process.stderr.write('chop: not built yet. Run: npm run build\n');
-  process.exitCode = 3;
+  process.stderr.write('chop: NOT_BUILT: the sources were not compiled\nType `npm run build` in the folder of the repository.\n');
+  process.exitCode = 1;
 }

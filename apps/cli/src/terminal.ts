@@ -1,87 +1,101 @@
 import type { Progress } from '@chop/chop';
+import { printable } from './paint.js';
+import { progressBar, progressText, width } from './progress-line.js';
+import type { Output } from './surroundings.js';
 
-/** Redraws per second at most. */
-const REDRAWS = 10;
+/** A bar is redrawn at most ten times a second. */
+const REDRAW_MILLISECONDS = 100;
+/** Where no bar can be drawn, a line now and then shows that work goes on. */
+const LINE_MILLISECONDS = 10_000;
+const DEFAULT_COLUMNS = 80;
 
-/** What a stream must be able to do to be drawn on. */
-export interface Stream {
-  write(text: string): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
+export interface TerminalOptions {
+  readonly stream: Output;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Neither progress nor messages. */
+  readonly quiet: boolean;
+  readonly now?: () => number;
 }
 
-/** Messages and one progress line on standard error: the only place that draws. */
+/** Standard error: messages, and below them the bar of the work that goes on. */
 export class Terminal {
-  readonly #stream: Stream;
+  readonly #stream: Output;
   readonly #quiet: boolean;
-  readonly #color: boolean;
-  #line = '';
-  #drawn = 0;
-  #phase = '';
-  #decile = -1;
+  readonly #bars: boolean;
+  readonly #now: () => number;
+  #phase: string | undefined;
+  #phaseAt = 0;
+  #shownAt: number;
+  #drawn = '';
+  #waiting: Progress | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(stream: Stream, { quiet = false, environment = process.env }: { quiet?: boolean; environment?: NodeJS.ProcessEnv } = {}) {
+  constructor({ stream, environment, quiet, now = () => performance.now() }: TerminalOptions) {
     this.#stream = stream;
     this.#quiet = quiet;
-    this.#color = stream.isTTY === true && !environment['NO_COLOR'];
+    this.#bars = stream.isTTY === true && environment['TERM'] !== 'dumb';
+    this.#now = now;
+    this.#shownAt = now();
   }
 
+  /** A line that stays. */
   message(line: string): void {
     if (this.#quiet) return;
-    this.#clear();
-    this.#stream.write(`${line}\n`);
-    this.#draw();
+    const bar = this.#drawn;
+    this.#wipe();
+    this.#stream.write(`${printable(line)}\n`);
+    if (bar !== '') this.#draw(bar);
   }
 
-  /** An error is told even when everything else is quiet. */
-  error(line: string): void {
-    this.#clear();
-    this.#line = '';
-    this.#stream.write(`${this.#color ? `\u001b[31m${line}\u001b[0m` : line}\n`);
-  }
-
-  /** On a terminal a bar that is redrawn in place; elsewhere a line for each tenth of the work. */
-  progress({ phase, done, total, detail }: Progress): void {
+  progress(progress: Progress): void {
     if (this.#quiet) return;
-    const share = done !== undefined && total ? done / total : undefined;
-    if (!this.#stream.isTTY) return this.#plain(phase, share, detail);
-    this.#line = [phase, share === undefined ? (done?.toLocaleString('en-US') ?? '') : `${bar(share)} ${Math.floor(100 * share)} %`, detail ?? ''].filter(Boolean).join('  ');
-    const now = performance.now();
-    const finished = share === 1;
-    if (!finished && now - this.#drawn < 1000 / REDRAWS) return;
-    this.#drawn = now;
-    this.#clear();
-    if (finished) this.#line = '';
-    else this.#draw();
+    const now = this.#now();
+    if (progress.phase !== this.#phase) {
+      this.#phase = progress.phase;
+      this.#phaseAt = now;
+    }
+    this.#waiting = progress;
+    const wait = (this.#bars ? REDRAW_MILLISECONDS : LINE_MILLISECONDS) - (now - this.#shownAt);
+    if (wait <= 0 || (this.#bars && this.#drawn === '')) this.#show();
+    else if (this.#bars) this.#timer ??= setTimeout(() => this.#show(), wait).unref();
   }
 
-  /** Takes the progress line away. */
-  done(): void {
-    this.#clear();
-    this.#line = '';
+  /** Takes the bar away. */
+  end(): void {
+    this.#waiting = undefined;
+    this.#show();
+    this.#wipe();
   }
 
-  #plain(phase: string, share: number | undefined, detail: string | undefined): void {
-    const decile = share === undefined ? -1 : Math.floor(10 * share);
-    if (phase === this.#phase && decile <= this.#decile) return;
-    if (phase === this.#phase || decile >= 0) this.#stream.write(`${phase}${share === undefined ? '' : ` ${Math.floor(100 * share)} %`}${detail ? `  ${detail}` : ''}\n`);
-    this.#phase = phase;
-    this.#decile = decile;
+  #show(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const progress = this.#waiting;
+    if (progress === undefined) return;
+    const seconds = (this.#now() - this.#phaseAt) / 1000;
+    this.#shownAt = this.#now();
+    this.#waiting = undefined;
+    if (!this.#bars) this.#stream.write(`${printable(progressText(progress, seconds))}\n`);
+    else {
+      this.#wipe();
+      this.#draw(printable(progressBar(progress, seconds, this.#columns() - 1)));
+    }
   }
 
-  #clear(): void {
-    if (this.#stream.isTTY && this.#line !== '') this.#stream.write('\r\u001b[2K');
+  #draw(line: string): void {
+    this.#stream.write(line);
+    this.#drawn = line;
   }
 
-  #draw(): void {
-    if (!this.#stream.isTTY || this.#line === '') return;
-    const width = Math.max(10, (this.#stream.columns ?? 80) - 1);
-    this.#stream.write([...this.#line].slice(0, width).join(''));
+  /** A terminal that was made narrower since has broken the line: all its rows go. */
+  #wipe(): void {
+    if (this.#drawn === '') return;
+    const rowsAbove = Math.ceil(width(this.#drawn) / this.#columns()) - 1;
+    this.#stream.write(`${rowsAbove > 0 ? `\u001b[${rowsAbove}A` : ''}\r\u001b[J`);
+    this.#drawn = '';
   }
-}
 
-function bar(share: number): string {
-  const width = 20;
-  const full = Math.round(width * Math.min(1, share));
-  return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
+  #columns(): number {
+    return this.#stream.columns || DEFAULT_COLUMNS;
+  }
 }

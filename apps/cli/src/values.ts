@@ -1,13 +1,6 @@
 import { UsageError } from '@chop/core/error';
 import { parse } from 'yaml';
 
-/** `1M`, `50k`, `2e6`, `1.5B` as a number. */
-export function parseCount(text: string): number {
-  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?(?:e\d+)?)([kKmMbBgG]?)$/.exec(text) ?? [];
-  if (digits === undefined) throw wrong(text, 'a number such as 100, 50k, 1M');
-  return Number(digits) * { '': 1, k: 1e3, m: 1e6, b: 1e9, g: 1e9 }[unit.toLowerCase()]!;
-}
-
 export function parseNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw wrong(text, 'a number');
@@ -15,7 +8,7 @@ export function parseNumber(text: string): number {
 }
 
 export function parseWhole(text: string): number {
-  const value = parseCount(text);
+  const value = parseNumber(text);
   if (!Number.isInteger(value)) throw wrong(text, 'a whole number');
   return value;
 }

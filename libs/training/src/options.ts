@@ -1,8 +1,19 @@
 import { z } from 'zod';
 
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, B: 1e9 };
+
+/** A number of tokens: `300000`, `300k`, `50M`, `1.5B`. */
+const quantity = z.union([z.number(), z.string()]).transform((given, context): number => {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?(?:e\d+)?)([kMB]?)$/.exec(String(given)) ?? [];
+  const value = Number(digits) * UNITS[unit ?? '']!;
+  if (value > 0) return value;
+  context.addIssue({ code: 'custom', message: 'a number of tokens such as 300000, 300k, 50M or 1.5B' });
+  return z.NEVER;
+});
+
 /** What a training run is told: the flags of `chop train`, the keys of a recipe's `train`. Every default is here. */
 export const trainOptions = z.strictObject({
-  tokens: z.number().positive().optional().describe('tokens to train on, or give steps'),
+  tokens: quantity.optional().describe('tokens to train on, or give steps'),
   steps: z.number().int().positive().optional().describe('optimiser steps, or give tokens'),
   batchSize: z.number().int().min(1).default(8).describe('sequences per step'),
   window: z.number().int().min(2).default(512).describe('tokens per sequence'),
@@ -19,8 +30,8 @@ export const trainOptions = z.strictObject({
   warmupSteps: z.number().int().min(0).optional().describe('steps to the peak learning rate; by default 2 % of the steps'),
   minLrRatio: z.number().min(0).max(1).default(0.1).describe('learning rate at the end, as a share of the peak'),
   seed: z.number().int().min(0).default(0).describe('seed of the order of the text and of methods'),
-  evalEvery: z.number().positive().optional().describe('tokens between two evaluations'),
-  saveEvery: z.number().positive().optional().describe('tokens between two snapshots; by default a tenth of the run'),
+  evalEvery: quantity.optional().describe('tokens between two evaluations'),
+  saveEvery: quantity.optional().describe('tokens between two snapshots; by default a tenth of the run'),
   keep: z.number().int().min(1).default(2).describe('snapshots kept'),
   documentMask: z.boolean().default(false).describe('attention does not cross documents'),
   chat: z.boolean().default(false).describe('jsonl with messages; loss on answers only'),

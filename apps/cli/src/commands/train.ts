@@ -3,7 +3,7 @@ import { UsageError } from '@chop/core/error';
 import type { CommandDefinition } from '../definition.js';
 import { given } from '../definition.js';
 import { bytes, count, duration } from '../format.js';
-import { collect, parseBetas, parseCount, parseNumber, parseSet, parseText, parseWhole } from '../values.js';
+import { collect, parseBetas, parseNumber, parseSet, parseText, parseWhole } from '../values.js';
 
 /** Flags that are options of training under the same name. */
 const TRAINING = ['tokens', 'steps', 'batchSize', 'window', 'accumulate', 'order', 'join', 'optimizer', 'lr', 'betas', 'eps', 'weightDecay', 'clip', 'schedule', 'warmupSteps', 'minLrRatio', 'seed', 'evalEvery', 'saveEvery', 'keep', 'documentMask', 'chat'];
@@ -33,7 +33,7 @@ export const train: CommandDefinition = {
       .option('--calibration <data>', 'text for a pruner that looks at activations (default: --data)', collect)
       .option('--samples <n>', 'windows of calibration text', parseWhole)
       .option('--dtype <name>', "stored dtype of the result: f32, f16 or bf16 (default: the model's)")
-      .option('--tokens <n>', 'tokens to train on, or give --steps', parseCount)
+      .option('--tokens <n>', 'tokens to train on, or give --steps')
       .option('--steps <n>', 'optimiser steps, or give --tokens', parseWhole)
       .option('--batch-size <n>', 'sequences per step [8]', parseWhole)
       .option('--window <n>', 'tokens per sequence [512]', parseWhole)
@@ -49,8 +49,8 @@ export const train: CommandDefinition = {
       .option('--schedule <name>', 'cosine, linear or constant [cosine]')
       .option('--warmup-steps <n>', 'steps to the peak learning rate [2 % of the steps]', parseWhole)
       .option('--min-lr-ratio <n>', 'learning rate at the end, as a share of the peak [0.1]', parseNumber)
-      .option('--eval-every <tokens>', 'tokens between two evaluations', parseCount)
-      .option('--save-every <tokens>', 'tokens between two snapshots [a tenth of the run]', parseCount)
+      .option('--eval-every <tokens>', 'tokens between two evaluations')
+      .option('--save-every <tokens>', 'tokens between two snapshots [a tenth of the run]')
       .option('--keep <n>', 'snapshots kept [2]', parseWhole)
       .option('--document-mask', 'attention does not cross documents')
       .option('--chat', 'jsonl with messages; loss on answers only');
