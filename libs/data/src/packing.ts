@@ -1,18 +1,20 @@
+import { setImmediate } from 'node:timers/promises';
 import { DataError, throwIfAborted } from '@chop/core';
+import { chatTokens } from './chat-tokens.js';
 import type { Document } from './text.js';
-import type { Message, Tokenizer } from './tokenizer.js';
+import type { Tokenizer } from './tokenizer.js';
 
 /** A text as token ids. */
 export interface TokenTable {
   readonly ids: Int32Array;
-  /** Where each document begins in `ids`, increasing. */
-  readonly documents: Int32Array;
+  /** Where each document begins in `ids`, increasing; missing where the tokenizer does not tell. */
+  readonly documents?: Int32Array;
   /** For conversations: 1 where a token is part of an answer. */
   readonly answers?: Uint8Array;
 }
 
 export interface TokeniseOptions {
-  /** Text put between documents; they are then tokenised as one string. Without it, each document ends with the end-of-text token. */
+  /** Text put between documents; they are then tokenised as one string. Without it, each document ends with the end-of-text token. Conversations end as their template ends them. */
   readonly join?: string;
   /** Stop when there are this many tokens. */
   readonly maxTokens?: number;
@@ -20,84 +22,135 @@ export interface TokeniseOptions {
   readonly onProgress?: (tokens: number) => void;
 }
 
+/** Tokens between two looks at the signal and two words of progress: some tens of milliseconds. */
+const TOKENS_PER_TURN = 1 << 16;
+
 /**
  * Token ids of documents, one after the other.
  *
- * @throws {@link DataError} `DATA_EMPTY` when there is not one token, `EOS_MISSING` when documents cannot be separated.
+ * @throws {@link DataError} `DATA_EMPTY` when there is not one token, `EOS_MISSING` when documents cannot be separated,
+ * `CHAT_TEMPLATE…` when a conversation does not fit the model's template.
  */
-export async function tokenise(documents: AsyncIterable<Document>, tokenizer: Tokenizer, { join, maxTokens = Infinity, signal, onProgress }: TokeniseOptions = {}): Promise<TokenTable> {
-  const ids = new Growing();
-  const answers: number[] = [];
+export async function tokenise(documents: AsyncIterable<Document>, tokenizer: Tokenizer, options: TokeniseOptions = {}): Promise<TokenTable> {
+  const { join, maxTokens = Infinity } = options;
+  const ids = new TokenList(options);
   const starts: number[] = [];
+  const answers: Uint8Array[] = [];
   const texts: string[] = [];
-  let isChat = false;
-  for await (const { text, messages } of documents) {
-    throwIfAborted(signal);
-    if (messages) {
-      isChat = true;
-      const conversation = tokeniseChat(messages, tokenizer);
+  let characters = 0;
+  for await (const document of documents) {
+    throwIfAborted(options.signal);
+    if (document.messages) {
+      const conversation = atPlace(document, () => chatTokens(document.messages!, tokenizer));
       starts.push(ids.length);
-      ids.push(conversation.ids);
-      for (const answer of conversation.answers) answers.push(answer);
+      answers.push(conversation.answers);
+      ids.append(conversation.ids);
+      if (ids.turnIsDue) await ids.turn();
     } else if (join !== undefined) {
-      texts.push(text!);
-      // No token is longer than its text: once that many characters are there, the tokens are too, at 16 bytes each or less.
-      if (texts.length % 1024 === 0 && maxTokens < Infinity && texts.reduce((sum, one) => sum + one.length, 0) > 64 * maxTokens) break;
-      continue;
+      texts.push(tokenizer.composed(document.text!));
+      characters += texts.at(-1)!.length + join.length;
+      if (characters > tokenizer.longestToken * maxTokens) break;
     } else {
-      if (tokenizer.eosId === undefined) throw new DataError('EOS_MISSING', { found: 'a tokenizer without an end-of-text token', expected: 'one to put after each document', remedy: 'Give --join TEXT.' });
       starts.push(ids.length);
-      ids.push([...tokenizer.encode(text!), tokenizer.eosId]);
+      for (const part of tokenizer.encodeLazily(document.text!)) {
+        if (ids.length >= maxTokens) break;
+        ids.append(part.ids);
+        if (ids.turnIsDue) await ids.turn();
+      }
+      ids.append([endOfText(tokenizer)]);
     }
-    onProgress?.(ids.length);
     if (ids.length >= maxTokens) break;
   }
-  if (texts.length > 0) {
-    starts.push(0);
-    ids.push(tokenizer.encode(texts.join(join)));
-    onProgress?.(ids.length);
-  }
+  const places = texts.length === 0 ? starts : await appendJoined(ids, texts, join!, tokenizer, maxTokens);
+  options.onProgress?.(Math.min(ids.length, maxTokens));
   if (ids.length === 0) throw new DataError('DATA_EMPTY', { found: 'no token of text', expected: 'some text', remedy: 'Give another --data.' });
   const length = Math.min(ids.length, maxTokens);
   return {
     ids: ids.take(length),
-    documents: Int32Array.from(starts.filter((start) => start < length)),
-    ...(isChat ? { answers: Uint8Array.from(answers).subarray(0, length) } : {}),
+    ...(places ? { documents: Int32Array.from(places.filter((start) => start < length)) } : {}),
+    ...(answers.length > 0 ? { answers: concatenate(answers).subarray(0, length) } : {}),
   };
 }
 
-/** A conversation through the model's template; what the assistant says is found by rendering it with and without each answer. */
-function tokeniseChat(messages: readonly Message[], tokenizer: Tokenizer): { ids: number[]; answers: number[] } {
-  const ids: number[] = [];
-  const answers: number[] = [];
-  let rendered = '';
-  const append = (upTo: string, isAnswer: boolean): void => {
-    if (!upTo.startsWith(rendered)) throw new DataError('CHAT_TEMPLATE', { found: 'a chat template that changes earlier turns', expected: 'one in which each turn follows the text of the turns before' });
-    for (const id of tokenizer.encode(upTo.slice(rendered.length))) ids.push(id), answers.push(isAnswer ? 1 : 0);
-    rendered = upTo;
-  };
-  messages.forEach(({ role }, turn) => {
-    if (role !== 'assistant') return;
-    append(tokenizer.chat(messages.slice(0, turn), { addGenerationPrompt: true }), false);
-    append(tokenizer.chat(messages.slice(0, turn + 1)), true);
+/** Documents tokenised as one string. Each begins with the first token that begins in it; returned when the tokenizer tells places. */
+async function appendJoined(ids: TokenList, texts: readonly string[], join: string, tokenizer: Tokenizer, maxTokens: number): Promise<number[] | undefined> {
+  const starts: number[] = [];
+  let next = 0;
+  let nextPlace = 0;
+  let place = 0;
+  for (const { ids: part, end } of tokenizer.encodeLazily(texts.join(join))) {
+    while (next < texts.length && nextPlace <= place) {
+      // Documents that lie within one token have no token of their own.
+      if (starts.at(-1) !== ids.length) starts.push(ids.length);
+      nextPlace += texts[next]!.length + join.length;
+      next++;
+    }
+    ids.append(part);
+    place = end ?? place;
+    if (ids.turnIsDue) await ids.turn();
+    if (ids.length >= maxTokens) break;
+  }
+  return tokenizer.tellsPlaces ? starts : undefined;
+}
+
+function endOfText(tokenizer: Tokenizer): number {
+  if (tokenizer.eosId !== undefined) return tokenizer.eosId;
+  throw new DataError('EOS_MISSING', {
+    found: 'a tokenizer without an end-of-text token',
+    expected: 'one to put after each document',
+    remedy: 'Give --join TEXT.',
   });
-  append(tokenizer.chat(messages), false);
-  return { ids, answers };
 }
 
-/** An array of ids that grows by doubling. */
-class Growing {
+/** Errors of a conversation name its line. */
+function atPlace<T>({ file, line }: Document, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof DataError) || cause.code === 'CHAT_TEMPLATE_MISSING') throw cause;
+    throw new DataError(cause.code, { ...cause.facts, file, line });
+  }
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** Ids in an array that grows by doubling; lets others run now and then. */
+class TokenList {
+  readonly #options: TokeniseOptions;
   #ids = new Int32Array(1 << 16);
+  #nextTurn = TOKENS_PER_TURN;
   length = 0;
 
-  push(more: readonly number[]): void {
-    if (this.length + more.length > this.#ids.length) {
-      const larger = new Int32Array(Math.max(2 * this.#ids.length, this.length + more.length));
-      larger.set(this.#ids.subarray(0, this.length));
+  constructor(options: TokeniseOptions) {
+    this.#options = options;
+  }
+
+  append(more: readonly number[]): void {
+    while (this.length + more.length > this.#ids.length) {
+      const larger = new Int32Array(2 * this.#ids.length);
+      larger.set(this.#ids);
       this.#ids = larger;
     }
-    this.#ids.set(more, this.length);
-    this.length += more.length;
+    for (const id of more) this.#ids[this.length++] = id;
+  }
+
+  get turnIsDue(): boolean {
+    return this.length >= this.#nextTurn;
+  }
+
+  async turn(): Promise<void> {
+    this.#nextTurn = this.length + TOKENS_PER_TURN;
+    this.#options.onProgress?.(this.length);
+    await setImmediate();
+    throwIfAborted(this.#options.signal);
   }
 
   take(length: number): Int32Array {

@@ -1,176 +1,206 @@
-import { type Checkpoint, DataError } from '@chop/core';
-import { Template } from '@huggingface/jinja';
-import { Tokenizer as FastTokenizer } from '@huggingface/tokenizers';
+import { DataError, type Checkpoint } from '@chop/core';
+import { BYTE_OF } from './byte-alphabet.js';
+import { ChatTemplate, type Message } from './chat-template.js';
+import { type AddedToken, type Json, makePackageTokenizer, type PackageTokenizer } from './package-tokenizer.js';
+import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.js';
+import { WordEncoder } from './word-encoder.js';
 
-/** One turn of a conversation. */
-export interface Message {
-  readonly role: string;
-  readonly content: string;
+export interface EncodeOptions {
+  /** Put what the model's tokenizer puts around a text (BOS, say), as its post-processor, `add_bos_token` and `add_eos_token` have it. */
+  readonly addSpecialTokens?: boolean;
 }
 
-type Json = Record<string, unknown>;
+export interface DecodeOptions {
+  readonly skipSpecialTokens?: boolean;
+}
 
-/** Longer texts are encoded in pieces of about this many characters, cut where no token can lie across: bounds time and memory. */
-const PIECE_CHARACTERS = 1 << 15;
+/**
+ * Some ids of a long text and where their part of it ends (exclusive, UTF-16 units of the normalised text); borrowed.
+ * `end` is missing where the tokenizer does not tell.
+ */
+export interface EncodedPart {
+  readonly ids: readonly number[];
+  readonly end?: number;
+}
 
-/** A model's tokenizer, as Hugging Face's tokenizer files describe it. */
+/** A model's tokenizer: `@huggingface/tokenizers`, with the same ids as Hugging Face's fast tokenizers and faster on long texts. */
 export class Tokenizer {
-  readonly #fast: FastTokenizer;
+  readonly bosId: number | undefined;
+  readonly eosId: number | undefined;
+  /** Every id that ends a generation: `eosId` and those of the generation config. */
+  readonly stopIds: readonly number[];
+  readonly vocabularySize: number;
+  /** Characters of the vocabulary's longest token: no token stands for more text. */
+  readonly longestToken: number;
+  /** Whether tokens stand for bytes (GPT-2, Llama 3, Qwen, SmolLM2), not for pieces of text. */
+  readonly isByteLevel: boolean;
+  readonly #package: PackageTokenizer;
+  readonly #words: WordEncoder | undefined;
   readonly #config: Json;
-  readonly #generation: Json;
-  readonly #template: string | undefined;
-  readonly #byteLevel: boolean;
+  readonly #template: ChatTemplate | undefined;
+  readonly #source: string;
+  readonly #normalForm: unknown;
+  readonly #added: ReadonlyMap<number, AddedToken>;
+  readonly #frame: { readonly before: readonly number[]; readonly after: readonly number[] };
 
-  private constructor(fast: FastTokenizer, file: Json, config: Json, generation: Json, template: string | undefined) {
-    this.#fast = fast;
-    this.#config = config;
-    this.#generation = generation;
-    this.#template = template;
-    this.#byteLevel = JSON.stringify(file['decoder'] ?? null).includes('"ByteLevel"');
+  private constructor(files: TokenizerFiles, source: string) {
+    this.#source = source;
+    this.#config = { ...files.specialTokens, ...files.config };
+    this.#package = makePackageTokenizer(files.tokenizer, this.#config);
+    this.#words = WordEncoder.for(this.#package);
+    this.#normalForm = (files.tokenizer.normalizer as Json | null | undefined)?.type ?? null;
+    this.isByteLevel = (files.tokenizer.decoder as Json | null | undefined)?.type === 'ByteLevel';
+    this.vocabularySize = this.#package.model.vocab.length;
+    this.longestToken = this.#package.model.vocab.reduce((longest, token) => Math.max(longest, token?.length ?? 0), 1);
+    this.#added = this.#package.get_added_tokens_decoder();
+    const generation = [files.generation.eos_token_id ?? []].flat().filter((id) => typeof id === 'number');
+    this.bosId = this.#idOf('bos_token') ?? numberOf(files.generation.bos_token_id);
+    this.eosId = this.#idOf('eos_token') ?? generation[0];
+    this.stopIds = [...new Set([...(this.eosId === undefined ? [] : [this.eosId]), ...generation])];
+    this.#frame = this.#specialFrame();
+    const text = files.chatTemplate ?? defaultTemplate(this.#config.chat_template);
+    const names = { bos_token: contentOf(this.#config.bos_token) ?? '', eos_token: contentOf(this.#config.eos_token) ?? '' };
+    this.#template = text === undefined ? undefined : new ChatTemplate(text, names, source);
   }
 
   /**
-   * Reads the tokenizer among a checkpoint's companion files.
+   * Reads the tokenizer among a checkpoint's companion files: `tokenizer.json`; `tokenizer_config.json`, `special_tokens_map.json`,
+   * `chat_template.jinja` and `generation_config.json` where there are.
    *
-   * @throws {@link DataError} `TOKENIZER_MISSING` without a tokenizer.json, `TOKENIZER_BROKEN` when it cannot be understood.
+   * @throws {@link DataError} `TOKENIZER_MISSING` without a tokenizer.json, `TOKENIZER_BROKEN` when a file cannot be understood.
    */
-  static async open({ companions, source }: Pick<Checkpoint, 'companions' | 'source'>): Promise<Tokenizer> {
-    const read = async (name: string): Promise<string | undefined> => {
-      const bytes = await companions.get(name)?.();
-      return bytes && new TextDecoder().decode(bytes);
-    };
-    const json = async (name: string): Promise<Json | undefined> => {
-      const text = await read(name);
-      try {
-        return text === undefined ? undefined : (JSON.parse(text) as Json);
-      } catch (cause) {
-        throw new DataError('TOKENIZER_BROKEN', { file: `${source}/${name}`, found: 'text that is no JSON', expected: 'a tokenizer file of Hugging Face', cause });
-      }
-    };
-    const file = await json('tokenizer.json');
-    if (!file) throw new DataError('TOKENIZER_MISSING', { file: source, found: 'no tokenizer.json', expected: "the model's tokenizer files beside its weights", remedy: 'Copy tokenizer.json and tokenizer_config.json from the original model.' });
-    const config = (await json('tokenizer_config.json')) ?? {};
-    const generation = (await json('generation_config.json')) ?? {};
-    const template = (await read('chat_template.jinja')) ?? (typeof config['chat_template'] === 'string' ? config['chat_template'] : undefined);
+  static async open(checkpoint: Pick<Checkpoint, 'companions' | 'source'>): Promise<Tokenizer> {
+    const { source } = checkpoint;
+    const files = await readTokenizerFiles(checkpoint);
     try {
-      return new Tokenizer(new FastTokenizer(file, config), file, config, generation, template);
+      return new Tokenizer(files, source);
     } catch (cause) {
-      throw new DataError('TOKENIZER_BROKEN', { file: `${source}/tokenizer.json`, found: cause instanceof Error ? cause.message : String(cause), expected: 'a tokenizer of a supported kind', cause });
+      if (cause instanceof DataError) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new DataError('TOKENIZER_BROKEN', {
+        file: `${source}/tokenizer.json`,
+        found: `a tokenizer that cannot be built (${reason})`,
+        expected: "the model's tokenizer.json, unchanged",
+        remedy: 'Copy the file from the model again.',
+        cause,
+      });
     }
   }
 
-  /** Token ids of a text; special tokens in it are recognised, none are added unless asked for. */
-  encode(text: string, { addSpecialTokens = false }: { addSpecialTokens?: boolean } = {}): number[] {
-    const options = { add_special_tokens: false };
-    const ids = this.#pieces(text).flatMap((piece) => [...this.#fast.encode(piece, options).ids]);
-    if (!addSpecialTokens) return ids;
-    const [before, after] = this.#around();
-    return [...before, ...ids, ...after];
+  /** Special tokens in the text are recognised. */
+  encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): number[] {
+    const ids: number[] = addSpecialTokens ? [...this.#frame.before] : [];
+    for (const part of this.encodeLazily(text)) for (const id of part.ids) ids.push(id);
+    if (addSpecialTokens) ids.push(...this.#frame.after);
+    return ids;
   }
 
-  decode(ids: ArrayLike<number>, { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
-    return this.#fast.decode(Array.from(ids), { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false });
+  /** The ids of `encode(text)`, part after part, so that long texts can be interrupted. */
+  *encodeLazily(text: string): Generator<EncodedPart, void> {
+    if (this.#words) yield* this.#words.words(text);
+    else if (text !== '') yield { ids: this.#package.encode(text, { add_special_tokens: false }).ids };
+  }
+
+  /** Whether {@link encodeLazily} tells where parts end in a text that {@link composed} has gone through. */
+  get tellsPlaces(): boolean {
+    return this.#words !== undefined && (this.#normalForm === null || this.#normalForm === 'NFC');
+  }
+
+  /** The text in the Unicode normal form that the tokenizer reads it in: it has the same ids. */
+  composed(text: string): string {
+    return this.#normalForm === 'NFC' ? text.normalize('NFC') : text;
+  }
+
+  decode(ids: ArrayLike<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+    if (ids.length === 0) return '';
+    return this.#package.decode(Array.from(ids), {
+      skip_special_tokens: skipSpecialTokens,
+      clean_up_tokenization_spaces: this.#config.clean_up_tokenization_spaces === true,
+    });
   }
 
   /** The tokens as the vocabulary spells them. */
   pieces(ids: ArrayLike<number>): string[] {
-    return Array.from(ids, (id) => this.#fast.id_to_token(id) ?? `<${id}?>`);
+    return Array.from(ids, (id) => this.#package.id_to_token(id) ?? `<${id}?>`);
   }
 
-  /** UTF-8 bytes of the text that the tokens stand for. */
+  /** The bytes that a token of a byte-level tokenizer stands for; `undefined` for special tokens and tokenizers of another kind. */
+  tokenBytes(id: number): Uint8Array | undefined {
+    const token = this.#package.id_to_token(id);
+    if (!this.isByteLevel || token === undefined || this.#added.has(id)) return undefined;
+    return Uint8Array.from(token, (character) => BYTE_OF.get(character) ?? 0);
+  }
+
+  /** UTF-8 bytes of the text that the tokens stand for; special tokens stand for none. */
   byteLength(ids: ArrayLike<number>): number {
-    if (!this.#byteLevel) return new TextEncoder().encode(this.decode(ids)).length;
-    // In a byte-level vocabulary each character of an ordinary token is one byte.
-    const special = this.#fast.get_added_tokens_decoder();
-    let bytes = 0;
-    for (let i = 0; i < ids.length; i++) if (!special.has(ids[i]!)) bytes += [...(this.#fast.id_to_token(ids[i]!) ?? '')].length;
-    return bytes;
+    const plain = Array.from(ids).filter((id) => !this.isSpecial(id));
+    if (!this.isByteLevel) return Buffer.byteLength(this.decode(plain));
+    return plain.reduce(
+      (sum, id) => sum + (this.#added.has(id) ? Buffer.byteLength(this.#added.get(id)!.content) : (this.#package.id_to_token(id) ?? '').length),
+      0,
+    );
   }
 
-  get vocabularySize(): number {
-    return this.#fast.get_vocab(true).size;
-  }
-
-  get bosId(): number | undefined {
-    return this.#special('bos');
-  }
-
-  /** The end-of-text token that separates documents. */
-  get eosId(): number | undefined {
-    return this.#special('eos');
-  }
-
-  /** Every token that ends a generated text. */
-  get stopIds(): number[] {
-    const listed = this.#generation['eos_token_id'];
-    const ids = Array.isArray(listed) ? (listed as number[]) : typeof listed === 'number' ? [listed] : [];
-    return [...new Set([...ids, ...(this.eosId === undefined ? [] : [this.eosId])])];
+  isSpecial(id: number): boolean {
+    return this.#added.get(id)?.special === true;
   }
 
   /**
-   * A conversation in the model's own form.
-   *
-   * @throws {@link DataError} `CHAT_TEMPLATE_MISSING`, `CHAT_TEMPLATE` when the template refuses the messages.
+   * A conversation through the model's chat template.
+   * @throws {@link DataError} `CHAT_TEMPLATE_MISSING`, `CHAT_TEMPLATE`
    */
-  chat(messages: readonly Message[], { addGenerationPrompt = false }: { addGenerationPrompt?: boolean } = {}): string {
-    if (this.#template === undefined) throw new DataError('CHAT_TEMPLATE_MISSING', { found: 'a tokenizer without a chat template', expected: 'one', remedy: 'Use a chat model, or leave --chat away.' });
-    try {
-      return new Template(this.#template).render({ messages, add_generation_prompt: addGenerationPrompt, bos_token: this.#token('bos') ?? '', eos_token: this.#token('eos') ?? '' });
-    } catch (cause) {
-      throw new DataError('CHAT_TEMPLATE', { found: cause instanceof Error ? cause.message : String(cause), expected: 'messages that the chat template takes', cause });
-    }
+  chat(messages: readonly Message[], { addGenerationPrompt = false }: { readonly addGenerationPrompt?: boolean } = {}): string {
+    if (this.#template) return this.#template.render(messages, addGenerationPrompt);
+    throw new DataError('CHAT_TEMPLATE_MISSING', {
+      file: this.#source,
+      found: 'a tokenizer without a chat template',
+      expected: 'chat_template.jinja, or chat_template in tokenizer_config.json',
+      remedy: 'Use an instruction-tuned model, or leave out --chat.',
+    });
   }
 
-  #special(kind: 'bos' | 'eos'): number | undefined {
-    const token = this.#token(kind);
-    return token === undefined ? undefined : this.#fast.token_to_id(token);
+  #idOf(name: string): number | undefined {
+    const content = contentOf(this.#config[name]);
+    return content === undefined ? undefined : this.#package.token_to_id(content);
   }
 
-  #token(kind: 'bos' | 'eos'): string | undefined {
-    const token = this.#config[`${kind}_token`];
-    return typeof token === 'string' ? token : ((token as { content?: string } | null | undefined)?.content ?? undefined);
-  }
-
-  /** What the tokenizer puts around a text of its own accord. */
-  #around(): [number[], number[]] {
-    const probe = [...this.#fast.encode('a', { add_special_tokens: false }).ids];
-    const full = [...this.#fast.encode('a', { add_special_tokens: true }).ids];
-    const at = full.findIndex((_, index) => probe.every((id, i) => full[index + i] === id));
-    return [full.slice(0, at), full.slice(at + probe.length)];
-  }
-
-  /** Cuts between a letter and a blank that a letter follows: every byte-level pre-tokenizer starts a new token there. */
-  #pieces(text: string): string[] {
-    if (!this.#byteLevel || text.length <= PIECE_CHARACTERS) return [text];
-    const border = /\p{L}(?= \p{L})/gu;
-    const pieces: string[] = [];
-    let start = 0;
-    while (text.length - start > PIECE_CHARACTERS) {
-      border.lastIndex = start + PIECE_CHARACTERS;
-      const match = border.exec(text);
-      if (!match) break;
-      pieces.push(text.slice(start, border.lastIndex));
-      start = border.lastIndex;
-    }
-    pieces.push(text.slice(start));
-    return pieces;
+  /** What the post-processor puts before and after a text; an explicit `add_bos_token` or `add_eos_token` overrules it, as in transformers. */
+  #specialFrame(): { before: number[]; after: number[] } {
+    const text = '\u{10FFFF}';
+    const tokens = this.#package.post_processor?.post_process([text], null, true).tokens ?? [text];
+    const ids = (part: readonly string[]) => part.map((token) => this.#package.token_to_id(token)).filter((id) => id !== undefined);
+    const at = tokens.indexOf(text);
+    const before = ids(tokens.slice(0, at));
+    const after = ids(tokens.slice(at + 1));
+    return {
+      before: forced(before, this.#config.add_bos_token, this.bosId, 'start'),
+      after: forced(after, this.#config.add_eos_token, this.eosId, 'end'),
+    };
   }
 }
 
-/** Turns ids into text as they come, holding back the bytes of an unfinished character. */
-export class TextStream {
-  readonly #tokenizer: Tokenizer;
-  #pending: number[] = [];
+function forced(ids: number[], wanted: unknown, id: number | undefined, side: 'start' | 'end'): number[] {
+  if (typeof wanted !== 'boolean' || id === undefined || ids.includes(id) === wanted) return ids;
+  if (!wanted) return ids.filter((other) => other !== id);
+  return side === 'start' ? [id, ...ids] : [...ids, id];
+}
 
-  constructor(tokenizer: Tokenizer) {
-    this.#tokenizer = tokenizer;
-  }
+/** A token is written as a string or as an object with its flags. */
+function contentOf(token: unknown): string | undefined {
+  if (typeof token === 'string') return token;
+  const content = (token as Json | null | undefined)?.content;
+  return typeof content === 'string' ? content : undefined;
+}
 
-  push(id: number): string {
-    this.#pending.push(id);
-    const text = this.#tokenizer.decode(this.#pending);
-    if (text.endsWith('\uFFFD') && this.#pending.length < 8) return '';
-    this.#pending = [];
-    return text;
-  }
+/** `chat_template` is a template or a list of named ones. */
+function defaultTemplate(template: unknown): string | undefined {
+  if (typeof template === 'string') return template;
+  if (!Array.isArray(template)) return undefined;
+  const named = template as { name?: unknown; template?: unknown }[];
+  const chosen = (named.find(({ name }) => name === 'default') ?? named[0])?.template;
+  return typeof chosen === 'string' ? chosen : undefined;
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
 }
