@@ -19,7 +19,7 @@ const SUPPORTED = `a file or glob of ${KINDS.join(', ')}`;
  * @throws {@link DataError} `DATA_WEIGHT` for a weight that is no positive number.
  */
 export function parseSource(word: string): DataSource {
-  const [, pattern = '', field, weight] = /^(.*?)(?:#([^=#/]+))?(?:=([^=/#]*))?$/s.exec(word) ?? [];
+  const [, pattern = '', field, weight] = /^(.*?)(?:#([^=#/]+))?(?:=([-+]?[\d.]+(?:e[-+]?\d+)?))?$/s.exec(word) ?? [];
   if (weight !== undefined && !(Number(weight) > 0 && Number(weight) < Infinity)) {
     throw new DataError('DATA_WEIGHT', {
       found: `the weight ${JSON.stringify(weight)} in ${word}`,

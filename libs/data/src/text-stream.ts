@@ -2,6 +2,8 @@ import type { DecodeOptions, Tokenizer } from './tokenizer.js';
 
 /** Tokens kept as context where a token's text depends on its neighbours (SentencePiece drops a leading space). */
 const CONTEXT_TOKENS = 4;
+/** Bytes of the longest character in UTF-8: what is not whole after as many tokens never will be. */
+const CHARACTER_BYTES = 4;
 
 /** Decodes token by token and hands over whole characters only: `push` returns what has become complete, perhaps nothing. */
 export class TextStream {
@@ -23,7 +25,7 @@ export class TextStream {
     if (this.#tokenizer.isByteLevel) return this.#bytes.decode() + this.#tokenizer.decode([id]);
     this.#pending.push(id);
     const text = this.#pendingText();
-    return text.endsWith('\uFFFD') ? '' : this.#accept(text);
+    return text.endsWith('\uFFFD') && this.#pending.length < CHARACTER_BYTES ? '' : this.#accept(text);
   }
 
   /** What is left at the end: an unfinished character as U+FFFD. */

@@ -1,0 +1,135 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { parseSource } from './data-source.js';
+import { type Document, type DocumentOptions, openDocuments } from './text.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'chop-data-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function write(name: string, content: string | Uint8Array): Promise<string> {
+  const file = join(folder, name);
+  await mkdir(join(file, '..'), { recursive: true });
+  await writeFile(file, content);
+  return file;
+}
+
+async function read(words: string | string[], options?: DocumentOptions): Promise<Document[]> {
+  const documents: Document[] = [];
+  for await (const document of openDocuments([words].flat(), options)) documents.push(document);
+  return documents;
+}
+
+const textsOf = async (words: string | string[]): Promise<(string | undefined)[]> => (await read(words)).map(({ text }) => text);
+const lines = (...texts: string[]): string => texts.map((text) => `${JSON.stringify({ text })}\n`).join('');
+
+test.each([
+  ['a.jsonl', { pattern: 'a.jsonl' }],
+  ['a.jsonl#body=3', { pattern: 'a.jsonl', field: 'body', weight: 3 }],
+  ['x=1/a#b/c*.txt=0.5', { pattern: 'x=1/a#b/c*.txt', weight: 0.5 }],
+])('%s is read as a source', (word, source) => {
+  expect(parseSource(word)).toEqual(source);
+});
+
+test('text, JSON lines and JSON, packed or not; a text file is one document, empty texts are none', async () => {
+  const jsonl = '\uFEFF{"text": "one"}\r\n\n{"text": ""}\n{"text": "a\u2028b"}';
+  const json = '[{"text": "one"}, {"text": "a\u2028b"}]';
+  for (const [name, content, texts] of [
+    ['x.txt', '\uFEFFone\n\ntwo\n', ['one\n\ntwo\n']],
+    ['x.jsonl', jsonl, ['one', 'a\u2028b']],
+    ['x.json', json, ['one', 'a\u2028b']],
+    ['y.json', '{"text": "alone"}', ['alone']],
+  ] as const) {
+    expect(await textsOf(await write(name, content))).toEqual(texts);
+    expect(await textsOf(await write(`${name}.gz`, gzipSync(content)))).toEqual(texts);
+  }
+});
+
+test('documents know their line, whatever the pieces in which a file is read', async () => {
+  const texts = Array.from({ length: 3000 }, (_, i) => `${'🙂é'.repeat(i % 60)}${i}`);
+  const documents = await read(await write('long.jsonl', lines(...texts)));
+  expect(documents.map(({ text }) => text)).toEqual(texts);
+  expect(documents.map(({ line }) => line)).toEqual(texts.map((_, i) => i + 1));
+});
+
+test('another field, and conversations', async () => {
+  const turns = [{ role: 'user', content: 'Hi' }];
+  const file = await write('fields.jsonl', `${JSON.stringify({ body: 'B', messages: turns })}\n`);
+  expect(await textsOf(`${file}#body`)).toEqual(['B']);
+  expect(await read(file, { chat: true })).toEqual([{ messages: turns, file, line: 1 }]);
+});
+
+test('globs go through folders in the order of names', async () => {
+  for (const name of ['g/b.txt', 'g/a.txt', 'g/c.md', 'g/deep/er/a.txt', 'g/deep/d.txt.gz']) await write(name, name.endsWith('.gz') ? gzipSync(name) : name);
+  expect(await textsOf(join(folder, 'g/*.txt'))).toEqual(['g/a.txt', 'g/b.txt']);
+  expect(await textsOf(join(folder, 'g/**/?.txt'))).toEqual(['g/a.txt', 'g/b.txt', 'g/deep/er/a.txt']);
+  expect(await textsOf(join(folder, 'g/{b,deep/d}.txt*'))).toEqual(['g/b.txt', 'g/deep/d.txt.gz']);
+  expect(await textsOf(join(folder, 'g/[!b].txt'))).toEqual(['g/a.txt']);
+});
+
+test('weights: each source has its share of the characters all along, the short one again and again, until all were read once', async () => {
+  const long = await write('long-texts.jsonl', lines(...Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(100, '.'))));
+  const short = await write('short-texts.jsonl', lines('a'.repeat(10), 'b'.repeat(10)));
+  const documents = await read([`${long}=3`, short]);
+  expect(documents.filter(({ file }) => file === long)).toHaveLength(40);
+  let characters = { [long]: 0, [short]: 0 };
+  documents.forEach(({ file, text }) => {
+    characters = { ...characters, [file]: characters[file]! + text!.length };
+    expect(Math.abs(characters[long]! / 3 - characters[short]!)).toBeLessThanOrEqual(100 / 3 + 10);
+  });
+  expect(await read([`${long}=3`, short])).toEqual(documents);
+});
+
+test('without weights, sources follow each other', async () => {
+  const one = await write('1.jsonl', lines('a', 'b'));
+  const two = await write('2.txt', 'c');
+  expect(await textsOf([two, one, two])).toEqual(['c', 'a', 'b', 'c']);
+});
+
+test.each([
+  ['a broken line', 'bad.jsonl', '{"text": "a"}\n{"text": \n', 'DATA_LINE', /bad\.jsonl:2: found no JSON: \{"text":/],
+  ['a field that is not there', 'field.jsonl', '{"body": "a", "id": 1}', 'DATA_FIELD', /field\.jsonl:1: found the fields body, id.*text.*FILE#field/],
+  ['a field of another kind', 'kind.jsonl', '{"text": 1}', 'DATA_FIELD', /a text in text/],
+  ['a record that is none', 'list.json', '[{"text": "a"}, 7]', 'DATA_FIELD', /no object in record 2/],
+  ['conversations read as text', 'chat.jsonl', '{"messages": []}', 'DATA_FIELD', /--chat/],
+  ['bytes that are no text', 'latin.jsonl', Buffer.from('{"text": "é"}\n', 'latin1'), 'DATA_LINE', /latin\.jsonl:1: .*UTF-8/],
+  ['a text file that is no text', 'latin.txt', Buffer.from('é', 'latin1'), 'DATA_BROKEN', /UTF-8/],
+  ['a cut archive', 'cut.jsonl.gz', gzipSync(lines('a', 'b')).subarray(0, 20), 'DATA_BROKEN', /cut\.jsonl\.gz: .*gzip/],
+  ['no archive', 'no.txt.gz', 'plain', 'DATA_BROKEN', /gzip/],
+  ['nothing but empty texts', 'empty.jsonl', lines('', ''), 'DATA_EMPTY', /no text in/],
+  ['an empty file', 'empty.txt', '', 'DATA_EMPTY', /at least one document/],
+  ['a kind for which there is no reader', 'x.parquet', 'PAR1', 'DATA_KIND', /expected \.txt, \.jsonl, \.json, \.txt\.gz/],
+  ['another archive', 'x.jsonl.zst', '', 'DATA_KIND', /pack it as \.gz/],
+])('%s is refused', async (_, name, content, code, says) => {
+  await expect(read(await write(name, content))).rejects.toMatchObject({ code, message: expect.stringMatching(says) as unknown });
+});
+
+test('conversations of another form are refused', async () => {
+  for (const record of [{ text: 'a' }, { messages: [] }, { messages: [{ role: 'user' }] }, { messages: 'Hi' }]) {
+    await expect(read(await write('form.jsonl', JSON.stringify(record)), { chat: true })).rejects.toMatchObject({ code: 'DATA_FIELD', facts: { line: 1 } });
+  }
+});
+
+test.each([
+  ['a file that is not there', 'nowhere.txt', 'DATA_MISSING', /no file .*nowhere\.txt/],
+  ['a glob that matches nothing', 'none-*.jsonl', 'DATA_MISSING', /none-\*/],
+  ['a folder', '', 'DATA_KIND', /Give a glob/],
+  ['a weight of nothing', 'a.txt=0', 'DATA_WEIGHT', /positive/],
+])('%s is refused', async (_, word, code, says) => {
+  await expect(read(join(folder, word))).rejects.toMatchObject({ code, message: expect.stringMatching(says) as unknown });
+});
+
+test('data sets of the hub are refused, naming what is read', async () => {
+  await expect(read('hf:org/texts')).rejects.toMatchObject({ code: 'DATA_KIND', message: expect.stringMatching(/hf:org\/texts.*\.jsonl/) as unknown });
+});
+
+test('at most so many documents of each file', async () => {
+  const one = await write('many.jsonl.gz', gzipSync(lines(...Array.from({ length: 5000 }, (_, i) => `${i}`))));
+  const two = await write('two.jsonl', lines('a', 'b', 'c'));
+  expect((await read([one, two], { limit: 2 })).map(({ text }) => text)).toEqual(['0', '1', 'a', 'b']);
+});
