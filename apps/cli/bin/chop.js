@@ -5,7 +5,7 @@ const built = new URL('../dist/main.js', import.meta.url);
 
 if (existsSync(built)) {
   const { main } = await import(built.href);
-  const exitCode = await main(process.argv.slice(2));
+  const exitCode = await main(process.argv);
   // Threads of an engine and kept connections would hold the process back.
   process.stdout.write('', () => process.exit(exitCode));
 } else {

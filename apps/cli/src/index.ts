@@ -1,1 +1,2 @@
 export { main } from './main.js';
+export type { Engines, Output, Signals, Surroundings, Verbs } from './surroundings.js';

@@ -1,136 +1,46 @@
-import { ChopError, EXIT, nearest, UsageError } from '@chop/core/error';
-import { Command, CommanderError, Option } from 'commander';
-import { COMMANDS } from './commands.js';
-import type { Context, GlobalFlags } from './context.js';
-import { type Stream, Terminal } from './terminal.js';
-import { collect, parseWhole } from './values.js';
-import { VERSION } from './version.js';
+import type { Command } from 'commander';
+import { Caller, tell } from './call.js';
+import { buildProgram } from './program.js';
+import { guardStreams, type Surroundings, thisProcess } from './surroundings.js';
+import { arrange, findCommand, fullName } from './words.js';
 
-export interface Streams {
-  readonly stdout: Stream;
-  readonly stderr: Stream;
-}
-
-/** Runs one command line and returns its exit code. */
-export async function main(argv: readonly string[], { stdout, stderr }: Streams = process): Promise<number> {
-  const abort = new AbortController();
-  const release = onInterrupt(abort, stderr);
-  const json = argv.includes('--json');
-  let flags: GlobalFlags = {};
-  const program = build(stdout, stderr, abort.signal, (given) => (flags = given));
+/**
+ * The command line.
+ *
+ * @param argv - as `process.argv` has it: the words of the command come third.
+ * @param surroundings - in place of what this process has.
+ * @returns the exit code: 0 done, 1 failed, 2 wrong use or bad input, 3 missing engine or hardware, 130 interrupted.
+ */
+export async function main(argv: readonly string[] = process.argv, given: Partial<Surroundings> = {}): Promise<number> {
+  const words = argv.slice(2);
+  if (given.stdout === undefined) guardStreams();
+  const surroundings = { ...thisProcess(), ...given };
+  const caller = new Caller(surroundings);
+  const program = buildProgram(caller.action, { writeOut: (text) => surroundings.stdout.write(text), columns: surroundings.stdout.columns });
   try {
-    if (argv.length <= 2) {
-      stdout.write(program.helpInformation());
-      return EXIT.done;
-    }
-    await program.parseAsync([...argv]);
-    return EXIT.done;
-  } catch (cause) {
-    if (cause instanceof CommanderError && cause.exitCode === 0) return EXIT.done;
-    return report(explain(cause, program), json, flags, { stdout, stderr });
+    await program.parseAsync(arrange(words, program), { from: 'user' });
+    return caller.exitCode;
+  } catch (error) {
+    const { code, exitCode } = error as { code?: string; exitCode?: number };
+    // Nothing was asked: `chop`, `chop engine`.
+    if (code === 'commander.help') findCommand(words, program).command.outputHelp();
+    // Commander throws, too, when it has shown help or the version.
+    if (code?.startsWith('commander.') && (code === 'commander.help' || exitCode === 0)) return 0;
+    caller.end();
+    return tell(error, surroundings, circumstances(words, program, caller));
   } finally {
-    release();
+    caller.end();
   }
 }
 
-function build(stdout: Stream, stderr: Stream, signal: AbortSignal, onFlags: (flags: GlobalFlags) => void): Command {
-  const program = new Command('chop').description('Makes language models smaller: drop layers, prune, distil, recover, measure, export.').version(VERSION);
-  const configure = (command: Command): Command =>
-    command
-      .exitOverride()
-      .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => {} })
-      .showSuggestionAfterError(true);
-  configure(program);
-  for (const { name, description, examples, define } of COMMANDS) {
-    const command = configure(program.command(name).description(description));
-    const act = define(command);
-    withGlobals(command);
-    if (examples.length > 0) command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
-    command.action(async (...args: unknown[]) => {
-      const given = command.opts<GlobalFlags & Record<string, unknown>>();
-      onFlags(given);
-      const context = contextOf(given, stdout, stderr, signal);
-      try {
-        await act(context, args.slice(0, -2) as (string | undefined)[], given);
-      } finally {
-        context.terminal.done();
-      }
-    });
-  }
-  return program;
-}
-
-function withGlobals(command: Command): void {
-  command
-    .option('--plugin <package>', "a third party's package, from this project (repeatable)", collect)
-    .option('--json', 'one JSON object on standard output, nothing else there')
-    .option('--quiet', 'no progress, no messages')
-    .option('--seed <n>', 'seed of everything random', parseWhole)
-    .addOption(new Option('--engine <name>', 'where the arithmetic runs').choices(['tensorflow', 'wasm', 'cpu']))
-    .option('--threads <n>', 'threads of the engine', parseWhole)
-    .option('--force', 'replace an existing output')
-    .addOption(new Option('--log-level <level>', 'how much to tell').choices(['debug', 'info', 'error']));
-}
-
-function contextOf(flags: GlobalFlags, stdout: Stream, stderr: Stream, signal: AbortSignal): Context {
-  const quiet = flags.quiet === true || flags.logLevel === 'error';
-  const terminal = new Terminal(stderr, { quiet });
+function circumstances(words: readonly string[], program: Command, { call }: Caller): Parameters<typeof tell>[2] {
+  const end = words.indexOf('--');
+  const own = end === -1 ? words : words.slice(0, end);
+  const { logLevel } = program.opts<{ logLevel?: string }>();
   return {
-    flags,
-    stdout,
-    terminal,
-    signal,
-    async chop() {
-      const { compose } = await import('@chop/chop');
-      return compose({ plugins: flags.plugin ?? [] });
-    },
-    common: () => ({
-      ...(flags.engine ? { engine: flags.engine } : {}),
-      ...(flags.threads ? { threads: flags.threads } : {}),
-      ...(flags.seed === undefined ? {} : { seed: flags.seed }),
-      ...(flags.force ? { force: true } : {}),
-      signal,
-      onProgress: (progress) => terminal.progress(progress),
-      onMessage: (line) => terminal.message(line),
-    }),
-    print(result, text) {
-      terminal.done();
-      stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${text()}\n`);
-    },
+    json: own.includes('--json'),
+    debug: logLevel === 'debug',
+    help: `${fullName(findCommand(words, program).command)} --help`,
+    aborted: call?.interrupt.signal.aborted === true,
   };
-}
-
-/** The first Ctrl-C asks to save and stop, the second stops at once. */
-function onInterrupt(abort: AbortController, stderr: Stream): () => void {
-  const hear = (): void => {
-    if (abort.signal.aborted) process.exit(EXIT.interrupted);
-    stderr.write('\nsaving and stopping; press Ctrl-C again to stop at once\n');
-    abort.abort();
-  };
-  process.on('SIGINT', hear);
-  return () => void process.off('SIGINT', hear);
-}
-
-/** Commander's complaints in the words of this project. */
-function explain(cause: unknown, program: Command): unknown {
-  if (!(cause instanceof CommanderError)) return cause;
-  const unknown = /unknown command '(.+?)'/.exec(cause.message)?.[1];
-  if (unknown) {
-    const known = program.commands.map((command) => command.name());
-    return new UsageError('COMMAND_UNKNOWN', { found: `command ${unknown}`, expected: `one of ${known.join(', ')}`, remedy: `Did you mean chop ${nearest(unknown, known)}?` });
-  }
-  return new UsageError('COMMAND_LINE', { found: cause.message.replace(/^error: /, '').replace(/\s+/g, ' '), remedy: 'See chop --help, or chop COMMAND --help.' });
-}
-
-function report(cause: unknown, json: boolean, flags: GlobalFlags, { stdout, stderr }: Streams): number {
-  const aborted = cause instanceof Error && cause.name === 'AbortError';
-  const error = cause instanceof ChopError ? cause : aborted ? new ChopError('INTERRUPTED', { found: 'the command interrupted' }, EXIT.interrupted) : undefined;
-  if (json) {
-    const told = error?.toJSON() ?? { code: 'BUG', message: cause instanceof Error ? cause.message : String(cause) };
-    stdout.write(`${JSON.stringify({ error: told })}\n`);
-  }
-  const terminal = new Terminal(stderr);
-  terminal.error(error ? `chop: ${error.code}: ${error.message}` : `chop: ${cause instanceof Error ? cause.message : String(cause)}\nThis is a bug in chop: please report it with the output of --log-level debug.`);
-  if (flags.logLevel === 'debug' && cause instanceof Error) stderr.write(`${cause.stack}\n`);
-  return error?.exitCode ?? EXIT.failed;
 }

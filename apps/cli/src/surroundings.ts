@@ -1,8 +1,12 @@
+import { Console } from 'node:console';
 import type { Readable } from 'node:stream';
 import type { Chop } from '@chop/chop';
 
 /** The verbs that commands call. */
-export type Verbs = Pick<Chop, 'inspect' | 'plan' | 'prune' | 'apply' | 'train' | 'evaluate' | 'generate' | 'tokenize' | 'export' | 'run' | 'plugins' | 'schema'>;
+export type Verbs = Pick<
+  Chop,
+  'inspect' | 'plan' | 'prune' | 'apply' | 'train' | 'evaluate' | 'generate' | 'tokenize' | 'export' | 'run' | 'plugins' | 'schema'
+>;
 
 /** What can be done about engines. */
 export type Engines = Pick<typeof import('@chop/kernels'), 'diagnoseEngine' | 'installEngine'>;
@@ -46,4 +50,17 @@ export function thisProcess(): Surroundings {
     compose: async (options) => (await import('@chop/chop')).compose(options),
     engines: () => import('@chop/kernels'),
   };
+}
+
+/**
+ * Makes standard output carry results only: what a package says on the console goes to standard error. A reader that has seen
+ * enough (`chop inspect MODEL | head`) ends the program quietly.
+ */
+export function guardStreams(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
+  process.stderr.on('error', () => {});
+  globalThis.console = new Console(process.stderr, process.stderr);
 }

@@ -1,36 +1,46 @@
-import { UsageError } from '@chop/core/error';
-import type { CommandDefinition } from '../definition.js';
-import { given } from '../definition.js';
-import { bytes, count } from '../format.js';
-import { collect, parseText, parseWhole } from '../values.js';
+import { type Command, Option } from 'commander';
+import type { Action } from '../call.js';
+import { examples } from '../examples.js';
+import { given } from '../given.js';
+import { dataOption, joinOption } from '../method-options.js';
+import { positive } from '../option-values.js';
 
-export const evaluate: CommandDefinition = {
-  name: 'eval',
-  description: 'perplexity and latency of a model',
-  examples: ['chop eval embedded --perplexity embedded:valid', 'chop eval model.gguf --perplexity wiki.txt --window 512 --windows 20', 'chop eval smaller --latency --json'],
-  define(command) {
-    command
-      .argument('<model>', 'a model')
-      .option('--perplexity <data>', 'text: a file or glob, or embedded:valid (repeatable)', collect)
-      .option('--window <n>', 'tokens per window [512]', parseWhole)
-      .option('--stride <n>', 'tokens between two windows [the window]', parseWhole)
-      .option('--windows <n>', 'how many windows [all]', parseWhole)
-      .option('--bos', 'put the begin-of-text token before each window')
-      .option('--join <text>', 'text between documents instead of the end-of-text token (\\n is a newline)', parseText)
-      .option('--latency', 'tokens per second of prefill and decode');
-    return async (context, [model], options) => {
-      const data = options['perplexity'] as string[] | undefined;
-      if (!data && !options['latency']) throw new UsageError('EVAL_NOTHING', { found: 'nothing to measure', expected: '--perplexity DATA or --latency' });
-      const settings = given(options, ['window', 'stride', 'windows', 'bos', 'join']);
-      const result = await (await context.chop()).evaluate(model!, { ...context.common(), ...(data ? { perplexity: { data, ...settings } } : {}), ...(options['latency'] ? { latency: true } : {}) });
-      context.print(result, () => {
-        const { perplexity, latency } = result;
-        return [
-          `${result.model}: ${count(result.parameters)} parameters, ${bytes(result.bytes)}`,
-          ...(perplexity ? [`perplexity ${perplexity.value.toPrecision(6)} over ${perplexity.tokens.toLocaleString('en-US')} tokens in ${perplexity.windows} windows${perplexity.bitsPerByte ? `, ${perplexity.bitsPerByte.toFixed(4)} bits per byte` : ''}`] : []),
-          ...(latency ? [`prefill ${latency.prefill.tokensPerSecond.toFixed(0)} tokens/s, decode ${latency.decode.tokensPerSecond.toFixed(1)} tokens/s (${latency.decode.milliseconds.median.toFixed(1)} ms a token), peak memory ${bytes(latency.peakBytes)}`] : []),
-        ].join('\n');
-      });
-    };
-  },
-};
+interface EvalFlags {
+  readonly perplexity?: readonly string[];
+  readonly window?: number;
+  readonly stride?: number;
+  readonly windows?: number;
+  readonly bos?: boolean;
+  readonly join?: string;
+  readonly latency?: boolean;
+}
+
+export function addEval(program: Command, action: Action): void {
+  program
+    .command('eval')
+    .summary('measures a model: perplexity, speed')
+    .description('Measures a model: how well it predicts a text, how fast it reads and writes.')
+    .argument('<model>', 'MODEL')
+    .addOption(dataOption('--perplexity <data...>', 'perplexity on this text'))
+    .addOption(new Option('--window <tokens>', 'tokens that the model sees at once; 512 if not given').argParser(positive))
+    .addOption(new Option('--stride <tokens>', 'tokens between two windows; as the window if not given').argParser(positive))
+    .addOption(new Option('--windows <n>', 'how many windows; all of the text if not given').argParser(positive))
+    .option('--bos', 'put the begin-of-text token before each window')
+    .addOption(joinOption())
+    .option('--latency', 'tokens per second of reading and writing, and the memory it takes')
+    .addHelpText(
+      'after',
+      examples(
+        'chop eval embedded --perplexity embedded:valid',
+        'chop eval half --perplexity text.jsonl --window 512 --windows 20',
+        'chop eval model.gguf --latency --threads 2 --json',
+      ),
+    )
+    .action(
+      action<EvalFlags>(async (call, [model], { perplexity, latency, window, stride, windows, bos, join }) => {
+        const text = perplexity && { perplexity: { data: perplexity, ...given({ window, stride, windows, bos, join }) } };
+        const result = await (await call.chop()).evaluate(model!, { ...call.common, ...text, ...given({ latency }) });
+        return { result, text: async () => (await import('../scores-text.js')).scoresText(result) };
+      }),
+    );
+}

@@ -1,87 +1,115 @@
-import type { FromScratch, TrainRequest } from '@chop/chop';
-import { UsageError } from '@chop/core/error';
-import type { CommandDefinition } from '../definition.js';
-import { given } from '../definition.js';
-import { bytes, count, duration } from '../format.js';
-import { collect, parseBetas, parseNumber, parseSet, parseText, parseWhole } from '../values.js';
+import { type Command, Option } from 'commander';
+import type { TrainRequest } from '@chop/chop';
+import { type Action, type Call } from '../call.js';
+import { examples } from '../examples.js';
+import { given } from '../given.js';
+import { dataOption } from '../method-options.js';
+import { each, positive } from '../option-values.js';
+import type { Verbs } from '../surroundings.js';
+import { trainingChoices, trainingOptions } from '../training-flags.js';
 
-/** Flags that are options of training under the same name. */
-const TRAINING = ['tokens', 'steps', 'batchSize', 'window', 'accumulate', 'order', 'join', 'optimizer', 'lr', 'betas', 'eps', 'weightDecay', 'clip', 'schedule', 'warmupSteps', 'minLrRatio', 'seed', 'evalEvery', 'saveEvery', 'keep', 'documentMask', 'chat'];
+interface TrainFlags {
+  readonly data: readonly string[];
+  readonly out: string;
+  readonly resume?: boolean;
+  readonly prune?: string;
+  readonly distill?: string;
+  readonly teacher?: string;
+  readonly set?: readonly string[];
+  readonly distillSet?: readonly string[];
+  readonly valid?: readonly string[];
+  readonly calibration?: readonly string[];
+  readonly samples?: number;
+  readonly calibrationWindow?: number;
+  readonly fromScratch?: string;
+  readonly tokenizer?: string;
+  readonly dtype?: 'f32' | 'f16' | 'bf16';
+}
 
-export const train: CommandDefinition = {
-  name: 'train',
-  description: 'continued pretraining, with or without a pruner and a distiller; or from scratch',
-  examples: [
-    'chop train smaller --data embedded --tokens 1M --out recovered',
-    "chop train model.gguf --data 'corpus/*.jsonl' --tokens 50M --prune layer-chop --set keep=15 --set warmupSteps=500 --out half",
-    'chop train smaller --data embedded --tokens 1M --distill distill-logits --teacher embedded --out taught',
-  ],
-  define(command) {
-    command
-      .argument('[model]', 'a model; not with --from-scratch')
-      .requiredOption('--data <data>', 'text to train on: a file or glob, or embedded (repeatable; FILE=weight)', collect)
-      .requiredOption('--out <dir>', 'the folder of the trained model')
-      .option('--from-scratch <config>', 'begin with random weights of this config.json')
-      .option('--tokenizer <folder>', "tokenizer files for --from-scratch (default: the config's folder)")
-      .option('--resume', 'go on with a run that was cut off')
-      .option('--prune <strategy>', 'a method that prunes while training')
-      .option('--set <name=value>', "the pruner's option (repeatable)", parseSet)
-      .option('--distill <strategy>', 'a method that adds to the loss')
-      .option('--distill-set <name=value>', "the distiller's option (repeatable)", parseSet)
-      .option('--teacher <model>', 'whom to learn from')
-      .option('--valid <data>', 'text for evaluations during training', collect)
-      .option('--calibration <data>', 'text for a pruner that looks at activations (default: --data)', collect)
-      .option('--samples <n>', 'windows of calibration text', parseWhole)
-      .option('--dtype <name>', "stored dtype of the result: f32, f16 or bf16 (default: the model's)")
-      .option('--tokens <n>', 'tokens to train on, or give --steps')
-      .option('--steps <n>', 'optimiser steps, or give --tokens', parseWhole)
-      .option('--batch-size <n>', 'sequences per step [8]', parseWhole)
-      .option('--window <n>', 'tokens per sequence [512]', parseWhole)
-      .option('--accumulate <n>', 'batches per step [1]', parseWhole)
-      .option('--order <name>', 'shuffled or sequential [shuffled]')
-      .option('--join <text>', 'text between documents [the end-of-text token] (\\n is a newline)', parseText)
-      .option('--optimizer <name>', 'adamw or lion [adamw]')
-      .option('--lr <n>', 'peak learning rate [3e-4]', parseNumber)
-      .option('--betas <a,b>', 'memory of the moments [0.9,0.95]', parseBetas)
-      .option('--eps <n>', "AdamW's epsilon [1e-8]", parseNumber)
-      .option('--weight-decay <n>', 'on matrices only [0.1]', parseNumber)
-      .option('--clip <n>', 'largest gradient norm [1.0]', parseNumber)
-      .option('--schedule <name>', 'cosine, linear or constant [cosine]')
-      .option('--warmup-steps <n>', 'steps to the peak learning rate [2 % of the steps]', parseWhole)
-      .option('--min-lr-ratio <n>', 'learning rate at the end, as a share of the peak [0.1]', parseNumber)
-      .option('--eval-every <tokens>', 'tokens between two evaluations')
-      .option('--save-every <tokens>', 'tokens between two snapshots [a tenth of the run]')
-      .option('--keep <n>', 'snapshots kept [2]', parseWhole)
-      .option('--document-mask', 'attention does not cross documents')
-      .option('--chat', 'jsonl with messages; loss on answers only');
-    return async (context, [model], options) => {
-      const scratch = options['fromScratch'];
-      if ((model === undefined) === (scratch === undefined)) throw new UsageError('COMMAND_LINE', { found: model === undefined ? 'neither a model nor --from-scratch' : 'a model and --from-scratch', expected: 'one of them' });
-      if (options['distill'] && !options['teacher']) throw new UsageError('COMMAND_LINE', { found: '--distill without --teacher', expected: 'whom to learn from', remedy: 'Add --teacher MODEL.' });
-      const source: string | FromScratch = model ?? { fromScratch: String(scratch), ...(options['tokenizer'] ? { tokenizer: String(options['tokenizer']) } : {}) };
-      const result = await (await context.chop()).train(source, { ...context.common(), ...request(options) });
-      context.print(result, () =>
-        [
-          ...(options['prune'] ? [result.explanation] : []),
-          `${result.out}: ${count(result.parameters)} parameters, ${bytes(result.bytes)}`,
-          `${result.steps} steps, ${count(result.tokens)} tokens, ${result.tokensPerSecond.toFixed(0)} tokens/s, loss ${result.losses[0]?.toFixed(3)} → ${result.losses.at(-1)?.toFixed(3)}, peak memory ${bytes(result.peakBytes)}, ${duration(result.seconds)}`,
-        ].join('\n'),
-      );
-    };
-  },
-};
+export function addTrain(program: Command, action: Action): void {
+  const command = program
+    .command('train')
+    .summary('goes on training a model, and prunes or distils it meanwhile')
+    .description('Continued pretraining; with a strategy that prunes while it trains, with a teacher, or from random weights.')
+    .argument('[model]', 'MODEL; none with --from-scratch')
+    .addOption(dataOption('--data <data...>', 'text to train on').makeOptionMandatory())
+    .requiredOption('-o, --out <folder>', 'the folder to be made')
+    .option('--resume', 'go on where a run that was cut off has saved its state')
+    .option('--prune <strategy>', 'prune while training')
+    .option('--distill <strategy>', 'learn from a teacher')
+    .option('--teacher <model>', 'the MODEL to learn from; the one that is trained if not given')
+    .addOption(new Option('--set <name=value>', 'an option of the strategy (repeatable); strategy.name=value where two have it').argParser(each))
+    .addOption(new Option('--distill-set <name=value>', 'an option of the strategy that --distill names (repeatable)').argParser(each))
+    .option('--from-scratch <config>', 'start from random weights of the shape of this config.json')
+    .option('--tokenizer <folder>', 'with --from-scratch: the tokenizer files; beside the config if not given')
+    .addOption(dataOption('--valid <data...>', 'text for the evaluations of --eval-every'))
+    .addOption(dataOption('--calibration <data...>', 'text that the strategy looks at; that of --data if not given'))
+    .addOption(new Option('--samples <n>', 'windows of calibration text; 128 if not given').argParser(positive))
+    .addOption(new Option('--calibration-window <tokens>', 'tokens of a calibration window; 512 if not given').argParser(positive))
+    .addOption(new Option('--dtype <name>', 'precision of the saved weights; that of the model if not given').choices(['f32', 'f16', 'bf16']));
+  for (const option of trainingOptions()) command.addOption(option);
+  command
+    .addHelpText(
+      'after',
+      examples(
+        'chop train half --data embedded --tokens 1M --out recovered',
+        'chop train hf:org/name --data a.jsonl=3 b.txt=1 --tokens 50M --prune layer-chop --set keep=15 --distill distill-logits --out small',
+        'chop train --from-scratch config.json --data corpus.txt --steps 500 --valid held-out.txt --eval-every 1M --out tiny',
+      ),
+    )
+    .action(
+      action<TrainFlags & Record<string, unknown>>(async (call, [model], flags) => {
+        const chop = await call.chop();
+        const source = await sourceOf(model, flags);
+        const result = await chop.train(source, await trainRequest(call, chop, model, flags));
+        return { result, text: async () => (await import('../written-text.js')).trainedText(result, flags.prune !== undefined) };
+      }),
+    );
+}
 
-function request(options: Readonly<Record<string, unknown>>): Omit<TrainRequest, 'onProgress'> {
-  const { prune, set, distill, distillSet, teacher, calibration, samples, valid } = options;
+async function sourceOf(model: string | undefined, { fromScratch, tokenizer }: TrainFlags): Promise<Parameters<Verbs['train']>[0]> {
+  const { UsageError } = await import('@chop/core/error');
+  if (fromScratch === undefined && model === undefined)
+    throw new UsageError('ARGUMENT_MISSING', {
+      found: 'no model to train',
+      expected: 'a MODEL, or --from-scratch CONFIG',
+      remedy: 'For example: chop train embedded --data embedded --tokens 100k --out tuned',
+    });
+  if (fromScratch === undefined) return model!;
+  if (model !== undefined) throw new UsageError('OPTION_CONFLICT', { found: `${model} and --from-scratch ${fromScratch}`, expected: 'one of them' });
+  return { fromScratch, ...given({ tokenizer }) };
+}
+
+async function trainRequest(call: Call, chop: Verbs, model: string | undefined, flags: TrainFlags & Record<string, unknown>): Promise<TrainRequest> {
+  const { data, out, resume, prune, distill, teacher, valid, calibration, samples, calibrationWindow: window, dtype, set = [], distillSet = [] } = flags;
+  const { UsageError } = await import('@chop/core/error');
+  const { shareOut } = await import('../settings.js');
+  const plugins = chop.plugins();
+  const optionsOf = (name: string): string[] =>
+    Object.keys((plugins.find((plugin) => plugin.name === name)?.options as { properties?: object } | undefined)?.properties ?? {});
+  const chosen = [prune, distill].filter((name) => name !== undefined).map((name) => ({ name, options: optionsOf(name) }));
+  const settings = shareOut([...set, ...distillSet.map((text) => `${distill}.${text}`)], chosen);
+  const from = teacher ?? model;
+  if (distillSet.length > 0 && distill === undefined)
+    throw new UsageError('OPTION_MISSING', { found: '--distill-set without --distill', expected: '--distill STRATEGY' });
+  if (distill !== undefined && from === undefined)
+    throw new UsageError('OPTION_MISSING', { found: '--distill without a teacher', expected: '--teacher MODEL' });
+  if (teacher !== undefined && distill === undefined)
+    throw new UsageError('OPTION_MISSING', {
+      found: '--teacher without --distill',
+      expected: '--distill STRATEGY',
+      remedy: 'For example: --distill distill-logits',
+    });
+  const looksAt = given({ data: calibration, samples, window });
   return {
-    data: options['data'] as string[],
-    out: String(options['out']),
-    options: given(options, TRAINING),
-    ...(options['resume'] ? { resume: true } : {}),
-    ...(options['dtype'] ? { dtype: options['dtype'] as 'f32' } : {}),
-    ...(prune ? { prune: { name: String(prune), set: (set ?? {}) as Record<string, unknown> } } : {}),
-    ...(distill ? { distill: { name: String(distill), set: (distillSet ?? {}) as Record<string, unknown>, teacher: String(teacher) } } : {}),
-    ...(valid ? { valid: valid as string[] } : {}),
-    ...(calibration || samples !== undefined ? { calibration: { ...(calibration ? { data: calibration as string[] } : {}), ...(samples === undefined ? {} : { samples: Number(samples) }) } } : {}),
+    ...call.common,
+    data,
+    out,
+    options: trainingChoices(flags),
+    ...given({ resume, valid, dtype }),
+    ...call.force,
+    ...(prune === undefined ? {} : { prune: { name: prune, set: settings.get(prune) ?? {} } }),
+    ...(distill === undefined ? {} : { distill: { name: distill, set: settings.get(distill) ?? {}, teacher: from! } }),
+    ...(Object.keys(looksAt).length === 0 ? {} : { calibration: looksAt }),
   };
 }

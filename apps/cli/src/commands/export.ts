@@ -1,0 +1,23 @@
+import { type Command, Option } from 'commander';
+import type { ExportRequest } from '@chop/chop';
+import type { Action } from '../call.js';
+import { examples } from '../examples.js';
+import { given } from '../given.js';
+
+export function addExport(program: Command, action: Action): void {
+  program
+    .command('export')
+    .summary('writes a model in another format or precision')
+    .description('Writes a model as other programs read it.')
+    .argument('<model>', 'MODEL')
+    .option('--format <name>', 'hf: a folder for Hugging Face transformers', 'hf')
+    .addOption(new Option('--dtype <name>', 'precision of the weights; as stored if not given').choices(['f32', 'f16', 'bf16']))
+    .requiredOption('-o, --out <folder>', 'the folder to be made')
+    .addHelpText('after', examples('chop export model.gguf --format hf --out model', 'chop export tuned --format hf --dtype bf16 --out release'))
+    .action(
+      action<Pick<ExportRequest, 'format' | 'dtype' | 'out'>>(async (call, [model], { format, dtype, out }) => {
+        const result = await (await call.chop()).export(model!, { ...call.common, format, out, ...given({ dtype }), ...call.force });
+        return { result, text: async () => (await import('../written-text.js')).writtenText(result) };
+      }),
+    );
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import type { Action } from '../call.js';
+import { examples } from '../examples.js';
+import { addMethodOptions, type MethodFlags, planRequest } from '../method-options.js';
+
+export function addPlan(program: Command, action: Action): void {
+  const command = program
+    .command('plan')
+    .summary('what a strategy would do to a model')
+    .description('Runs a strategy and shows what it would change. The model stays as it is; a plan that was saved is applied by `chop apply`.')
+    .argument('<strategy>', 'the name of a strategy: layer-chop, wanda, … (`chop plugins` lists them)')
+    .argument('<model>', 'MODEL')
+    .option('-o, --out <file>', 'save the plan here');
+  addMethodOptions(command)
+    .addHelpText(
+      'after',
+      examples(
+        'chop plan layer-chop embedded --set keep=4',
+        'chop plan layer-chop model.gguf --set keep=15 --set configuration=max-gap -o plan.json',
+        'chop plan wanda embedded --data embedded --set pattern=2:4 -o wanda.json',
+      ),
+    )
+    .action(
+      action<MethodFlags & { out?: string }>(async (call, [strategy, model], flags) => {
+        if (flags.out !== undefined && !call.options.force) await (await import('../free-file.js')).checkFree(flags.out);
+        const planned = await (await call.chop()).plan(strategy!, model!, await planRequest(call, flags));
+        const files = flags.out === undefined ? [] : await planned.save(flags.out);
+        return {
+          result: { ...planned.summary, ...(flags.out === undefined ? {} : { out: flags.out, files }) },
+          text: async () => (await import('../plan-text.js')).planText(planned.summary, files, call.paint),
+        };
+      }),
+    );
+}

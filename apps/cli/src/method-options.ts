@@ -1,0 +1,40 @@
+import { type Command, Option } from 'commander';
+import type { PlanRequest } from '@chop/chop';
+import type { Call } from './call.js';
+import { given } from './given.js';
+import { dataWords, each, joiner, positive } from './option-values.js';
+
+/** Flags of the commands that run a method over a model. */
+export interface MethodFlags {
+  readonly set?: readonly string[];
+  readonly data?: readonly string[];
+  readonly samples?: number;
+  readonly window?: number;
+  readonly join?: string;
+}
+
+/** `--set`, and the calibration text that a method looks at. */
+export function addMethodOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--set <name=value>', 'an option of the strategy (repeatable; `chop schema STRATEGY` lists them)').argParser(each))
+    .addOption(dataOption('--data <data...>', 'calibration text, for strategies that look at activations'))
+    .addOption(new Option('--samples <n>', 'windows of calibration text; 128 if not given').argParser(positive))
+    .addOption(new Option('--window <tokens>', 'tokens of a calibration window; 512 if not given').argParser(positive))
+    .addOption(joinOption());
+}
+
+export function dataOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(dataWords);
+}
+
+export function joinOption(): Option {
+  return new Option('--join <text>', 'put between documents instead of the end-of-text token; \\n is a newline').argParser(joiner);
+}
+
+export async function planRequest(
+  { common }: Call,
+  { set = [], data, samples, window, join }: MethodFlags,
+): Promise<PlanRequest & { set: Record<string, unknown> }> {
+  const { settingsOf } = await import('./settings.js');
+  return { ...common, set: settingsOf(set), ...given({ data, samples, window, join }) };
+}

@@ -1,0 +1,93 @@
+import type { InspectResult } from '@chop/chop';
+import { short, size } from './numbers.js';
+import { type Paint, printable } from './paint.js';
+
+type Tensor = InspectResult['tensors'][number];
+
+/** A stretch of layers with the same weights, or weights outside of all layers. */
+interface Branch {
+  readonly title: string;
+  /** Weights with their names as they are inside the branch. */
+  readonly weights: readonly (Tensor & { readonly label: string })[];
+}
+
+/** `model.layers.12.mlp.up_proj.weight`: where, which layer, what. */
+const IN_LAYER = /^((?:.*\.)?)(\d+)\.(.+)$/;
+
+/** Model → layers → weights; layers that are alike are shown once. */
+export function modelTree(result: InspectResult, { bold, dim }: Paint): string {
+  const { model, family, parameters, bytes, dtype, layers } = result;
+  const head = `${bold(printable(model))}  ${family}, ${layers} layers, ${short(parameters)} parameters, ${size(bytes)}, ${dtype}`;
+  const branches = branchesOf(result.tensors);
+  const every = branches.flatMap(({ weights }) => weights);
+  const widest = (of: (weight: (typeof every)[number]) => string): number => Math.max(0, ...every.map((weight) => of(weight).length));
+  const columns = [({ label }: { label: string }) => label, shapeOf, axesOf, ({ dtype: stored }: Tensor) => stored].map((of) => ({ of, cells: widest(of) }));
+  const leaf = (weight: (typeof every)[number]): string =>
+    `${columns.map(({ of, cells }) => printable(of(weight)).padEnd(cells)).join('  ')}  ${size(weight.bytes)}`;
+  const lines = branches.flatMap(({ title, weights }) => {
+    const under = title === '' ? [] : [`├─ ${bold(title)}`];
+    const rail = title === '' ? '' : '│  ';
+    return [...under, ...weights.map((weight, index) => `${rail}${title !== '' && index === weights.length - 1 ? '└─' : '├─'} ${leaf(weight)}`)];
+  });
+  return [head, ...lines.map(faintRails(dim)), `└─ ${bold('axes')}  ${axesText(result.axes)}`].join('\n');
+}
+
+/** The lines of the tree are fainter than what hangs on them. */
+function faintRails(dim: Paint['dim']): (line: string) => string {
+  return (line) => line.replace(/^[│├└─ ]+/, dim);
+}
+
+function shapeOf({ shape }: Tensor): string {
+  return `[${shape.join(', ')}]`;
+}
+
+function axesOf({ axes }: Tensor): string {
+  return axes.join(' × ');
+}
+
+/** Axes that are the same in every layer; where layers differ, the smallest and the largest. */
+function axesText(axes: InspectResult['axes']): string {
+  const sizes = new Map<string, number[]>();
+  for (const [name, value] of Object.entries(axes)) {
+    const axis = name.replace(/^layers\.\d+\./, '');
+    sizes.set(axis, [...(sizes.get(axis) ?? []), value]);
+  }
+  return [...sizes]
+    .map(([axis, values]) => {
+      const [least, most] = [Math.min(...values), Math.max(...values)];
+      return `${axis} ${least === most ? least : `${least}–${most}`}`;
+    })
+    .join(' · ');
+}
+
+function branchesOf(tensors: readonly Tensor[]): Branch[] {
+  const branches: { title: string; weights: (Tensor & { label: string })[]; first?: number; last?: number; kind?: string }[] = [];
+  for (const { layer, weights } of runsOf(tensors)) {
+    const before = branches.at(-1);
+    const kind = layer === undefined ? undefined : JSON.stringify(weights.map(({ label, shape, dtype }) => [label, shape, dtype]));
+    if (kind !== undefined && before?.kind === kind) before.last = layer!;
+    else branches.push({ title: '', weights, ...(layer === undefined ? {} : { first: layer, last: layer, kind: kind! }) });
+  }
+  return branches.map(({ weights, first, last }) => ({ title: titleOf(weights, first, last), weights }));
+}
+
+function titleOf(weights: readonly Tensor[], first: number | undefined, last: number | undefined): string {
+  if (first === undefined || last === undefined) return '';
+  const parameters = weights.reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
+  const many = last - first + 1;
+  return many === 1 ? `layer ${first}  ${short(parameters)} parameters` : `layers ${first}–${last}  ${many} alike, ${short(parameters)} parameters each`;
+}
+
+/** Neighbours of one layer together. */
+function runsOf(tensors: readonly Tensor[]): { layer: number | undefined; weights: (Tensor & { label: string })[] }[] {
+  const runs: { layer: number | undefined; weights: (Tensor & { label: string })[] }[] = [];
+  for (const tensor of tensors) {
+    const [, , index, label] = IN_LAYER.exec(tensor.name) ?? [];
+    const layer = index === undefined ? undefined : Number(index);
+    const run = runs.at(-1);
+    const weight = { ...tensor, label: label ?? tensor.name };
+    if (run && run.layer === layer) run.weights.push(weight);
+    else runs.push({ layer, weights: [weight] });
+  }
+  return runs;
+}
