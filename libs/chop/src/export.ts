@@ -16,8 +16,9 @@ export interface ExportRequest extends Common {
 export async function exportModel(parts: Parts, model: string, { format, dtype, ...request }: ExportRequest): Promise<WrittenResult> {
   if (!FORMATS.includes(format)) throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
   const opened = await openModel(parts, model, request);
-  const made = [`Written as a Hugging Face folder${dtype ? ` in ${dtype}` : ''}.`];
-  const written = await saveModel(opened.checkpoint, { ...request, dtype: dtype && dtypeNamed(dtype), card: { base: opened.source, made, parametersAfter: opened.blueprint.parameters } });
+  const lineage = await opened.lineage();
+  const made = [...lineage.made, `Written as a Hugging Face folder${dtype ? ` in ${dtype}` : ''}.`];
+  const written = await saveModel(opened.checkpoint, { ...request, dtype: dtype && dtypeNamed(dtype), lineage: { ...lineage, made } });
   await opened.checkpoint.close();
   return written;
 }

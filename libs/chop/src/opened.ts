@@ -2,6 +2,7 @@ import { byteLength, type Blueprint, type Checkpoint, checkTensors, type Dtype, 
 import { Tokenizer } from '@chop/data';
 import { openCheckpoint } from '@chop/formats';
 import { EMBEDDED_MODEL } from './embedded.js';
+import { type Lineage, lineageOf } from './lineage.js';
 import type { Common } from './verbs.js';
 
 /** A model that was opened: its headers read and checked, its weights still on disk. */
@@ -35,6 +36,11 @@ export class OpenModel {
 
   tokenizer(): Promise<Tokenizer> {
     return (this.#tokenizer ??= Tokenizer.open(this.checkpoint));
+  }
+
+  /** Where the model comes from. */
+  lineage(): Promise<Lineage> {
+    return lineageOf(this.checkpoint, this.blueprint.parameters);
   }
 
   /** The model on the engine, all its weights in memory. */

@@ -2,6 +2,7 @@ import { applyToCheckpoint, checkOptions, drive, MethodSession, named, type Part
 import { loadPlan, planDocument, savePlan } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
 import { calibrationWindows } from './calibrate.js';
+import { afterPlan } from './lineage.js';
 import { type OpenModel, openModel, storedBytes } from './opened.js';
 import { saveModel } from './save.js';
 import type { Calibration, Common, MethodChoice, PlannedResult, WrittenResult } from './verbs.js';
@@ -88,8 +89,8 @@ export async function apply(parts: Parts, planFile: string, model: string, reque
 
 /** Writes a model as a plan leaves it. */
 export async function writePlanned(opened: OpenModel, plan: Plan, { made, ...request }: { out: string; force?: boolean; made: readonly string[] } & Common): Promise<WrittenResult> {
-  const card = { base: opened.source, made, parametersBefore: plan.before.parameters, parametersAfter: plan.after.parameters };
-  const written = await saveModel(applyToCheckpoint(opened.checkpoint, plan), { ...request, card });
+  const lineage = afterPlan(await opened.lineage(), plan, made);
+  const written = await saveModel(applyToCheckpoint(opened.checkpoint, plan), { ...request, lineage });
   await opened.checkpoint.close();
   return { ...written, explanation: plan.explain() };
 }

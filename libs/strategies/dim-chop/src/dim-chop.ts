@@ -1,4 +1,4 @@
-import { keep, mask, maskAxis, pruner, type Session, UsageError, type Weight } from '@chop/core';
+import { type Edit, keep, mask, maskAxis, pruner, type Session, UsageError, type Weight } from '@chop/core';
 import { columnSums, platonScore, platonUpdate, sensitivity } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -37,14 +37,14 @@ export const dimChop = pruner({
     const uncertain = session.state('dim-chop.uncertain', linears);
 
     for await (const step of session.steps()) {
-      for (const w of linears) add(sum.get(w.name)!, sensitivity(session.model.weight(w), step.gradient(w)));
+      for (const w of linears) add(sum.of(w), sensitivity(session.model.weight(w), step.gradient(w)));
       const inWindow = ((step.index - 1) % every) + 1;
       if (inWindow < every && step.index < endStep) continue;
 
-      const score = (w: Weight): tf.Tensor => platonScore({ smooth: smooth.get(w.name)!, uncertain: uncertain.get(w.name)! });
+      const score = (w: Weight): tf.Tensor => platonScore({ smooth: smooth.of(w), uncertain: uncertain.of(w) });
       for (const w of linears) {
-        platonUpdate({ smooth: smooth.get(w.name)!, uncertain: uncertain.get(w.name)! }, tf.div(sum.get(w.name)!, inWindow), o);
-        sum.get(w.name)!.assign(tf.zerosLike(sum.get(w.name)!));
+        platonUpdate({ smooth: smooth.of(w), uncertain: uncertain.of(w) }, tf.div(sum.of(w), inWindow), o);
+        sum.of(w).assign(tf.zerosLike(sum.of(w)));
       }
       const share = shareAt(step.index, { ...o, endStep });
       const last = step.index === endStep;
@@ -70,15 +70,17 @@ async function* columnEdits(linears: readonly Weight[], share: number, score: (w
   }
 }
 
-/** The same scores summed along whole axes: latent while they may return, cut off at the end. */
+/** The same scores summed along whole axes: latent while they may return, cut off at the end. All are chosen before the first is cut. */
 async function* sharedEdits(session: Session, shared: readonly (typeof SHARED)[number][], share: number, score: (w: Weight) => tf.Tensor, last: boolean) {
+  const edits: Edit[] = [];
   for (const { axis, at } of sharedAxes(session.model.axes, shared)) {
     const scores = await axisScores(session.model, axis, at, score);
     const masked = lowest(scores, Math.min(Math.floor(share * scores.length + 0.5), scores.length - 1));
     const kept = Array.from(scores, (_, index) => index).filter((index) => !masked.has(index));
-    if (!last) yield maskAxis(axis, kept, at);
-    else if (masked.size > 0) yield keep(axis, kept, at);
+    if (!last) edits.push(maskAxis(axis, kept, at));
+    else if (masked.size > 0) edits.push(keep(axis, kept, at));
   }
+  yield* edits;
 }
 
 function add(variable: tf.Variable, more: tf.Tensor): void {
