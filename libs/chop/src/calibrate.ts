@@ -8,9 +8,9 @@ const SAMPLES = 128;
 const WINDOW = 512;
 
 /** Tokenises text once, whoever asks. */
-export async function readText(words: readonly string[], tokenizer: Tokenizer, options: { join?: string | undefined; chat?: boolean; maxTokens?: number } & Pick<Common, 'seed' | 'signal' | 'onProgress'>): Promise<TokenTable> {
-  const { join, chat = false, maxTokens, seed, signal, onProgress } = options;
-  return tokenise(openDocuments(words.map(dataWord), { chat, ...(seed === undefined ? {} : { seed }) }), tokenizer, {
+export async function readText(words: readonly string[], tokenizer: Tokenizer, options: { join?: string | undefined; chat?: boolean; maxTokens?: number } & Pick<Common, 'signal' | 'onProgress'>): Promise<TokenTable> {
+  const { join, chat = false, maxTokens, signal, onProgress } = options;
+  return tokenise(openDocuments(words.map(dataWord), { chat }), tokenizer, {
     ...(join === undefined ? {} : { join }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(signal ? { signal } : {}),
@@ -29,6 +29,6 @@ export function calibrationWindows(calibration: Calibration | undefined, tokeniz
   };
 }
 
-function pick({ seed, signal, onProgress }: Common): Pick<Common, 'seed' | 'signal' | 'onProgress'> {
-  return { ...(seed === undefined ? {} : { seed }), ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
+function pick({ signal, onProgress }: Common): Pick<Common, 'signal' | 'onProgress'> {
+  return { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
 }

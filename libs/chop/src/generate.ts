@@ -40,6 +40,8 @@ export async function continueText(model: Model, tokenizer: Tokenizer, prompt: s
     const piece = stream.push(id);
     if (piece !== '') onText?.(piece);
   }
+  const rest = stream.end();
+  if (rest !== '') onText?.(rest);
   const all = [...ids, ...written];
   return { text: tokenizer.decode(all), ids: all, tokensPerSecond: (1000 * written.length) / (performance.now() - started) };
 }

@@ -148,8 +148,8 @@ function textOf(request: TrainRequest, tokenizer: Tokenizer, options: TrainOptio
   return text ? { text } : {};
 }
 
-function common({ seed, signal, onProgress }: TrainRequest): Pick<TrainRequest, 'seed' | 'signal' | 'onProgress'> {
-  return { ...(seed === undefined ? {} : { seed }), ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
+function common({ signal, onProgress }: TrainRequest): Pick<TrainRequest, 'signal' | 'onProgress'> {
+  return { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
 }
 
 function progressOf({ onProgress, onMessage, onEvent }: TrainRequest, options: TrainOptions, resumed: Restored | undefined): (event: TrainingEvent) => void {
