@@ -1,6 +1,7 @@
 import type { InspectResult } from '@chop/chop';
 import { short, size } from './numbers.js';
 import { type Paint, printable } from './paint.js';
+import { table } from './table.js';
 
 type Tensor = InspectResult['tensors'][number];
 
@@ -18,31 +19,23 @@ const IN_LAYER = /^((?:.*\.)?)(\d+)\.(.+)$/;
 export function modelTree(result: InspectResult, { bold, dim }: Paint): string {
   const { model, family, parameters, bytes, dtype, layers } = result;
   const head = `${bold(printable(model))}  ${family}, ${layers} layers, ${short(parameters)} parameters, ${size(bytes)}, ${dtype}`;
-  const branches = branchesOf(result.tensors);
-  const every = branches.flatMap(({ weights }) => weights);
-  const widest = (of: (weight: (typeof every)[number]) => string): number => Math.max(0, ...every.map((weight) => of(weight).length));
-  const columns = [({ label }: { label: string }) => label, shapeOf, axesOf, ({ dtype: stored }: Tensor) => stored].map((of) => ({ of, cells: widest(of) }));
-  const leaf = (weight: (typeof every)[number]): string =>
-    `${columns.map(({ of, cells }) => printable(of(weight)).padEnd(cells)).join('  ')}  ${size(weight.bytes)}`;
-  const lines = branches.flatMap(({ title, weights }) => {
-    const under = title === '' ? [] : [`├─ ${bold(title)}`];
-    const rail = title === '' ? '' : '│  ';
-    return [...under, ...weights.map((weight, index) => `${rail}${title !== '' && index === weights.length - 1 ? '└─' : '├─'} ${leaf(weight)}`)];
-  });
-  return [head, ...lines.map(faintRails(dim)), `└─ ${bold('axes')}  ${axesText(result.axes)}`].join('\n');
+  const rows = branchesOf(result.tensors).flatMap(({ title, weights }) =>
+    weights.map((weight, index) => ({
+      heading: index === 0 && title !== '' ? [`├─ ${title}`] : [],
+      cells: cellsOf(weight, title === '' ? '├─ ' : index === weights.length - 1 ? '│  └─ ' : '│  ├─ '),
+    })),
+  );
+  const lines = table(
+    rows.map(({ cells }) => cells),
+    [4],
+  ).split('\n');
+  const tree = [...rows.flatMap(({ heading }, index) => [...heading, lines[index]!]), `└─ axes  ${axesText(result.axes)}`];
+  return [head, ...tree.map((line) => line.replace(/^[│├└─ ]+/, dim))].join('\n');
 }
 
-/** The lines of the tree are fainter than what hangs on them. */
-function faintRails(dim: Paint['dim']): (line: string) => string {
-  return (line) => line.replace(/^[│├└─ ]+/, dim);
-}
-
-function shapeOf({ shape }: Tensor): string {
-  return `[${shape.join(', ')}]`;
-}
-
-function axesOf({ axes }: Tensor): string {
-  return axes.join(' × ');
+function cellsOf(weight: Branch['weights'][number], rail: string): string[] {
+  const { label, shape, axes, dtype, bytes } = weight;
+  return [rail + printable(label), `[${shape.join(', ')}]`, axes.join(' × '), dtype, size(bytes)];
 }
 
 /** Axes that are the same in every layer; where layers differ, the smallest and the largest. */

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 
-const SUFFIXES: Readonly<Record<string, number>> = { k: 1e3, m: 1e6, b: 1e9, g: 1e9 };
+/** Powers of ten. */
+const SUFFIXES: Readonly<Record<string, number>> = { k: 3, m: 6, b: 9, g: 9 };
 
 /** `300`, `50k`, `1M`, `20e6`, `1.5B`: a whole number. */
 export function count(text: string): number {
@@ -30,10 +31,10 @@ export function reals(text: string): number[] {
 
 /** The number that such a text stands for, if it is one. */
 export function suffixed(text: string): number | undefined {
-  const [, digits, suffix] = /^(\d[\d_]*(?:\.\d+)?(?:e\+?\d+)?)([kmbg]?)$/i.exec(text.trim()) ?? [];
+  const [, digits, exponent, suffix] = /^(\d[\d_]*(?:\.\d+)?)(?:e\+?(\d+)|([kmbg]))?$/i.exec(text.trim()) ?? [];
   if (digits === undefined) return undefined;
-  // 1.1 · 1e6 is 1100000.0000000002 in floating point.
-  return Number((Number(digits.replaceAll('_', '')) * (SUFFIXES[suffix!.toLowerCase()] ?? 1)).toPrecision(15));
+  // Written as 1.1e6: the product 1.1 · 1e6 is 1100000.0000000002 in floating point.
+  return Number(`${digits.replaceAll('_', '')}e${exponent ?? (suffix === undefined ? 0 : SUFFIXES[suffix.toLowerCase()])}`);
 }
 
 /** Text between documents; `\n` is a newline, `\t` a tabulator, `\\` a backslash. */

@@ -66,7 +66,9 @@ function place(settings: Settings, path: readonly string[], value: unknown, text
 function valueOf(text: string, whole: string): unknown {
   try {
     const value: unknown = parse(text);
-    return typeof value === 'string' ? (suffixed(value) ?? value) : text.trim() === '' ? '' : value;
+    if (text.trim() === '') return '';
+    // What is quoted is a text.
+    return value === text.trim() ? (suffixed(text) ?? value) : value;
   } catch (cause) {
     throw new UsageError('SET_SYNTAX', {
       found: `--set ${whole}`,

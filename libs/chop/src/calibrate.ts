@@ -8,7 +8,11 @@ const SAMPLES = 128;
 const WINDOW = 512;
 
 /** Tokenises text once, whoever asks. */
-export async function readText(words: readonly string[], tokenizer: Tokenizer, options: { join?: string | undefined; chat?: boolean; maxTokens?: number } & Pick<Common, 'signal' | 'onProgress'>): Promise<TokenTable> {
+export async function readText(
+  words: readonly string[],
+  tokenizer: Tokenizer,
+  options: { join?: string | undefined; chat?: boolean; maxTokens?: number } & Pick<Common, 'signal' | 'onProgress'>,
+): Promise<TokenTable> {
   const { join, chat = false, maxTokens, signal, onProgress } = options;
   return tokenise(openDocuments(words.map(dataWord), { chat }), tokenizer, {
     ...(join === undefined ? {} : { join }),
@@ -19,7 +23,11 @@ export async function readText(words: readonly string[], tokenizer: Tokenizer, o
 }
 
 /** The first windows of the calibration text, read when a method asks for them. */
-export function calibrationWindows(calibration: Calibration | undefined, tokenizer: () => Promise<Tokenizer>, common: Common): (() => Promise<Int32Array[]>) | undefined {
+export function calibrationWindows(
+  calibration: Calibration | undefined,
+  tokenizer: () => Promise<Tokenizer>,
+  common: Common,
+): (() => Promise<Int32Array[]>) | undefined {
   const { data, samples = SAMPLES, window = WINDOW, join } = calibration ?? {};
   if (!data || data.length === 0) return undefined;
   if (samples < 1 || window < 1) throw new UsageError('OPTION_VALUE', { found: `${samples} samples of ${window} tokens`, expected: 'at least one of each' });

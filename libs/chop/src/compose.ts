@@ -10,7 +10,20 @@ import { apply, plan, planModel, type PlanRequest, prune, writePlanned } from '.
 import { recipeJsonSchema } from './recipe.js';
 import { run, type RunRequest, type RunResult } from './run.js';
 import { train } from './train.js';
-import type { Common, EvalResult, EvaluateRequest, FromScratch, GenerateRequest, GenerateResult, InspectResult, PlannedResult, PluginInfo, TrainRequest, TrainResult, WrittenResult } from './verbs.js';
+import type {
+  Common,
+  EvalResult,
+  EvaluateRequest,
+  FromScratch,
+  GenerateRequest,
+  GenerateResult,
+  InspectResult,
+  PlannedResult,
+  PluginInfo,
+  TrainRequest,
+  TrainResult,
+  WrittenResult,
+} from './verbs.js';
 
 export interface ComposeOptions {
   /** Plugins of this program. */
@@ -92,7 +105,14 @@ export class Chop {
     return this.#packages.flatMap(({ name, version, plugins }) =>
       plugins.map(({ kind, pluginName }) => {
         const part = this.#part(kind, pluginName);
-        return { name: pluginName, kind, package: name, version, description: part.description, ...(part.options ? { options: z.toJSONSchema(part.options, { io: 'input' }) } : {}) };
+        return {
+          name: pluginName,
+          kind,
+          package: name,
+          version,
+          description: part.description,
+          ...(part.options ? { options: z.toJSONSchema(part.options, { io: 'input' }) } : {}),
+        };
       }),
     );
   }
@@ -121,6 +141,7 @@ export class Chop {
  */
 export async function compose({ plugins = [], from = process.cwd() }: ComposeOptions = {}): Promise<Chop> {
   const packages = await Promise.all(BUILT_IN.map((name) => loadPackage(name)));
-  for (const plugin of plugins) packages.push(typeof plugin === 'string' ? await loadPackage(plugin, from) : { name: 'this program', version: '', plugins: [plugin] });
+  for (const plugin of plugins)
+    packages.push(typeof plugin === 'string' ? await loadPackage(plugin, from) : { name: 'this program', version: '', plugins: [plugin] });
   return new Chop(packages);
 }

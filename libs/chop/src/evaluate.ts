@@ -10,7 +10,8 @@ export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
 
 /** `chop eval`. */
 export async function evaluate(parts: Parts, source: string, request: EvaluateRequest): Promise<EvalResult> {
-  if (!request.perplexity && !request.latency) throw new UsageError('EVAL_NOTHING', { found: 'nothing to measure', expected: '--perplexity DATA or --latency' });
+  if (!request.perplexity && !request.latency)
+    throw new UsageError('EVAL_NOTHING', { found: 'nothing to measure', expected: '--perplexity DATA or --latency' });
   const opened = await openModel(parts, source, request);
   const engine = await engineFor(request);
   const model = await opened.load(request.signal);
@@ -31,22 +32,41 @@ export async function engineFor({ engine, threads, onMessage }: Common): Promise
 }
 
 /** What was asked of a model that is in memory. */
-export async function measure(parts: Parts, model: Model, tokenizer: Tokenizer, engine: Engine, request: EvaluateRequest): Promise<Pick<EvalResult, 'perplexity' | 'latency'>> {
+export async function measure(
+  parts: Parts,
+  model: Model,
+  tokenizer: Tokenizer,
+  engine: Engine,
+  request: EvaluateRequest,
+): Promise<Pick<EvalResult, 'perplexity' | 'latency'>> {
   const perplexity = request.perplexity && (await measurePerplexity(parts, model, tokenizer, request.perplexity, request));
-  const latency = request.latency ? ((await run(parts, 'latency', model, request.latency === true ? {} : request.latency, {}, request)) as LatencyResult) : undefined;
+  const latency = request.latency
+    ? ((await run(parts, 'latency', model, request.latency === true ? {} : request.latency, {}, request)) as LatencyResult)
+    : undefined;
   return { ...(perplexity ? { perplexity } : {}), ...(latency ? { latency: { ...latency, peakBytes: engine.memory().peakBytes } } : {}) };
 }
 
 /** Perplexity on a text: only as much of it is tokenised as the windows need. */
-export async function measurePerplexity(parts: Parts, model: Model, tokenizer: Tokenizer, { data, join, ...options }: PerplexityRequest, common: Common): Promise<PerplexityResult> {
+export async function measurePerplexity(
+  parts: Parts,
+  model: Model,
+  tokenizer: Tokenizer,
+  { data, join, ...options }: PerplexityRequest,
+  common: Common,
+): Promise<PerplexityResult> {
   const { window = 512, stride = window, windows } = options;
   const maxTokens = windows === undefined ? {} : { maxTokens: window + stride * (windows - 1) };
-  const text = async (): Promise<Int32Array> => (await readText(data, tokenizer, { join, ...maxTokens, ...(common.signal ? { signal: common.signal } : {}) })).ids;
+  const text = async (): Promise<Int32Array> =>
+    (await readText(data, tokenizer, { join, ...maxTokens, ...(common.signal ? { signal: common.signal } : {}) })).ids;
   const context = { text, byteLength: (ids: Int32Array) => tokenizer.byteLength(ids), ...(tokenizer.bosId === undefined ? {} : { bosId: tokenizer.bosId }) };
   return (await run(parts, 'perplexity', model, options, context, common)) as PerplexityResult;
 }
 
 function run(parts: Parts, name: string, model: Model, options: unknown, context: EvaluationContext, { signal, onProgress }: Common): Promise<object> {
   const evaluator = named('evaluator', parts.evaluators, name);
-  return evaluator.evaluate(model, checkOptions(evaluator.options, options, name), { ...context, ...(signal ? { signal } : {}), onProgress: (done, total) => onProgress?.({ phase: name, done, total }) });
+  return evaluator.evaluate(model, checkOptions(evaluator.options, options, name), {
+    ...context,
+    ...(signal ? { signal } : {}),
+    onProgress: (done, total) => onProgress?.({ phase: name, done, total }),
+  });
 }

@@ -14,7 +14,8 @@ export interface ExportRequest extends Common {
 
 /** `chop export`: a model in another dtype or format, streamed. */
 export async function exportModel(parts: Parts, model: string, { format, dtype, ...request }: ExportRequest): Promise<WrittenResult> {
-  if (!FORMATS.includes(format)) throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
+  if (!FORMATS.includes(format))
+    throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
   const opened = await openModel(parts, model, request);
   const lineage = await opened.lineage();
   const made = [...lineage.made, `Written as a Hugging Face folder${dtype ? ` in ${dtype}` : ''}.`];

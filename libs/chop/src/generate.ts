@@ -20,7 +20,12 @@ export async function generate(parts: Parts, source: string, prompt: string, req
 }
 
 /** Continues a text, or answers it as a chat; `onText` hears each piece as it comes. */
-export async function continueText(model: Model, tokenizer: Tokenizer, prompt: string, { maxTokens = 24, temperature = 0, topK, topP, chat = false, seed, signal, onText }: GenerateRequest): Promise<GenerateResult> {
+export async function continueText(
+  model: Model,
+  tokenizer: Tokenizer,
+  prompt: string,
+  { maxTokens = 24, temperature = 0, topK, topP, chat = false, seed, signal, onText }: GenerateRequest,
+): Promise<GenerateResult> {
   const text = chat ? tokenizer.chat([{ role: 'user', content: prompt }], { addGenerationPrompt: true }) : prompt;
   const ids = tokenizer.encode(text, { addSpecialTokens: !chat });
   const stream = new TextStream(tokenizer);

@@ -16,7 +16,13 @@ export async function inspect(parts: Parts, source: string): Promise<InspectResu
     axes: Object.fromEntries(blueprint.axes.entries()),
     tensors: [...blueprint.weights.values()].map((weight) => {
       const info = checkpoint.tensors.get(weight.name)!;
-      return { name: weight.name, shape: info.shape, dtype: info.dtype.toLowerCase(), bytes: byteLength(info), axes: weight.dimensions.map(({ text }) => text) };
+      return {
+        name: weight.name,
+        shape: info.shape,
+        dtype: info.dtype.toLowerCase(),
+        bytes: byteLength(info),
+        axes: weight.dimensions.map(({ text }) => text),
+      };
     }),
   };
   await checkpoint.close();

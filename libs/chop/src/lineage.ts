@@ -25,7 +25,9 @@ export async function lineageOf(checkpoint: Checkpoint, parameters: number): Pro
 
 /** The lineage after a plan. */
 export function afterPlan(lineage: Lineage, plan: Plan, made: readonly string[]): Lineage {
-  const masked = [...plan.after.weights.values()].filter((weight) => plan.masks.has(weight.name) || (!plan.replacements.has(weight.name) && lineage.masked.includes(sourceOf(plan, weight).name)));
+  const masked = [...plan.after.weights.values()].filter(
+    (weight) => plan.masks.has(weight.name) || (!plan.replacements.has(weight.name) && lineage.masked.includes(sourceOf(plan, weight).name)),
+  );
   return { ...lineage, made: [...lineage.made, ...made], masked: masked.map(({ name }) => name) };
 }
 

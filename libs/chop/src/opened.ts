@@ -1,4 +1,15 @@
-import { byteLength, type Blueprint, type Checkpoint, checkTensors, type Dtype, type Family, familyOf, inFamilyNames, type Model, type Parts } from '@chop/core';
+import {
+  byteLength,
+  type Blueprint,
+  type Checkpoint,
+  checkTensors,
+  type Dtype,
+  type Family,
+  familyOf,
+  inFamilyNames,
+  type Model,
+  type Parts,
+} from '@chop/core';
 import { Tokenizer } from '@chop/data';
 import { openCheckpoint } from '@chop/formats';
 import { EMBEDDED_MODEL } from './embedded.js';
@@ -55,7 +66,8 @@ export class OpenModel {
 export async function openModel(parts: Parts, model: string, { signal, onProgress }: Pick<Common, 'signal' | 'onProgress'> = {}): Promise<OpenModel> {
   const raw = await openCheckpoint(model === 'embedded' ? EMBEDDED_MODEL : model, {
     ...(signal ? { signal } : {}),
-    onProgress: ({ file, bytes, totalBytes }) => onProgress?.({ phase: `download ${file}`, done: bytes, ...(totalBytes === undefined ? {} : { total: totalBytes }) }),
+    onProgress: ({ file, bytes, totalBytes }) =>
+      onProgress?.({ phase: `download ${file}`, done: bytes, ...(totalBytes === undefined ? {} : { total: totalBytes }) }),
   });
   const checkpoint = await inFamilyNames(parts, raw);
   const family = familyOf(parts, checkpoint.config, checkpoint.source);
@@ -66,7 +78,14 @@ export async function openModel(parts: Parts, model: string, { signal, onProgres
 
 function own(checkpoint: Checkpoint): Checkpoint {
   const { config, tensors, companions } = checkpoint;
-  return { source: checkpoint.source, config, tensors, companions, stream: (name, from, to) => checkpoint.stream(name, from, to), close: () => checkpoint.close() };
+  return {
+    source: checkpoint.source,
+    config,
+    tensors,
+    companions,
+    stream: (name, from, to) => checkpoint.stream(name, from, to),
+    close: () => checkpoint.close(),
+  };
 }
 
 /** Bytes of all tensors as stored. */

@@ -23,11 +23,18 @@ export async function loadPackage(name: string, from?: string): Promise<LoadedPa
   const exports = await importFrom(name, from);
   const plugins = Object.values(exports).filter(isPlugin);
   if (plugins.length === 0) {
-    throw new PluginError('PLUGIN_EMPTY', { found: `package ${name} without a plugin among its exports (${Object.keys(exports).join(', ') || 'none'})`, expected: 'an export made by family(), pruner(), distiller() or evaluator() of @chop/core' });
+    throw new PluginError('PLUGIN_EMPTY', {
+      found: `package ${name} without a plugin among its exports (${Object.keys(exports).join(', ') || 'none'})`,
+      expected: 'an export made by family(), pruner(), distiller() or evaluator() of @chop/core',
+    });
   }
   const stranger = plugins.find(({ contract }) => contract !== CONTRACT);
   if (stranger) {
-    throw new PluginError('PLUGIN_CONTRACT', { found: `${name}: ${stranger.pluginName} built for contract ${stranger.contract}`, expected: `contract ${CONTRACT}`, remedy: 'Install a version of the plugin that fits this chop.' });
+    throw new PluginError('PLUGIN_CONTRACT', {
+      found: `${name}: ${stranger.pluginName} built for contract ${stranger.contract}`,
+      expected: `contract ${CONTRACT}`,
+      remedy: 'Install a version of the plugin that fits this chop.',
+    });
   }
   return { name, version: await versionOf(name, from), plugins };
 }
@@ -41,8 +48,18 @@ async function importFrom(name: string, from: string | undefined): Promise<Recor
     const code = (cause as { code?: string }).code;
     const missing = (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && String((cause as Error).message).includes(name);
     throw missing
-      ? new PluginError('PLUGIN_MISSING', { found: `no package ${name}${from === undefined ? '' : ` to be resolved from ${from}`}`, expected: 'an installed package', remedy: `npm install ${name}`, cause })
-      : new PluginError('PLUGIN_BROKEN', { found: `package ${name} that throws while loading: ${cause instanceof Error ? cause.message : String(cause)}`, expected: 'a module that loads', remedy: 'Tell its author, or leave it out.', cause });
+      ? new PluginError('PLUGIN_MISSING', {
+          found: `no package ${name}${from === undefined ? '' : ` to be resolved from ${from}`}`,
+          expected: 'an installed package',
+          remedy: `npm install ${name}`,
+          cause,
+        })
+      : new PluginError('PLUGIN_BROKEN', {
+          found: `package ${name} that throws while loading: ${cause instanceof Error ? cause.message : String(cause)}`,
+          expected: 'a module that loads',
+          remedy: 'Tell its author, or leave it out.',
+          cause,
+        });
   }
 }
 
@@ -67,7 +84,10 @@ function entryOf(folder: string, require: NodeJS.Require): string | undefined {
   try {
     const { exports } = require(join(folder, 'package.json')) as { exports?: unknown };
     const root = (exports as Record<string, unknown> | undefined)?.['.'] ?? exports;
-    const target = typeof root === 'string' ? root : ((root as Record<string, unknown> | undefined)?.['import'] ?? (root as Record<string, unknown> | undefined)?.['default']);
+    const target =
+      typeof root === 'string'
+        ? root
+        : ((root as Record<string, unknown> | undefined)?.['import'] ?? (root as Record<string, unknown> | undefined)?.['default']);
     return typeof target === 'string' ? target : undefined;
   } catch {
     return undefined;
@@ -88,5 +108,11 @@ async function versionOf(name: string, from: string | undefined): Promise<string
 
 function isPlugin(value: unknown): value is Plugin {
   const plugin = value as Partial<Plugin> | null | undefined;
-  return (typeof value === 'object' || typeof value === 'function') && plugin !== null && typeof plugin?.contract === 'number' && typeof plugin.pluginName === 'string' && plugin.module !== undefined;
+  return (
+    (typeof value === 'object' || typeof value === 'function') &&
+    plugin !== null &&
+    typeof plugin?.contract === 'number' &&
+    typeof plugin.pluginName === 'string' &&
+    plugin.module !== undefined
+  );
 }

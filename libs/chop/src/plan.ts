@@ -16,11 +16,19 @@ export async function planModel(opened: OpenModel, method: Pruner, options: unkn
   const started = performance.now();
   const { seed = 0, signal, onProgress, engine, threads } = request;
   if (method.needs(options) === 'training') {
-    throw new UsageError('METHOD_NEEDS_TRAINING', { found: `${method.name}, which trains while it prunes with these options`, expected: 'a training run around it', remedy: `Use chop train ${opened.source} --prune ${method.name} --data DATA --tokens N --out DIR.` });
+    throw new UsageError('METHOD_NEEDS_TRAINING', {
+      found: `${method.name}, which trains while it prunes with these options`,
+      expected: 'a training run around it',
+      remedy: `Use chop train ${opened.source} --prune ${method.name} --data DATA --tokens N --out DIR.`,
+    });
   }
   const text = calibrationWindows(request, () => opened.tokenizer(), request);
   if (method.needs(options) === 'text' && !text) {
-    throw new UsageError('SESSION_NEEDS_TEXT', { found: 'no calibration text', expected: `text for ${method.name}, which looks at activations`, remedy: 'Give --data DATA (for example --data embedded).' });
+    throw new UsageError('SESSION_NEEDS_TEXT', {
+      found: 'no calibration text',
+      expected: `text for ${method.name}, which looks at activations`,
+      remedy: 'Give --data DATA (for example --data embedded).',
+    });
   }
   const model = opened.family.model(opened.blueprint);
   const random = Random.of(seed, 'method', 0);
@@ -77,7 +85,10 @@ export async function prune(parts: Parts, strategy: string, model: string, reque
   const { method, options } = chosenPruner(parts, { name: strategy, ...(request.set ? { set: request.set } : {}) });
   const opened = await openModel(parts, model, request);
   const planned = await planModel(opened, method, options, request);
-  return writePlanned(opened, planned.plan, { ...request, made: [`${strategy} with ${JSON.stringify(options)}, seed ${request.seed ?? 0}: ${planned.plan.explain()}.`] });
+  return writePlanned(opened, planned.plan, {
+    ...request,
+    made: [`${strategy} with ${JSON.stringify(options)}, seed ${request.seed ?? 0}: ${planned.plan.explain()}.`],
+  });
 }
 
 /** `chop apply`: a plan, streamed from checkpoint to checkpoint. */
@@ -88,7 +99,11 @@ export async function apply(parts: Parts, planFile: string, model: string, reque
 }
 
 /** Writes a model as a plan leaves it. */
-export async function writePlanned(opened: OpenModel, plan: Plan, { made, ...request }: { out: string; force?: boolean; made: readonly string[] } & Common): Promise<WrittenResult> {
+export async function writePlanned(
+  opened: OpenModel,
+  plan: Plan,
+  { made, ...request }: { out: string; force?: boolean; made: readonly string[] } & Common,
+): Promise<WrittenResult> {
   const lineage = afterPlan(await opened.lineage(), plan, made);
   const written = await saveModel(applyToCheckpoint(opened.checkpoint, plan), { ...request, lineage });
   await opened.checkpoint.close();

@@ -5,7 +5,9 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
 const words = z.union([z.string(), z.array(z.string())]).transform((given) => (typeof given === 'string' ? given.split(/\s+/) : given));
-const choice = z.record(z.string(), z.record(z.string(), z.unknown()).nullish()).refine((methods) => Object.keys(methods).length === 1, 'exactly one method with its options');
+const choice = z
+  .record(z.string(), z.record(z.string(), z.unknown()).nullish())
+  .refine((methods) => Object.keys(methods).length === 1, 'exactly one method with its options');
 const calibration = z.strictObject({
   data: z.string().optional().describe('a name of data, or DATA'),
   samples: z.number().int().min(1).default(128),
@@ -74,11 +76,14 @@ const KINDS = ['evaluate', 'prune', 'train', 'export', 'report'] as const;
  * @throws {@link UsageError} `RECIPE_SYNTAX`, `OPTION_UNKNOWN` (names the nearest key), `OPTION_VALUE`; with file and line.
  */
 export async function readRecipe(file: string): Promise<Recipe> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => Promise.reject(new UsageError('RECIPE_MISSING', { file, found: 'no readable file', expected: 'a recipe', cause })));
+  const text = await readFile(file, 'utf8').catch((cause: unknown) =>
+    Promise.reject(new UsageError('RECIPE_MISSING', { file, found: 'no readable file', expected: 'a recipe', cause })),
+  );
   const lines = new LineCounter();
   const document = parseDocument(text, { version: '1.2', lineCounter: lines });
   const broken = document.errors[0];
-  if (broken) throw new UsageError('RECIPE_SYNTAX', { file, line: lines.linePos(broken.pos[0]).line, found: broken.message.split('\n')[0]!, expected: 'YAML 1.2' });
+  if (broken)
+    throw new UsageError('RECIPE_SYNTAX', { file, line: lines.linePos(broken.pos[0]).line, found: broken.message.split('\n')[0]!, expected: 'YAML 1.2' });
   const lineOf = (path: readonly (string | number)[]): { file: string; line?: number } => {
     const node = document.getIn(path, true) as { range?: [number, number, number] } | undefined;
     return node?.range ? { file, line: lines.linePos(node.range[0]).line } : { file };
@@ -90,7 +95,8 @@ export async function readRecipe(file: string): Promise<Recipe> {
 function readStep(given: unknown, at: { file: string; line?: number }): RecipeStep {
   if (given === 'report') return { kind: 'report' };
   const [kind, ...others] = given !== null && typeof given === 'object' ? Object.keys(given) : [];
-  if (kind === undefined || others.length > 0) throw new UsageError('OPTION_VALUE', { ...at, found: `a step ${JSON.stringify(given)}`, expected: `one of ${KINDS.join(', ')} with its options` });
+  if (kind === undefined || others.length > 0)
+    throw new UsageError('OPTION_VALUE', { ...at, found: `a step ${JSON.stringify(given)}`, expected: `one of ${KINDS.join(', ')} with its options` });
   const options = (given as Record<string, unknown>)[kind] ?? {};
   if (kind === 'prune') return readPrune(options as Record<string, unknown>, at);
   if (kind in STEPS) return { kind, options: checkOptions(STEPS[kind as keyof typeof STEPS] as z.ZodType, options, kind, at) } as RecipeStep;
@@ -111,6 +117,10 @@ export function onlyMethod(methods: Record<string, unknown>): [string, Record<st
 
 /** JSON Schema of recipes, with the options of every method that is loaded. */
 export function recipeJsonSchema(parts: Parts): object {
-  const methods = (shelf: ReadonlyMap<string, { options: z.ZodType }>): object => Object.fromEntries([...shelf].map(([name, { options }]) => [name, z.toJSONSchema(options, { io: 'input' })]));
-  return { ...z.toJSONSchema(recipe.extend({ steps: z.array(step) }), { io: 'input' }), $defs: { pruners: methods(parts.pruners), distillers: methods(parts.distillers) } };
+  const methods = (shelf: ReadonlyMap<string, { options: z.ZodType }>): object =>
+    Object.fromEntries([...shelf].map(([name, { options }]) => [name, z.toJSONSchema(options, { io: 'input' })]));
+  return {
+    ...z.toJSONSchema(recipe.extend({ steps: z.array(step) }), { io: 'input' }),
+    $defs: { pruners: methods(parts.pruners), distillers: methods(parts.distillers) },
+  };
 }

@@ -21,7 +21,9 @@ export async function writeReport(chop: Chop, { out, recipe, resolved, steps, se
   const events = await readEvents(join(out, 'events.jsonl'));
   const engine = await startEngine();
   let seconds = 0;
-  const points = events.flatMap((event) => (event.type === 'step' ? [{ step: event.step, tokens: event.tokens, seconds: (seconds += event.seconds), loss: event.loss }] : []));
+  const points = events.flatMap((event) =>
+    event.type === 'step' ? [{ step: event.step, tokens: event.tokens, seconds: (seconds += event.seconds), loss: event.loss }] : [],
+  );
   const kept = steps.find(({ keptLayers }) => keptLayers)?.keptLayers;
   const explanations = steps.flatMap(({ written }) => (written?.explanation ? [written.explanation] : []));
   const last = steps.at(-1)?.model ?? recipe.model;
@@ -32,11 +34,21 @@ export async function writeReport(chop: Chop, { out, recipe, resolved, steps, se
     seconds: steps.reduce((sum, step) => sum + step.seconds, 0),
     variants: steps.flatMap(({ evaluation }) => (evaluation ? [variant(evaluation)] : [])),
     curves: points.length > 0 ? [{ name: 'training loss', points }] : [],
-    evaluations: events.flatMap((event) => (event.type === 'evaluation' ? Object.entries(event.scores).map(([name, value]) => ({ name, tokens: event.tokens, value })) : [])),
+    evaluations: events.flatMap((event) =>
+      event.type === 'evaluation' ? Object.entries(event.scores).map(([name, value]) => ({ name, tokens: event.tokens, value })) : [],
+    ),
     ...(explanations.length > 0 ? { plan: explanations[0]! } : {}),
     ...(kept ? { keptLayers: { total: kept.total, kept: [...kept.kept] } } : {}),
     recipe: resolved,
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, threads: engine.threads, memoryBytes: totalmem(), engine: `${engine.name} (${engine.version})`, node: process.version, platform: `${platform()} ${process.arch}` },
+    machine: {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      threads: engine.threads,
+      memoryBytes: totalmem(),
+      engine: `${engine.name} (${engine.version})`,
+      node: process.version,
+      platform: `${platform()} ${process.arch}`,
+    },
     seeds: { run: seed },
     versions: Object.fromEntries(chop.plugins().map(({ package: name, version }) => [name, version])),
     outputs: steps.flatMap(({ written, kind }) => (written ? [{ label: kind, path: relative(out, written.out) || written.out }] : [])),

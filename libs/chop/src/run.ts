@@ -114,15 +114,23 @@ class Runner {
         return this.#train(step.options, from, folder('train'));
       case 'export': {
         const out = join(this.#out, 'export');
-        return { model: out, written: await this.#chop.export(from, { ...this.#request, ...step.options, dtype: step.options.dtype ?? 'f16', out, force: true }) };
+        return {
+          model: out,
+          written: await this.#chop.export(from, { ...this.#request, ...step.options, dtype: step.options.dtype ?? 'f16', out, force: true }),
+        };
       }
       case 'report':
-        await (await import('./run-report.js')).writeReport(this.#chop, { out: this.#out, recipe: this.#recipe, resolved: this.#resolved, steps: this.#done, seed: this.#request.seed });
+        await (
+          await import('./run-report.js')
+        ).writeReport(this.#chop, { out: this.#out, recipe: this.#recipe, resolved: this.#resolved, steps: this.#done, seed: this.#request.seed });
         return {};
     }
   }
 
-  async #evaluate({ name, perplexity, window, stride, windows, bos, latency, sample, sampleTokens }: Extract<RecipeStep, { kind: 'evaluate' }>['options'], from: string): Promise<NonNullable<StepResult['evaluation']>> {
+  async #evaluate(
+    { name, perplexity, window, stride, windows, bos, latency, sample, sampleTokens }: Extract<RecipeStep, { kind: 'evaluate' }>['options'],
+    from: string,
+  ): Promise<NonNullable<StepResult['evaluation']>> {
     const opened = await this.#chop.open(from, this.#request);
     const engine = await engineFor({ ...this.#request, onMessage: () => {} });
     const model = await opened.load(this.#request.signal);
@@ -130,10 +138,22 @@ class Runner {
       const tokenizer = await opened.tokenizer();
       const scores = await measure(this.#chop.parts, model, tokenizer, engine, {
         ...this.#request,
-        ...(perplexity === undefined ? {} : { perplexity: { data: this.#data(perplexity), window, bos, ...(stride === undefined ? {} : { stride }), ...(windows === undefined ? {} : { windows }), ...this.#join() } }),
+        ...(perplexity === undefined
+          ? {}
+          : {
+              perplexity: {
+                data: this.#data(perplexity),
+                window,
+                bos,
+                ...(stride === undefined ? {} : { stride }),
+                ...(windows === undefined ? {} : { windows }),
+                ...this.#join(),
+              },
+            }),
         latency,
       });
-      const text = sample === undefined ? undefined : (await continueText(model, tokenizer, sample, { maxTokens: sampleTokens, seed: this.#request.seed })).text;
+      const text =
+        sample === undefined ? undefined : (await continueText(model, tokenizer, sample, { maxTokens: sampleTokens, seed: this.#request.seed })).text;
       return {
         name: name ?? basename(from),
         model: from,
@@ -196,14 +216,38 @@ class Runner {
 async function prepare(out: string, resolved: string, { resume, force }: RunRequest): Promise<void> {
   const file = join(out, 'recipe.yaml');
   const before = await readFile(file, 'utf8').catch(() => undefined);
-  if (resume && before !== undefined && before !== resolved) throw new UsageError('RESUME_OTHER_RUN', { file, found: 'another recipe than the run was started with', expected: 'the same', remedy: 'Start again with --force.' });
+  if (resume && before !== undefined && before !== resolved)
+    throw new UsageError('RESUME_OTHER_RUN', {
+      file,
+      found: 'another recipe than the run was started with',
+      expected: 'the same',
+      remedy: 'Start again with --force.',
+    });
   if (!resume && (await stat(out).catch(() => undefined))) {
-    if (!force) throw new UsageError('OUTPUT_EXISTS', { file: out, found: 'something there already', expected: 'a new run folder', remedy: 'Go on with --resume, replace it with --force, or choose another --out.' });
-    if (before === undefined) throw new UsageError('OUTPUT_FOREIGN', { file: out, found: 'a folder that is no run', expected: 'a run folder, which has a recipe.yaml', remedy: 'Choose another --out.' });
+    if (!force)
+      throw new UsageError('OUTPUT_EXISTS', {
+        file: out,
+        found: 'something there already',
+        expected: 'a new run folder',
+        remedy: 'Go on with --resume, replace it with --force, or choose another --out.',
+      });
+    if (before === undefined)
+      throw new UsageError('OUTPUT_FOREIGN', {
+        file: out,
+        found: 'a folder that is no run',
+        expected: 'a run folder, which has a recipe.yaml',
+        remedy: 'Choose another --out.',
+      });
     await rm(out, { recursive: true });
   }
   await mkdir(join(out, 'models'), { recursive: true }).catch((cause: unknown) => {
-    throw new ChopError('OUTPUT_READ_ONLY', { file: out, found: cause instanceof Error ? cause.message : String(cause), expected: 'a folder that can be made', remedy: 'Choose another --out.', cause });
+    throw new ChopError('OUTPUT_READ_ONLY', {
+      file: out,
+      found: cause instanceof Error ? cause.message : String(cause),
+      expected: 'a folder that can be made',
+      remedy: 'Choose another --out.',
+      cause,
+    });
   });
   await atomicFile(file, resolved);
   if (!resume || before === undefined) await atomicFile(join(out, 'events.jsonl'), '');

@@ -23,16 +23,33 @@ export async function saveModel(checkpoint: Checkpoint, { out, force, dtype, lin
   if (out === '') throw new OutputError('OUTPUT_MISSING', { found: 'no output folder', expected: 'a folder to be made', remedy: 'Give --out DIR.' });
   const started = performance.now();
   const parameters = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const companions = new Map([...checkpoint.companions, [LINEAGE_FILE, async () => new TextEncoder().encode(`${JSON.stringify(lineage, undefined, 1)}\n`)] as const]);
+  const companions = new Map([
+    ...checkpoint.companions,
+    [LINEAGE_FILE, async () => new TextEncoder().encode(`${JSON.stringify(lineage, undefined, 1)}\n`)] as const,
+  ]);
   const saved = await saveFolder(
     out,
-    { config: checkpoint.config, tensors: [...checkpoint.tensors.values()].map((info) => source(checkpoint, info.name, dtype ?? info.dtype)), companions, card: modelCard(lineage, parameters) },
-    { ...(force ? { force } : {}), ...(signal ? { signal } : {}), onProgress: ({ bytes, totalBytes }) => onProgress?.({ phase: 'write', done: bytes, total: totalBytes }) },
+    {
+      config: checkpoint.config,
+      tensors: [...checkpoint.tensors.values()].map((info) => source(checkpoint, info.name, dtype ?? info.dtype)),
+      companions,
+      card: modelCard(lineage, parameters),
+    },
+    {
+      ...(force ? { force } : {}),
+      ...(signal ? { signal } : {}),
+      onProgress: ({ bytes, totalBytes }) => onProgress?.({ phase: 'write', done: bytes, total: totalBytes }),
+    },
   );
   return { out: saved.folder, parameters: saved.parameters, bytes: saved.bytes, files: saved.files, seconds: (performance.now() - started) / 1000 };
 }
 
 function source(checkpoint: Checkpoint, name: string, dtype: Dtype): TensorSource {
   const info = checkpoint.tensors.get(name)!;
-  return { name, shape: info.shape, dtype, pieces: () => (dtype === info.dtype ? checkpoint.stream(name) : reencode(checkpoint.stream(name), info.dtype, dtype)) };
+  return {
+    name,
+    shape: info.shape,
+    dtype,
+    pieces: () => (dtype === info.dtype ? checkpoint.stream(name) : reencode(checkpoint.stream(name), info.dtype, dtype)),
+  };
 }

@@ -5,7 +5,18 @@ import { checkOptions, type Checkpoint, type Config, type Distiller, familyOf, t
 import { Tokenizer, Windows } from '@chop/data';
 import { openCheckpoint } from '@chop/formats';
 import type { Engine } from '@chop/kernels';
-import { type Distillation, extentOf, initialise, type Restored, SnapshotStore, train as runTraining, TrainingLog, type TrainingEvent, type TrainOptions, trainOptions } from '@chop/training';
+import {
+  type Distillation,
+  extentOf,
+  initialise,
+  type Restored,
+  SnapshotStore,
+  train as runTraining,
+  TrainingLog,
+  type TrainingEvent,
+  type TrainOptions,
+  trainOptions,
+} from '@chop/training';
 import { calibrationWindows, readText } from './calibrate.js';
 import { dataWord, EMBEDDED_MODEL } from './embedded.js';
 import { engineFor, measurePerplexity } from './evaluate.js';
@@ -51,7 +62,21 @@ export async function train(parts: Parts, source: string | FromScratch, request:
       ...(pruner ? { pruner } : {}),
       ...textOf(request, tokenizer, options),
       ...(distillation ? { distillation } : {}),
-      ...(online ? { evaluate: async (live) => ({ perplexity: (await measurePerplexity(parts, live, tokenizer, { data: online, window: options.window, windows: ONLINE_WINDOWS, ...(between === undefined ? {} : { join: between }) }, {})).value }) } : {}),
+      ...(online
+        ? {
+            evaluate: async (live) => ({
+              perplexity: (
+                await measurePerplexity(
+                  parts,
+                  live,
+                  tokenizer,
+                  { data: online, window: options.window, windows: ONLINE_WINDOWS, ...(between === undefined ? {} : { join: between }) },
+                  {},
+                )
+              ).value,
+            }),
+          }
+        : {}),
       ...(resumed ? { resumed: { step: resumed.step, plan: resumed.plan } } : {}),
       ...(request.signal ? { signal: request.signal } : {}),
       onEvent: progressOf(request, options, resumed),
@@ -112,9 +137,20 @@ async function finish({ opened, model, plan, options, request, log, work, engine
 /** An existing output needs --force, an unfinished run --resume or --force: nothing is lost by accident. */
 async function checkOutput({ out, force, resume }: TrainRequest): Promise<void> {
   const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
-  if (!force && (await exists(out))) throw new UsageError('OUTPUT_EXISTS', { file: out, found: 'something there already', expected: 'a new folder', remedy: 'Choose another --out, or replace it with --force.' });
+  if (!force && (await exists(out)))
+    throw new UsageError('OUTPUT_EXISTS', {
+      file: out,
+      found: 'something there already',
+      expected: 'a new folder',
+      remedy: 'Choose another --out, or replace it with --force.',
+    });
   if (!force && !resume && (await exists(join(workFolder(out), 'snapshots')))) {
-    throw new UsageError('TRAIN_UNFINISHED', { file: workFolder(out), found: 'an unfinished run', expected: 'none', remedy: 'Go on with --resume, or start again with --force.' });
+    throw new UsageError('TRAIN_UNFINISHED', {
+      file: workFolder(out),
+      found: 'an unfinished run',
+      expected: 'none',
+      remedy: 'Go on with --resume, or start again with --force.',
+    });
   }
 }
 
@@ -139,7 +175,15 @@ async function hashOf(checkpoint: Checkpoint): Promise<string> {
 /** What must be the same for a run to go on. Where it writes, and how often it saves, may change. */
 async function runFacts(opened: OpenModel, request: TrainRequest, options: TrainOptions, teacher: string | undefined): Promise<Record<string, unknown>> {
   const { keep: _keep, saveEvery: _saveEvery, ...rest } = options;
-  return { model: opened.source, data: request.data.map(dataWord), options: rest, prune: request.prune, distill: request.distill, calibration: request.calibration, ...(teacher ? { teacher } : {}) };
+  return {
+    model: opened.source,
+    data: request.data.map(dataWord),
+    options: rest,
+    prune: request.prune,
+    distill: request.distill,
+    calibration: request.calibration,
+    ...(teacher ? { teacher } : {}),
+  };
 }
 
 function textOf(request: TrainRequest, tokenizer: Tokenizer, options: TrainOptions): { text?: () => Promise<Int32Array[]> } {
@@ -158,18 +202,30 @@ function progressOf({ onProgress, onMessage, onEvent }: TrainRequest, options: T
   return (event) => {
     onEvent?.(event);
     if (event.type === 'edit') onMessage?.(`step ${event.step}: ${event.explanation}`);
-    if (event.type === 'evaluation') onMessage?.(`step ${event.step}: ${Object.entries(event.scores).map(([name, value]) => `${name} ${value.toFixed(2)}`).join(', ')}`);
+    if (event.type === 'evaluation')
+      onMessage?.(
+        `step ${event.step}: ${Object.entries(event.scores)
+          .map(([name, value]) => `${name} ${value.toFixed(2)}`)
+          .join(', ')}`,
+      );
     if (event.type !== 'step') return;
     const seconds = (performance.now() - from.at) / 1000;
     const done = event.step - from.step;
     const left = Math.round((seconds / done) * (steps - event.step));
     const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
-    onProgress?.({ phase: 'train', done: event.step, total: steps, detail: `loss ${event.loss.toFixed(3)} · ${Math.round((done * tokensPerStep) / seconds).toLocaleString('en-US')} tokens/s · ${clock} left` });
+    onProgress?.({
+      phase: 'train',
+      done: event.step,
+      total: steps,
+      detail: `loss ${event.loss.toFixed(3)} · ${Math.round((done * tokensPerStep) / seconds).toLocaleString('en-US')} tokens/s · ${clock} left`,
+    });
   };
 }
 
 async function fromScratch(parts: Parts, { fromScratch: file, tokenizer }: FromScratch): Promise<OpenModel> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => Promise.reject(new UsageError('CONFIG_MISSING', { file, found: 'no readable file', expected: 'a config.json', cause })));
+  const text = await readFile(file, 'utf8').catch((cause: unknown) =>
+    Promise.reject(new UsageError('CONFIG_MISSING', { file, found: 'no readable file', expected: 'a config.json', cause })),
+  );
   let config: Config;
   try {
     config = JSON.parse(text) as Config;
@@ -203,7 +259,9 @@ function freshModel(opened: OpenModel, seed: number): Model {
 /** Tokenizer files of a folder that may have no weights. */
 async function companionsOf(folder: string): Promise<Checkpoint['companions']> {
   const names = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'generation_config.json', 'chat_template.jinja'];
-  const found = await Promise.all(names.map(async (name) => ((await stat(join(folder, name)).catch(() => undefined)) ? [[name, async () => readFile(join(folder, name))] as const] : [])));
+  const found = await Promise.all(
+    names.map(async (name) => ((await stat(join(folder, name)).catch(() => undefined)) ? [[name, async () => readFile(join(folder, name))] as const] : [])),
+  );
   if (found.flat().length > 0) return new Map(found.flat());
   return (await openCheckpoint(folder)).companions;
 }

@@ -45,7 +45,13 @@ export interface InspectResult {
   readonly dtype: string;
   readonly layers: number;
   readonly axes: Readonly<Record<string, number>>;
-  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[]; readonly dtype: string; readonly bytes: number; readonly axes: readonly string[] }[];
+  readonly tensors: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly dtype: string;
+    readonly bytes: number;
+    readonly axes: readonly string[];
+  }[];
 }
 
 /** What a plan would do, in numbers. */
@@ -116,7 +122,14 @@ export interface TrainResult extends WrittenResult {
 }
 
 export interface EvaluateRequest extends Common {
-  readonly perplexity?: { readonly data: readonly string[]; readonly window?: number; readonly stride?: number; readonly windows?: number; readonly bos?: boolean; readonly join?: string };
+  readonly perplexity?: {
+    readonly data: readonly string[];
+    readonly window?: number;
+    readonly stride?: number;
+    readonly windows?: number;
+    readonly bos?: boolean;
+    readonly join?: string;
+  };
   readonly latency?: boolean | Readonly<Record<string, unknown>>;
 }
 

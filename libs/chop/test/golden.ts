@@ -51,7 +51,13 @@ export function tinyModel(config: Record<string, unknown>, tensors: ReadonlyMap<
 }
 
 export function batchOf(ids: readonly (readonly number[])[]): { ids: tf.Tensor } {
-  return { ids: tf.tensor2d(ids.map((row) => [...row]), undefined, 'int32') };
+  return {
+    ids: tf.tensor2d(
+      ids.map((row) => [...row]),
+      undefined,
+      'int32',
+    ),
+  };
 }
 
 /** ‖a − b‖ / ‖b‖. */

@@ -77,7 +77,17 @@ describe('SmolLM2-135M-Instruct from its GGUF', () => {
     const { losses } = await chop.train(out, {
       data: [TRAIN_TEXT],
       out: join(folder, 'five-steps'),
-      options: { steps: 5, batchSize: 4, window: 128, order: 'sequential', join: '\n\n', schedule: 'constant', warmupSteps: 0, weightDecay: 0, saveEvery: '1M' },
+      options: {
+        steps: 5,
+        batchSize: 4,
+        window: 128,
+        order: 'sequential',
+        join: '\n\n',
+        schedule: 'constant',
+        warmupSteps: 0,
+        weightDecay: 0,
+        saveEvery: '1M',
+      },
       onEvent: (event) => void (event.type === 'step' && norms.push(event.gradientNorm)),
     });
     losses.forEach((loss, step) => expect(Math.abs(loss / reference.train.loss[step]! - 1)).toBeLessThan(1e-3));
@@ -87,7 +97,15 @@ describe('SmolLM2-135M-Instruct from its GGUF', () => {
   test('Wanda 2:4: the masks of layers 0, 14 and 29, and the perplexity', async () => {
     const planned = await chop.planWith(base, wanda({ pattern: '2:4' }), { data: [TRAIN_TEXT], samples: 16, window: 256, join: '\n\n' });
     const file = await openSafetensors(join(GOLDEN, 'smollm2-masks.safetensors'));
-    const roles: Record<string, string> = { q_proj: 'self_attn', k_proj: 'self_attn', v_proj: 'self_attn', o_proj: 'self_attn', gate_proj: 'mlp', up_proj: 'mlp', down_proj: 'mlp' };
+    const roles: Record<string, string> = {
+      q_proj: 'self_attn',
+      k_proj: 'self_attn',
+      v_proj: 'self_attn',
+      o_proj: 'self_attn',
+      gate_proj: 'mlp',
+      up_proj: 'mlp',
+      down_proj: 'mlp',
+    };
     const share = new Map<string, { equal: number; total: number }>();
     for (const name of file.tensors.keys()) {
       const [, layer, linear] = /^wanda_2_4\/(\d+)\.(?:.*\.)?(\w+)$/.exec(name) ?? [];

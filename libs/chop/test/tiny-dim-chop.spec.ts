@@ -30,7 +30,9 @@ test('DimCHOP on the tiny Llama: the loss of each step, the masked columns of ev
   const columnsOf = (name: string): number[] => {
     const values = model.value(name).dataSync();
     const [out, inputs] = model.blueprint.weight(name).shape as [number, number];
-    return Array.from({ length: inputs }, (_, column) => column).filter((column) => Array.from({ length: out }, (_, row) => values[row * inputs + column]).every((value) => value === 0));
+    return Array.from({ length: inputs }, (_, column) => column).filter((column) =>
+      Array.from({ length: out }, (_, row) => values[row * inputs + column]).every((value) => value === 0),
+    );
   };
   const watched = {
     method: Object.assign(Object.create(method) as typeof method, {
@@ -49,7 +51,19 @@ test('DimCHOP on the tiny Llama: the loss of each step, the masked columns of ev
   };
   const plan: Plan = await train({
     model,
-    options: trainOptions.parse({ steps, batchSize: rows, window, optimizer: 'adamw', lr, betas, eps, weightDecay, clip, schedule: 'constant', warmupSteps: 0 }),
+    options: trainOptions.parse({
+      steps,
+      batchSize: rows,
+      window,
+      optimizer: 'adamw',
+      lr,
+      betas,
+      eps,
+      weightDecay,
+      clip,
+      schedule: 'constant',
+      warmupSteps: 0,
+    }),
     batch: (index) => ({ ids: Int32Array.from(tiny.ids[index % tiny.ids.length]!.flat()), batchSize: rows, window }),
     pruner: watched,
     onEvent: (event) => events.push(event),
@@ -59,7 +73,9 @@ test('DimCHOP on the tiny Llama: the loss of each step, the masked columns of ev
   expect(losses.length).toBe(steps);
   losses.forEach((loss, step) => expect(Math.abs(loss - reference.loss[step]!)).toBeLessThan(1e-3));
   expect(rounds).toEqual(reference.rounds);
-  const returned = rounds.slice(1).flatMap(({ masked }, i) => Object.keys(masked).map((name) => rounds[i]!.masked[name]!.filter((column) => !masked[name]!.includes(column)).length));
+  const returned = rounds
+    .slice(1)
+    .flatMap(({ masked }, i) => Object.keys(masked).map((name) => rounds[i]!.masked[name]!.filter((column) => !masked[name]!.includes(column)).length));
   expect(returned.reduce((sum, count) => sum + count, 0)).toBe(reference.columns_returned);
   for (const [name, masked] of Object.entries(reference.rounds.at(-1)!.masked)) {
     expect(columnsOf(name)).toEqual(masked);

@@ -12,7 +12,9 @@ import { type MaskAxis, type MaskWeight, type Plan, sourceOf } from './plan.js';
 export function applyToCheckpoint(checkpoint: Checkpoint, plan: Plan): Checkpoint {
   plan.after.checkUniform();
   const sources = new Map([...plan.after.weights.values()].map((weight) => [weight.name, sourceOf(plan, weight)]));
-  const tensors = new Map([...sources].map(([name, from]) => [name, { name, shape: plan.after.weight(name).shape, dtype: checkpoint.tensors.get(from.name)!.dtype }]));
+  const tensors = new Map(
+    [...sources].map(([name, from]) => [name, { name, shape: plan.after.weight(name).shape, dtype: checkpoint.tensors.get(from.name)!.dtype }]),
+  );
   return {
     source: checkpoint.source,
     config: plan.after.config,
@@ -71,7 +73,9 @@ export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis): 
   const hit = axes.key(maskAxis, at);
   for (const weight of model.blueprint.weights.values()) {
     if (!model.has(weight.name)) continue;
-    const positions = weight.dimensions.map((dimension) => dimension.positions(axes, weight.at, (axis) => (axes.key(axis, weight.at) === hit ? indices : undefined)));
+    const positions = weight.dimensions.map((dimension) =>
+      dimension.positions(axes, weight.at, (axis) => (axes.key(axis, weight.at) === hit ? indices : undefined)),
+    );
     positions.forEach((kept, dimension) => {
       if (kept) tf.tidy(() => zeroWhere(model.value(weight.name), alongDimension(kept, weight.shape, dimension)));
     });
@@ -97,8 +101,18 @@ function zeroWhere(value: tf.Variable, kept: tf.Tensor): void {
 function alongDimension(kept: Int32Array, shape: readonly number[], dimension: number): tf.Tensor {
   const stays = new Uint8Array(shape[dimension]!);
   for (const position of kept) stays[position] = 1;
-  const line = tf.tensor(stays, shape.map((size, i) => (i === dimension ? size : 1)), 'bool');
-  return tf.cast(tf.tile(tf.cast(line, 'int32'), shape.map((size, i) => (i === dimension ? 1 : size))), 'bool');
+  const line = tf.tensor(
+    stays,
+    shape.map((size, i) => (i === dimension ? size : 1)),
+    'bool',
+  );
+  return tf.cast(
+    tf.tile(
+      tf.cast(line, 'int32'),
+      shape.map((size, i) => (i === dimension ? 1 : size)),
+    ),
+    'bool',
+  );
 }
 
 function cutEntry(entry: LiveWeight, positions: Positions): LiveWeight {

@@ -83,7 +83,11 @@ export class Blueprint {
   /** Like {@link find}, but it must be there. */
   named(role: string, at?: number): string {
     const name = this.find(role, at);
-    if (name === undefined) throw new PlanError('WEIGHT_UNKNOWN', { found: `role ${role}${at === undefined ? '' : ` of layer ${at}`}`, expected: `a row of the table of ${this.family.name}` });
+    if (name === undefined)
+      throw new PlanError('WEIGHT_UNKNOWN', {
+        found: `role ${role}${at === undefined ? '' : ` of layer ${at}`}`,
+        expected: `a row of the table of ${this.family.name}`,
+      });
     return name;
   }
 
@@ -145,12 +149,16 @@ function checkIndices(axes: Axes, axis: string, at: number | undefined, indices:
   const size = axes.size(axis, at);
   const pinned = axes.rules[axis]!.pinned;
   const where = axes.key(axis, at);
-  if (pinned && indices.length < size) throw new PlanError('AXIS_PINNED', { found: `an edit that drops indices of ${where}`, expected: `all ${size} of them`, remedy: pinned });
+  if (pinned && indices.length < size)
+    throw new PlanError('AXIS_PINNED', { found: `an edit that drops indices of ${where}`, expected: `all ${size} of them`, remedy: pinned });
   let previous = -1;
   for (let i = 0; i < indices.length; i++) {
     const index = indices[i]!;
     if (!Number.isInteger(index) || index <= previous || index >= size) {
-      throw new PlanError('PLAN_INDICES', { found: `index ${index} of ${where} after ${previous}`, expected: `increasing whole numbers from 0 to ${size - 1}` });
+      throw new PlanError('PLAN_INDICES', {
+        found: `index ${index} of ${where} after ${previous}`,
+        expected: `increasing whole numbers from 0 to ${size - 1}`,
+      });
     }
     previous = index;
   }

@@ -79,7 +79,11 @@ export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
     case 'F16':
       return widenF16(new Uint16Array(buffer as ArrayBuffer, byteOffset, length / 2));
     default:
-      throw new CheckpointError('CHECKPOINT_DTYPE', { found: `weights stored as ${dtype}`, expected: 'F32, F16, BF16 or F64', remedy: 'Quantised weights must be dequantised first.' });
+      throw new CheckpointError('CHECKPOINT_DTYPE', {
+        found: `weights stored as ${dtype}`,
+        expected: 'F32, F16, BF16 or F64',
+        remedy: 'Quantised weights must be dequantised first.',
+      });
   }
 }
 

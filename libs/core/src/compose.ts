@@ -22,7 +22,11 @@ export function composeParts(plugins: readonly Plugin[]): Parts {
   const container = new Container({ defaultScope: 'Singleton' });
   for (const plugin of plugins) {
     if (plugin.contract !== CONTRACT) {
-      throw new PluginError('PLUGIN_CONTRACT', { found: `${plugin.pluginName}, built for contract ${plugin.contract}`, expected: `contract ${CONTRACT}`, remedy: 'Install a version of the plugin that fits this chop, or the other way round.' });
+      throw new PluginError('PLUGIN_CONTRACT', {
+        found: `${plugin.pluginName}, built for contract ${plugin.contract}`,
+        expected: `contract ${CONTRACT}`,
+        remedy: 'Install a version of the plugin that fits this chop, or the other way round.',
+      });
     }
     container.load(plugin.module);
   }
@@ -30,7 +34,12 @@ export function composeParts(plugins: readonly Plugin[]): Parts {
     const parts = container.isBound(BOUND[kind]) ? container.getAll<T>(BOUND[kind]) : [];
     const byName = new Map<string, T>();
     for (const part of parts) {
-      if (byName.has(part.name)) throw new PluginError('PLUGIN_TWICE', { found: `two ${kind}s named ${part.name}`, expected: 'different names', remedy: 'Leave one of the packages out.' });
+      if (byName.has(part.name))
+        throw new PluginError('PLUGIN_TWICE', {
+          found: `two ${kind}s named ${part.name}`,
+          expected: 'different names',
+          remedy: 'Leave one of the packages out.',
+        });
       byName.set(part.name, part);
     }
     return byName;
@@ -46,7 +55,8 @@ export function named<T>(kind: PluginKind, parts: ReadonlyMap<string, T>, name: 
   throw new UsageError('METHOD_UNKNOWN', {
     found: `${kind} ${name}`,
     expected: `one of ${known.join(', ') || 'none: no such plugin is loaded'}`,
-    remedy: known.length > 0 ? `Did you mean ${nearest(name, known)}? A third party's method needs --plugin PACKAGE.` : 'Name its package with --plugin PACKAGE.',
+    remedy:
+      known.length > 0 ? `Did you mean ${nearest(name, known)}? A third party's method needs --plugin PACKAGE.` : 'Name its package with --plugin PACKAGE.',
   });
 }
 

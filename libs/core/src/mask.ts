@@ -36,6 +36,9 @@ export class Mask {
   }
 
   and(other: Mask): Mask {
-    return new Mask(this.shape, this.bits.map((byte, i) => byte & other.bits[i]!));
+    return new Mask(
+      this.shape,
+      this.bits.map((byte, i) => byte & other.bits[i]!),
+    );
   }
 }

@@ -15,7 +15,12 @@ export function checkOptions<O>(schema: ZodType<O>, given: unknown, where: strin
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, issue.path);
     const key = issue.keys[0]!;
-    throw new UsageError('OPTION_UNKNOWN', { ...at, found: `${path}.${key}`, expected: `one of ${known.join(', ')}`, ...(known.length > 0 ? { remedy: `Did you mean ${nearest(key, known)}?` } : {}) });
+    throw new UsageError('OPTION_UNKNOWN', {
+      ...at,
+      found: `${path}.${key}`,
+      expected: `one of ${known.join(', ')}`,
+      ...(known.length > 0 ? { remedy: `Did you mean ${nearest(key, known)}?` } : {}),
+    });
   }
   throw new UsageError('OPTION_VALUE', { ...at, found: `${path} = ${JSON.stringify(valueAt(given, issue.path))}`, expected: issue.message });
 }

@@ -68,7 +68,13 @@ export class Plan {
   readonly masks: ReadonlyMap<string, Mask>;
   readonly replacements: ReadonlyMap<string, Float32Array>;
 
-  private constructor(before: Blueprint, keeps: ReadonlyMap<string, Int32Array>, masks: ReadonlyMap<string, Mask>, replacements: ReadonlyMap<string, Float32Array>, after?: Blueprint) {
+  private constructor(
+    before: Blueprint,
+    keeps: ReadonlyMap<string, Int32Array>,
+    masks: ReadonlyMap<string, Mask>,
+    replacements: ReadonlyMap<string, Float32Array>,
+    after?: Blueprint,
+  ) {
     this.before = before;
     this.keeps = keeps;
     this.masks = masks;
@@ -82,13 +88,17 @@ export class Plan {
   }
 
   /** From its parts, checked: what a plan file holds. */
-  static of(model: Blueprint, parts: { keeps?: ReadonlyMap<string, ArrayLike<number>>; masks?: ReadonlyMap<string, Mask>; replacements?: ReadonlyMap<string, Float32Array> }): Plan {
+  static of(
+    model: Blueprint,
+    parts: { keeps?: ReadonlyMap<string, ArrayLike<number>>; masks?: ReadonlyMap<string, Mask>; replacements?: ReadonlyMap<string, Float32Array> },
+  ): Plan {
     const keeps = new Map([...(parts.keeps ?? [])].map(([key, indices]) => [key, Int32Array.from(indices)]));
     const plan = new Plan(model, keeps, parts.masks ?? new Map(), parts.replacements ?? new Map());
     for (const [name, { shape }] of plan.masks) checkShape(plan.after, name, shape, 'mask');
     for (const [name, values] of plan.replacements) {
       const { shape } = plan.after.weight(name);
-      if (values.length !== shape.reduce((product, size) => product * size, 1)) throw new PlanError('PLAN_SHAPE', { found: `${values.length} values for ${name}`, expected: `[${shape.join(', ')}]` });
+      if (values.length !== shape.reduce((product, size) => product * size, 1))
+        throw new PlanError('PLAN_SHAPE', { found: `${values.length} values for ${name}`, expected: `[${shape.join(', ')}]` });
     }
     return plan;
   }
@@ -101,7 +111,11 @@ export class Plan {
   /** One plan that does what this one and then `next` would do. */
   followedBy(next: Plan): Plan {
     if (!next.before.axes.equals(this.after.axes)) {
-      throw new PlanError('PLAN_OTHER_MODEL', { found: 'a plan for a model of other sizes', expected: 'a plan for the model that this plan leaves', remedy: 'Make the second plan on the result of the first.' });
+      throw new PlanError('PLAN_OTHER_MODEL', {
+        found: 'a plan for a model of other sizes',
+        expected: 'a plan for the model that this plan leaves',
+        remedy: 'Make the second plan on the result of the first.',
+      });
     }
     const layers = this.keeps.get(LAYER);
     const original = (at: number): number => layers?.[at] ?? at;
@@ -154,7 +168,7 @@ export class Plan {
     if (this.masks.size > 0) {
       let kept = 0;
       let total = 0;
-      for (const one of this.masks.values()) (kept += one.kept), (total += one.total);
+      for (const one of this.masks.values()) ((kept += one.kept), (total += one.total));
       lines.push(`${this.masks.size} weights masked, ${((100 * kept) / total).toFixed(1)} % of their elements kept`);
     }
     if (this.replacements.size > 0) lines.push(`${this.replacements.size} weights replaced`);
@@ -172,7 +186,11 @@ export async function planOf(model: Blueprint, edit: Edit): Promise<Plan> {
     return Plan.of(model, { replacements: new Map([[edit.replace, (await edit.by.data()) as Float32Array]]) });
   }
   if ('maskAxis' in edit || edit.latent) {
-    throw new PlanError('PLAN_LATENT', { found: 'a latent mask', expected: 'edits that last', remedy: 'A method that trains through latent masks runs inside training: chop train --prune NAME.' });
+    throw new PlanError('PLAN_LATENT', {
+      found: 'a latent mask',
+      expected: 'edits that last',
+      remedy: 'A method that trains through latent masks runs inside training: chop train --prune NAME.',
+    });
   }
   checkShape(model, edit.mask, edit.kept.shape, 'mask');
   return Plan.of(model, { masks: new Map([[edit.mask, Mask.from(edit.kept.shape, await edit.kept.data())]]) });

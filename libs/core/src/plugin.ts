@@ -127,4 +127,3 @@ function methodPlugin<M extends { readonly name: string }, Schema extends ZodTyp
   const configure = (options?: unknown): Configured<M> => ({ method, options: options ?? {} });
   return Object.assign(configure, plugin(kind, method.name, method), { method }) as unknown as MethodPlugin<M, Schema>;
 }
-

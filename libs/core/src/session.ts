@@ -130,7 +130,11 @@ export class MethodSession implements Session {
     const { model } = this.#parts;
     for (const weight of like) {
       const { slots, value } = model.entry(weight.name);
-      if (!slots.has(name)) slots.set(name, tf.tidy(() => tf.variable(tf.zerosLike(value), false)));
+      if (!slots.has(name))
+        slots.set(
+          name,
+          tf.tidy(() => tf.variable(tf.zerosLike(value), false)),
+        );
     }
     return { of: (weight) => model.entry(nameOf(weight)).slots.get(name)! };
   }
@@ -147,9 +151,15 @@ export class MethodSession implements Session {
 
   async *sweep(...statistics: Statistic<unknown>[]): AsyncGenerator<Block> {
     const { model, text, signal, onBlock } = this.#parts;
-    if (!text && statistics.length > 0) throw new UsageError('SESSION_NEEDS_TEXT', { found: 'no calibration text', expected: 'text for a method that looks at activations', remedy: 'Give --data DATA.' });
+    if (!text && statistics.length > 0)
+      throw new UsageError('SESSION_NEEDS_TEXT', {
+        found: 'no calibration text',
+        expected: 'text for a method that looks at activations',
+        remedy: 'Give --data DATA.',
+      });
     const windows = statistics.length > 0 ? await text!() : [];
-    if (windows.length === 0 && statistics.length > 0) throw new DataError('DATA_EMPTY', { found: 'no calibration window', expected: 'at least one', remedy: 'Give more text, or a smaller --window.' });
+    if (windows.length === 0 && statistics.length > 0)
+      throw new DataError('DATA_EMPTY', { found: 'no calibration window', expected: 'at least one', remedy: 'Give more text, or a smaller --window.' });
     const layers = model.blueprint.axes.layers;
     const pass = new Pass(model);
     let hidden: tf.Tensor[] = [];
@@ -164,7 +174,11 @@ export class MethodSession implements Session {
         await this.#load(at);
         yield await measure(model, at, hidden, statistics);
         if (model.blueprint.axes.layers !== layers) {
-          throw new PlanError('PLAN_SWEEP', { found: 'a layer dropped in the middle of a sweep', expected: 'layers dropped before or after it', remedy: 'Collect the layers, and yield the edit after the loop.' });
+          throw new PlanError('PLAN_SWEEP', {
+            found: 'a layer dropped in the middle of a sweep',
+            expected: 'layers dropped before or after it',
+            remedy: 'Collect the layers, and yield the edit after the loop.',
+          });
         }
         renewScope();
         if (at + 1 < layers) hidden = hidden.map((before) => advance(model, pass, at, before));
@@ -179,7 +193,12 @@ export class MethodSession implements Session {
 
   async *steps(): AsyncGenerator<Step> {
     const { training } = this.#parts;
-    if (!training) throw new UsageError('METHOD_NEEDS_TRAINING', { found: 'a method that trains, outside training', expected: 'a training run around it', remedy: 'Use chop train --prune NAME.' });
+    if (!training)
+      throw new UsageError('METHOD_NEEDS_TRAINING', {
+        found: 'a method that trains, outside training',
+        expected: 'a training run around it',
+        remedy: 'Use chop train --prune NAME.',
+      });
     for await (const step of training.steps()) {
       yield step;
       renewScope();

@@ -72,7 +72,8 @@ export async function checkFamily(family: Family, config: Config, seed = 0): Pro
   applyToModel(live, composed);
   await same('a cut live model = the cut checkpoint', live.asCheckpoint({ source: 'live', companions: new Map() }), stepwise);
   live.drop();
-  for (const [axis, rule] of Object.entries(blueprint.axes.rules)) if (!rule.pinned && axis !== LAYER) await checkMask(family, blueprint, checkpoint, axis, random);
+  for (const [axis, rule] of Object.entries(blueprint.axes.rules))
+    if (!rule.pinned && axis !== LAYER) await checkMask(family, blueprint, checkpoint, axis, random);
 }
 
 async function checkMask(family: Family, blueprint: Blueprint, checkpoint: Checkpoint, axis: string, random: Random): Promise<void> {
@@ -87,7 +88,11 @@ async function checkMask(family: Family, blueprint: Blueprint, checkpoint: Check
   }
   const vocabulary = blueprint.axes.size('vocab');
   const difference = tf.tidy(() => {
-    const ids = tf.tensor2d(Array.from({ length: 9 }, () => random.integer(vocabulary)), [1, 9], 'int32');
+    const ids = tf.tensor2d(
+      Array.from({ length: 9 }, () => random.integer(vocabulary)),
+      [1, 9],
+      'int32',
+    );
     return tf.max(tf.abs(tf.sub(masked.forward(ids), cut.forward(ids)))).dataSync()[0]!;
   });
   masked.drop();
@@ -117,7 +122,8 @@ export async function checkPruner<O>(pruner: Pruner<O>, { family, config, option
     const model = await loaded(family, family.blueprint(config), checkpoint);
     const random = Random.of(1, 'method');
     const vocabulary = model.blueprint.axes.size('vocab');
-    const text = async (): Promise<Int32Array[]> => Array.from({ length: 3 }, (_, row) => Int32Array.from({ length: 11 }, (_, i) => (7 * row + 5 * i) % vocabulary));
+    const text = async (): Promise<Int32Array[]> =>
+      Array.from({ length: 3 }, (_, row) => Int32Array.from({ length: 11 }, (_, i) => (7 * row + 5 * i) % vocabulary));
     let done = 0;
     const training = { budget: () => ({ steps, tokensPerStep: 8, stepsDone: done }), steps: () => randomSteps(model, steps, (index) => (done = index)) };
     const session = new MethodSession({ model, text, random: () => random, ...(steps > 0 ? { training } : {}) });
@@ -127,8 +133,10 @@ export async function checkPruner<O>(pruner: Pruner<O>, { family, config, option
   };
   const tensors = tf.memory().numTensors;
   const [first, second] = [await run(), await run()];
-  if (tf.memory().numTensors !== tensors) throw broken('a method leaves no tensor behind', `${tf.memory().numTensors - tensors} tensors more than before`, 'PRUNER_LAW');
-  if ((await bytesOf(checkpoint)).some((bytes, i) => Buffer.compare(bytes, before[i]!) !== 0)) throw broken('a method leaves every input byte as it was', 'changed bytes', 'PRUNER_LAW');
+  if (tf.memory().numTensors !== tensors)
+    throw broken('a method leaves no tensor behind', `${tf.memory().numTensors - tensors} tensors more than before`, 'PRUNER_LAW');
+  if ((await bytesOf(checkpoint)).some((bytes, i) => Buffer.compare(bytes, before[i]!) !== 0))
+    throw broken('a method leaves every input byte as it was', 'changed bytes', 'PRUNER_LAW');
   await same('the same seed gives the same plan', applyToCheckpoint(checkpoint, first), applyToCheckpoint(checkpoint, second), 'PRUNER_LAW');
   if (first.isNothing) throw broken('a method changes something', 'a plan that changes nothing', 'PRUNER_LAW');
   return first;
@@ -137,7 +145,11 @@ export async function checkPruner<O>(pruner: Pruner<O>, { family, config, option
 async function* randomSteps(model: Model, steps: number, advance: (index: number) => void): AsyncGenerator<Step> {
   for (let index = 1; index <= steps; index++) {
     advance(index);
-    yield { index, tokens: 8 * index, gradient: (weight) => tf.randomNormal(model.value(typeof weight === 'string' ? weight : weight.name).shape, 0, 1, 'float32', index) };
+    yield {
+      index,
+      tokens: 8 * index,
+      gradient: (weight) => tf.randomNormal(model.value(typeof weight === 'string' ? weight : weight.name).shape, 0, 1, 'float32', index),
+    };
   }
 }
 

@@ -40,7 +40,7 @@ export const latency = evaluator({
         const first = await timed(model, new Int32Array(length).fill(1), cache);
         const steps: number[] = [];
         for (let i = 0; i < tokens && length + i < context; i++) steps.push(await timed(model, Int32Array.of(1), cache));
-        if (run >= 0) prefill.push(first), decode.push(...steps);
+        if (run >= 0) (prefill.push(first), decode.push(...steps));
       } finally {
         cache.dispose();
       }
@@ -53,7 +53,9 @@ export const latency = evaluator({
 
 async function timed(model: Model, ids: Int32Array, cache: KeyValueCache): Promise<number> {
   const started = performance.now();
-  const last = tf.tidy(() => tf.reshape(model.forward(tf.tensor2d(ids, [1, ids.length], 'int32'), { cache, wanted: { from: ids.length - 1, to: ids.length } }), [-1]));
+  const last = tf.tidy(() =>
+    tf.reshape(model.forward(tf.tensor2d(ids, [1, ids.length], 'int32'), { cache, wanted: { from: ids.length - 1, to: ids.length } }), [-1]),
+  );
   await last.data();
   const milliseconds = performance.now() - started;
   last.dispose();

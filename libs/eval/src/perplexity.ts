@@ -31,10 +31,16 @@ export const perplexity = evaluator({
   options,
   async evaluate(model, { window, stride = window, windows, bos }, { text, bosId, byteLength, signal, onProgress }): Promise<PerplexityResult> {
     const ids = (await text?.()) ?? new Int32Array(0);
-    if (bos && bosId === undefined) throw new DataError('BOS_MISSING', { found: 'a tokenizer without a begin-of-text token', expected: 'one, for --bos', remedy: 'Leave --bos away.' });
+    if (bos && bosId === undefined)
+      throw new DataError('BOS_MISSING', { found: 'a tokenizer without a begin-of-text token', expected: 'one, for --bos', remedy: 'Leave --bos away.' });
     const available = ids.length < window ? 0 : Math.floor((ids.length - window) / stride) + 1;
     const count = Math.min(windows ?? available, available);
-    if (count === 0) throw new DataError('DATA_EMPTY', { found: `${ids.length} tokens of text`, expected: `at least one window of ${window}`, remedy: 'Give more text or a smaller --window.' });
+    if (count === 0)
+      throw new DataError('DATA_EMPTY', {
+        found: `${ids.length} tokens of text`,
+        expected: `at least one window of ${window}`,
+        remedy: 'Give more text or a smaller --window.',
+      });
     let sum = 0;
     let tokens = 0;
     let bytes = 0;

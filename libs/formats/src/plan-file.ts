@@ -53,11 +53,17 @@ export async function savePlan(file: string, plan: Plan, made: Record<string, un
  * @throws {@link PlanError} `PLAN_FILE` for a broken file, `PLAN_VERSION`, `PLAN_OTHER_MODEL` when it was made for a model of other sizes.
  */
 export async function loadPlan(file: string, model: Blueprint): Promise<Plan> {
-  const document = parse(file, await readFile(file, 'utf8').catch((cause: unknown) => Promise.reject(new PlanError('PLAN_FILE', { file, found: 'no readable file', expected: 'a plan written by chop plan', cause }))));
+  const document = parse(
+    file,
+    await readFile(file, 'utf8').catch((cause: unknown) =>
+      Promise.reject(new PlanError('PLAN_FILE', { file, found: 'no readable file', expected: 'a plan written by chop plan', cause })),
+    ),
+  );
   checkModel(file, document, model);
   const keeps = new Map(Object.entries(document.keep));
   if (document.tensors === undefined) return Plan.of(model, { keeps });
-  if (document.tensors !== basename(document.tensors)) throw new PlanError('PLAN_FILE', { file, found: `tensors in ${JSON.stringify(document.tensors)}`, expected: 'the name of a file beside the plan' });
+  if (document.tensors !== basename(document.tensors))
+    throw new PlanError('PLAN_FILE', { file, found: `tensors in ${JSON.stringify(document.tensors)}`, expected: 'the name of a file beside the plan' });
   const side = await openSafetensors(join(dirname(file), document.tensors));
   try {
     return await readPlanTensors(model, keeps, side);
@@ -77,13 +83,19 @@ export function planTensors(plan: Plan): TensorSource[] {
     },
   });
   return [
-    ...[...plan.replacements].map(([name, values]) => source(`replace/${name}`, plan.after.weight(name).shape, 'F32', new Uint8Array(values.buffer, values.byteOffset, values.byteLength))),
+    ...[...plan.replacements].map(([name, values]) =>
+      source(`replace/${name}`, plan.after.weight(name).shape, 'F32', new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+    ),
     ...[...plan.masks].map(([name, mask]) => source(`mask/${name}`, [mask.bits.length], 'U8', mask.bits)),
   ];
 }
 
 /** The plan that keeps and side tensors make up. */
-export async function readPlanTensors(model: Blueprint, keeps: ReadonlyMap<string, readonly number[]>, side: Pick<Checkpoint, 'tensors' | 'stream'>): Promise<Plan> {
+export async function readPlanTensors(
+  model: Blueprint,
+  keeps: ReadonlyMap<string, readonly number[]>,
+  side: Pick<Checkpoint, 'tensors' | 'stream'>,
+): Promise<Plan> {
   const { after } = Plan.of(model, { keeps });
   const masks = new Map<string, Mask>();
   const replacements = new Map<string, Float32Array>();
@@ -96,7 +108,11 @@ export async function readPlanTensors(model: Blueprint, keeps: ReadonlyMap<strin
     const bytes = new Uint8Array(Buffer.concat(pieces));
     if (kind === 'replace') replacements.set(weight, toFloat32(bytes, dtype));
     else if (bytes.length === Math.ceil(elementCount(shape) / 8)) masks.set(weight, new Mask(shape, bytes));
-    else throw new PlanError('PLAN_SHAPE', { found: `${bytes.length} bytes of mask for ${weight}`, expected: `${Math.ceil(elementCount(shape) / 8)} for [${shape.join(', ')}]` });
+    else
+      throw new PlanError('PLAN_SHAPE', {
+        found: `${bytes.length} bytes of mask for ${weight}`,
+        expected: `${Math.ceil(elementCount(shape) / 8)} for [${shape.join(', ')}]`,
+      });
   }
   return Plan.of(model, { keeps, masks, replacements });
 }
@@ -108,11 +124,22 @@ function parse(file: string, text: string): PlanDocument {
   } catch (cause) {
     throw new PlanError('PLAN_FILE', { file, found: 'text that is no JSON', expected: 'a plan written by chop plan', cause });
   }
-  if (document?.format !== 'chop-plan') throw new PlanError('PLAN_FILE', { file, found: `format ${JSON.stringify(document?.format)}`, expected: '"chop-plan"' });
-  if (document.version !== PLAN_VERSION) throw new PlanError('PLAN_VERSION', { file, found: `version ${document.version}`, expected: `version ${PLAN_VERSION}`, remedy: 'Make the plan again with this chop.' });
+  if (document?.format !== 'chop-plan')
+    throw new PlanError('PLAN_FILE', { file, found: `format ${JSON.stringify(document?.format)}`, expected: '"chop-plan"' });
+  if (document.version !== PLAN_VERSION)
+    throw new PlanError('PLAN_VERSION', {
+      file,
+      found: `version ${document.version}`,
+      expected: `version ${PLAN_VERSION}`,
+      remedy: 'Make the plan again with this chop.',
+    });
   const isKeep = (value: unknown): boolean => Array.isArray(value) && value.every((index) => Number.isInteger(index));
   if (typeof document.model?.axes !== 'object' || document.keep === null || typeof document.keep !== 'object' || !Object.values(document.keep).every(isKeep)) {
-    throw new PlanError('PLAN_FILE', { file, found: 'a plan without its model or with keeps that are no lists of whole numbers', expected: 'model.axes, and keep by axis' });
+    throw new PlanError('PLAN_FILE', {
+      file,
+      found: 'a plan without its model or with keeps that are no lists of whole numbers',
+      expected: 'model.axes, and keep by axis',
+    });
   }
   return document;
 }
@@ -125,7 +152,10 @@ function checkModel(file: string, { model: { family, axes } }: PlanDocument, mod
   throw new PlanError('PLAN_OTHER_MODEL', {
     file,
     found: wrong === undefined || family !== model.family.name ? `a plan for a ${family} model` : `a plan for a model with ${wrong} ${axes[wrong] ?? 'absent'}`,
-    expected: family !== model.family.name ? model.family.name : `${wrong === undefined ? '' : `${wrong} ${mine[wrong] ?? `absent (nearest: ${nearest(wrong, Object.keys(mine))})`}`}`,
+    expected:
+      family !== model.family.name
+        ? model.family.name
+        : `${wrong === undefined ? '' : `${wrong} ${mine[wrong] ?? `absent (nearest: ${nearest(wrong, Object.keys(mine))})`}`}`,
     remedy: 'Make the plan again for this model: chop plan.',
   });
 }

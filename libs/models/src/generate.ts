@@ -24,7 +24,8 @@ export interface GenerateOptions {
 export async function* generate(model: Model, prompt: readonly number[], options: GenerateOptions): AsyncGenerator<number> {
   const context = Number(model.config['max_position_embeddings'] ?? Infinity);
   if (prompt.length === 0) throw new UsageError('PROMPT_EMPTY', { found: 'an empty prompt', expected: 'at least one token', remedy: 'Give some text.' });
-  if (prompt.length >= context) throw new UsageError('CONTEXT_LENGTH', { found: `a prompt of ${prompt.length} tokens`, expected: `fewer than the context of ${context}` });
+  if (prompt.length >= context)
+    throw new UsageError('CONTEXT_LENGTH', { found: `a prompt of ${prompt.length} tokens`, expected: `fewer than the context of ${context}` });
   const random = Random.of(options.seed ?? 0, 'generate');
   const cache = new KeyValueCache();
   try {

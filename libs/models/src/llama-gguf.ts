@@ -1,7 +1,22 @@
-import { byteLength, type Checkpoint, CheckpointError, type Config, DTYPE_BYTES, gather, type GgufNames, readBytes, type TensorInfo, toFloat32 } from '@chop/core';
+import {
+  byteLength,
+  type Checkpoint,
+  CheckpointError,
+  type Config,
+  DTYPE_BYTES,
+  gather,
+  type GgufNames,
+  readBytes,
+  type TensorInfo,
+  toFloat32,
+} from '@chop/core';
 import { ropeFrequencies } from '@chop/kernels';
 
-const OUTER: Readonly<Record<string, string>> = { 'token_embd.weight': 'model.embed_tokens.weight', 'output_norm.weight': 'model.norm.weight', 'output.weight': 'lm_head.weight' };
+const OUTER: Readonly<Record<string, string>> = {
+  'token_embd.weight': 'model.embed_tokens.weight',
+  'output_norm.weight': 'model.norm.weight',
+  'output.weight': 'lm_head.weight',
+};
 const LAYER: Readonly<Record<string, string>> = {
   attn_norm: 'input_layernorm',
   attn_q: 'self_attn.q_proj',
@@ -51,7 +66,10 @@ export const llamaFromGguf: GgufNames = {
         if (!headRows) return yield* raw.stream(stored, from, to);
         const info = raw.tensors.get(stored)!;
         const rows = halfSplitRows(info.shape[0]!, config['head_dim'] as number);
-        yield gather(await readBytes(raw, stored), info.shape, [rows, ...info.shape.slice(1).map(() => undefined)], DTYPE_BYTES[info.dtype]).subarray(from, to ?? byteLength(info));
+        yield gather(await readBytes(raw, stored), info.shape, [rows, ...info.shape.slice(1).map(() => undefined)], DTYPE_BYTES[info.dtype]).subarray(
+          from,
+          to ?? byteLength(info),
+        );
       },
     };
   },
@@ -69,19 +87,27 @@ function translateName(raw: Checkpoint, name: string): string {
   const [, at, part, kind] = /^blk\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
   const known = part === undefined ? OUTER[name] : LAYER[part] && `model.layers.${at}.${LAYER[part]}.${kind}`;
   if (known) return known;
-  throw new CheckpointError('CHECKPOINT_NAME', { file: raw.source, found: `tensor ${name}`, expected: 'tensors of a Llama-like model', remedy: 'This variant of the architecture is not supported.' });
+  throw new CheckpointError('CHECKPOINT_NAME', {
+    file: raw.source,
+    found: `tensor ${name}`,
+    expected: 'tensors of a Llama-like model',
+    remedy: 'This variant of the architecture is not supported.',
+  });
 }
 
 function configOf(raw: Checkpoint, metadata: Record<string, unknown>, architecture: string): Config {
-  const read = (key: string): number | undefined => (typeof metadata[`${architecture}.${key}`] === 'number' ? (metadata[`${architecture}.${key}`] as number) : undefined);
+  const read = (key: string): number | undefined =>
+    typeof metadata[`${architecture}.${key}`] === 'number' ? (metadata[`${architecture}.${key}`] as number) : undefined;
   const need = (key: string): number => {
     const value = read(key);
-    if (value === undefined) throw new CheckpointError('CONFIG_INVALID', { file: raw.source, found: `metadata without ${architecture}.${key}`, expected: 'a number' });
+    if (value === undefined)
+      throw new CheckpointError('CONFIG_INVALID', { file: raw.source, found: `metadata without ${architecture}.${key}`, expected: 'a number' });
     return value;
   };
   const heads = need('attention.head_count');
   const scaling = metadata[`${architecture}.rope.scaling.type`];
-  const token = (key: string): Config => (typeof metadata[`tokenizer.ggml.${key}_token_id`] === 'number' ? { [`${key}_token_id`]: metadata[`tokenizer.ggml.${key}_token_id`] } : {});
+  const token = (key: string): Config =>
+    typeof metadata[`tokenizer.ggml.${key}_token_id`] === 'number' ? { [`${key}_token_id`]: metadata[`tokenizer.ggml.${key}_token_id`] } : {};
   const embedding = raw.tensors.get('token_embd.weight');
   return {
     architectures: [ARCHITECTURES[architecture]!.name],
@@ -114,7 +140,12 @@ async function llama3Scaling(raw: Checkpoint, config: Config): Promise<Config> {
   const plain = ropeFrequencies(rotary);
   const scaled = ropeFrequencies({ ...rotary, scaling });
   const fits = stored.length === plain.length && plain.every((frequency, pair) => Math.abs(frequency / scaled[pair]! / stored[pair]! - 1) < 1e-4);
-  if (!fits) throw new CheckpointError('CONFIG_UNSUPPORTED', { file: raw.source, found: `rotary factors (${ROPE_FACTORS}) of an unknown kind`, expected: 'those of Llama 3.1 or later' });
+  if (!fits)
+    throw new CheckpointError('CONFIG_UNSUPPORTED', {
+      file: raw.source,
+      found: `rotary factors (${ROPE_FACTORS}) of an unknown kind`,
+      expected: 'those of Llama 3.1 or later',
+    });
   const { kind, ...rest } = scaling;
   return { rope_type: kind, ...rest };
 }

@@ -25,7 +25,11 @@ export interface LlamaSettings {
   readonly sliding: readonly (number | undefined)[];
 }
 
-const count = z.number().int().min(1).max(1 << 24);
+const count = z
+  .number()
+  .int()
+  .min(1)
+  .max(1 << 24);
 
 const scalingSchema = z.looseObject({
   rope_type: z.string().optional(),
@@ -71,12 +75,19 @@ export function llamaSettings(config: Config): LlamaSettings {
   const parsed = configSchema.safeParse(config);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    throw new CheckpointError('CONFIG_INVALID', { found: `config.json with ${issue.path.join('.')} = ${JSON.stringify(config[String(issue.path[0])])}`, expected: issue.message });
+    throw new CheckpointError('CONFIG_INVALID', {
+      found: `config.json with ${issue.path.join('.')} = ${JSON.stringify(config[String(issue.path[0])])}`,
+      expected: issue.message,
+    });
   }
   const c = parsed.data;
   const heads = c.num_attention_heads;
   const kvHeads = c.num_key_value_heads ?? heads;
-  if (heads % kvHeads !== 0) throw new CheckpointError('CONFIG_INVALID', { found: `${heads} query heads and ${kvHeads} key-value heads`, expected: 'a whole number of query heads per key-value head' });
+  if (heads % kvHeads !== 0)
+    throw new CheckpointError('CONFIG_INVALID', {
+      found: `${heads} query heads and ${kvHeads} key-value heads`,
+      expected: 'a whole number of query heads per key-value head',
+    });
   if (c.hidden_act !== 'silu') throw unsupported(`hidden_act ${c.hidden_act}`, 'silu');
   const qwen2 = c.model_type === 'qwen2' || isArchitecture(config, 'Qwen2ForCausalLM');
   const qwen3 = c.model_type === 'qwen3' || isArchitecture(config, 'Qwen3ForCausalLM');
@@ -114,7 +125,9 @@ export function resizeLlama(config: Config, axes: Axes, layers: ArrayLike<number
     ...(kv === undefined ? {} : { num_key_value_heads: kv }),
     ...(kv === undefined || group === undefined ? {} : { num_attention_heads: kv * group }),
     ...(Array.isArray(types) && layers ? { layer_types: Array.from(layers, (at) => types[at] as string) } : {}),
-    ...(layers && typeof config['max_window_layers'] === 'number' ? { max_window_layers: Array.from(layers).filter((at) => at < (config['max_window_layers'] as number)).length } : {}),
+    ...(layers && typeof config['max_window_layers'] === 'number'
+      ? { max_window_layers: Array.from(layers).filter((at) => at < (config['max_window_layers'] as number)).length }
+      : {}),
   };
 }
 

@@ -29,7 +29,14 @@ describe('the laws of plans', () => {
     llama: small,
     'llama, untied': { ...small, tie_word_embeddings: false },
     qwen2: { ...small, architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2' },
-    qwen3: { ...small, architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3', layer_types: ['full_attention', 'sliding_attention', 'full_attention', 'full_attention'], sliding_window: 3, use_sliding_window: true },
+    qwen3: {
+      ...small,
+      architectures: ['Qwen3ForCausalLM'],
+      model_type: 'qwen3',
+      layer_types: ['full_attention', 'sliding_attention', 'full_attention', 'full_attention'],
+      sliding_window: 3,
+      use_sliding_window: true,
+    },
     'mistral, sliding': { ...small, architectures: ['MistralForCausalLM'], model_type: 'mistral', sliding_window: 4 },
   };
   test.each(Object.entries(configs))('hold for %s', async (_, config) => {
@@ -38,14 +45,34 @@ describe('the laws of plans', () => {
 });
 
 test('the parameters of SmolLM2-135M are counted from its config alone', () => {
-  const config = { ...small, vocab_size: 49152, hidden_size: 576, intermediate_size: 1536, num_hidden_layers: 30, num_attention_heads: 9, num_key_value_heads: 3, head_dim: 64 };
+  const config = {
+    ...small,
+    vocab_size: 49152,
+    hidden_size: 576,
+    intermediate_size: 1536,
+    num_hidden_layers: 30,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+    head_dim: 64,
+  };
   expect(llama.family.blueprint(config).parameters).toBe(134_515_008);
 });
 
 test('an edit writes every size back into the config, and cuts per-layer lists along', () => {
   const config = { ...small, layer_types: ['full_attention', 'sliding_attention', 'full_attention', 'sliding_attention'] };
-  const cut = llama.family.blueprint(config).keep('layer', undefined, [1, 3]).keep('ffn', 0, [0, 2, 4]).keep('ffn', 1, [1, 2, 3]).keep('width', undefined, [0, 5, 6, 7]);
-  expect(cut.config).toMatchObject({ num_hidden_layers: 2, intermediate_size: 3, hidden_size: 4, head_dim: 4, layer_types: ['sliding_attention', 'sliding_attention'] });
+  const cut = llama.family
+    .blueprint(config)
+    .keep('layer', undefined, [1, 3])
+    .keep('ffn', 0, [0, 2, 4])
+    .keep('ffn', 1, [1, 2, 3])
+    .keep('width', undefined, [0, 5, 6, 7]);
+  expect(cut.config).toMatchObject({
+    num_hidden_layers: 2,
+    intermediate_size: 3,
+    hidden_size: 4,
+    head_dim: 4,
+    layer_types: ['sliding_attention', 'sliding_attention'],
+  });
   cut.checkUniform();
   expect(() => cut.keep('ffn', 0, [0]).checkUniform()).toThrow(/ffn 1, 3/);
 });

@@ -23,7 +23,12 @@ export const llama = family<LlamaSettings>({
     ffn: { size: ffn, perLayer: true, uniform: true, multiple: 64 },
     kv: { size: kvHeads, perLayer: true, uniform: true },
     group: { size: groups, perLayer: true, uniform: true },
-    inner: { size: inner, perLayer: true, uniform: true, pinned: 'The size of a head is bound to its rotary frequencies: drop whole heads instead (kv or group).' },
+    inner: {
+      size: inner,
+      perLayer: true,
+      uniform: true,
+      pinned: 'The size of a head is bound to its rotary frequencies: drop whole heads instead (kv or group).',
+    },
     vocab: { size: vocab, pinned: 'The vocabulary belongs to the tokenizer.' },
   }),
 
@@ -41,7 +46,11 @@ export const llama = family<LlamaSettings>({
       v: ['self_attn.v_proj.weight', 'kv·inner', 'width'],
       o: ['self_attn.o_proj.weight', 'width', 'kv·group·inner'],
       ...(attentionBias
-        ? ({ qBias: ['self_attn.q_proj.bias', 'kv·group·inner'], kBias: ['self_attn.k_proj.bias', 'kv·inner'], vBias: ['self_attn.v_proj.bias', 'kv·inner'] } as const)
+        ? ({
+            qBias: ['self_attn.q_proj.bias', 'kv·group·inner'],
+            kBias: ['self_attn.k_proj.bias', 'kv·inner'],
+            vBias: ['self_attn.v_proj.bias', 'kv·inner'],
+          } as const)
         : {}),
       ...(outputBias ? { oBias: ['self_attn.o_proj.bias', 'width'] as const } : {}),
       ...(queryKeyNorm ? ({ qNorm: ['self_attn.q_norm.weight', 'inner'], kNorm: ['self_attn.k_norm.weight', 'inner'] } as const) : {}),
@@ -49,7 +58,9 @@ export const llama = family<LlamaSettings>({
       gate: ['mlp.gate_proj.weight', 'ffn', 'width'],
       up: ['mlp.up_proj.weight', 'ffn', 'width'],
       down: ['mlp.down_proj.weight', 'width', 'ffn'],
-      ...(ffnBias ? ({ gateBias: ['mlp.gate_proj.bias', 'ffn'], upBias: ['mlp.up_proj.bias', 'ffn'], downBias: ['mlp.down_proj.bias', 'width'] } as const) : {}),
+      ...(ffnBias
+        ? ({ gateBias: ['mlp.gate_proj.bias', 'ffn'], upBias: ['mlp.up_proj.bias', 'ffn'], downBias: ['mlp.down_proj.bias', 'width'] } as const)
+        : {}),
     },
   }),
 

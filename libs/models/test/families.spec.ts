@@ -17,7 +17,11 @@ function tensorsOf(name: string): Map<string, { shape: number[]; bytes: Uint8Arr
   const file = readFileSync(join(FOLDER, `${name}.safetensors`));
   const start = 8 + Number(file.readBigUInt64LE(0));
   const header = JSON.parse(file.toString('utf8', 8, start)) as Record<string, { shape: number[]; data_offsets: [number, number] }>;
-  return new Map(Object.entries(header).flatMap(([key, { shape, data_offsets: offsets }]) => (key === '__metadata__' ? [] : [[key, { shape, bytes: Uint8Array.from(file.subarray(start + offsets[0], start + offsets[1])) }]])));
+  return new Map(
+    Object.entries(header).flatMap(([key, { shape, data_offsets: offsets }]) =>
+      key === '__metadata__' ? [] : [[key, { shape, bytes: Uint8Array.from(file.subarray(start + offsets[0], start + offsets[1])) }]],
+    ),
+  );
 }
 
 function load(name: string): { model: Model; ids: tf.Tensor2D; logits: Float32Array } {
@@ -52,7 +56,13 @@ describe.each(NAMES)('%s', (name) => {
     const [rows, tokens] = ids.shape;
     const vocab = logits.length / (rows * tokens);
     const cache = new KeyValueCache();
-    for (const [from, to] of [[0, 9], [9, 10], [10, 11], [11, 17], [17, tokens]] as const) {
+    for (const [from, to] of [
+      [0, 9],
+      [9, 10],
+      [10, 11],
+      [11, 17],
+      [17, tokens],
+    ] as const) {
       const found = tf.tidy(() => model.forward(tf.slice(ids, [0, from], [rows, to - from]), { cache }).dataSync());
       for (let row = 0; row < rows; row++) {
         const expected = logits.subarray((row * tokens + from) * vocab, (row * tokens + to) * vocab);

@@ -55,6 +55,9 @@ export function clip(gradients: Map<string, tf.Tensor>, limit: number): number {
 
 function swap(gradients: Map<string, tf.Tensor>, name: string, change: (gradient: tf.Tensor) => tf.Tensor): void {
   const before = gradients.get(name)!;
-  gradients.set(name, tf.tidy(() => change(before)));
+  gradients.set(
+    name,
+    tf.tidy(() => change(before)),
+  );
   before.dispose();
 }

@@ -9,6 +9,9 @@ export function initialise(model: Model, blueprint: Blueprint, seed: number): vo
   for (const { name, shape, role } of blueprint.weights.values()) {
     const random = Random.of(seed, 'initialise', name);
     const vector = role.endsWith('Bias') ? 0 : 1;
-    model.put(name, Float32Array.from({ length: elementCount(shape) }, () => (shape.length === 1 ? vector : range * random.normal())));
+    model.put(
+      name,
+      Float32Array.from({ length: elementCount(shape) }, () => (shape.length === 1 ? vector : range * random.normal())),
+    );
   }
 }

@@ -29,5 +29,8 @@ export class TrainingLog {
 export async function readEvents(file: string): Promise<TrainingEvent[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return whole.split('\n').filter(Boolean).map((line) => JSON.parse(line) as TrainingEvent);
+  return whole
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as TrainingEvent);
 }

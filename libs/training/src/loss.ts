@@ -29,7 +29,11 @@ export function lossTerms(model: Model, batch: TokenBatch, distillation?: Distil
   const lm = crossEntropy(student.logits, targets, weights);
   if (!distillation || !teacher) return { lm };
   if (teacher.logits.shape[1] !== student.logits.shape[1]) {
-    throw new ShapeError('DISTILL_VOCABULARY', { found: `a teacher with ${teacher.logits.shape[1]} token ids`, expected: `${student.logits.shape[1]}, as the student has`, remedy: 'Teacher and student must share a tokenizer.' });
+    throw new ShapeError('DISTILL_VOCABULARY', {
+      found: `a teacher with ${teacher.logits.shape[1]} token ids`,
+      expected: `${student.logits.shape[1]}, as the student has`,
+      remedy: 'Teacher and student must share a tokenizer.',
+    });
   }
   return distillation.method.terms({ lm, student, teacher, ...(weights ? { weights } : {}) }, distillation.options);
 }

@@ -12,7 +12,13 @@ export type Gradients = ReadonlyMap<string, tf.Tensor>;
  *
  * @param index - 1 for the first step: AdamW's bias correction.
  */
-export function update(model: Model, gradients: Gradients, { optimizer, betas: [beta1, beta2], eps, weightDecay }: TrainOptions, lr: number, index: number): void {
+export function update(
+  model: Model,
+  gradients: Gradients,
+  { optimizer, betas: [beta1, beta2], eps, weightDecay }: TrainOptions,
+  lr: number,
+  index: number,
+): void {
   for (const [name, gradient] of gradients) {
     const entry = model.entry(name);
     const decay = entry.value.rank >= 2 ? weightDecay : 0;

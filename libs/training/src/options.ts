@@ -22,7 +22,10 @@ export const trainOptions = z.strictObject({
   join: z.string().optional().describe('text put between documents; by default the end-of-text token'),
   optimizer: z.enum(['adamw', 'lion']).default('adamw').describe('update rule'),
   lr: z.number().positive().default(3e-4).describe('peak learning rate'),
-  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.95]).describe('memory of the moments'),
+  betas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.95])
+    .describe('memory of the moments'),
   eps: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
   weightDecay: z.number().min(0).default(0.1).describe('decoupled decay, on matrices only'),
   clip: z.number().positive().default(1).describe('largest global norm of the gradient'),

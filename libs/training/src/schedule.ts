@@ -15,7 +15,11 @@ export interface Extent {
 export function extentOf(options: TrainOptions): Extent {
   const { tokens, steps: given, batchSize, window, accumulate, warmupSteps, saveEvery, evalEvery } = options;
   if ((tokens === undefined) === (given === undefined)) {
-    throw new UsageError('TRAIN_LENGTH', { found: tokens === undefined ? 'neither tokens nor steps' : 'both tokens and steps', expected: 'one of them', remedy: 'For example --tokens 1M.' });
+    throw new UsageError('TRAIN_LENGTH', {
+      found: tokens === undefined ? 'neither tokens nor steps' : 'both tokens and steps',
+      expected: 'one of them',
+      remedy: 'For example --tokens 1M.',
+    });
   }
   const tokensPerStep = batchSize * window * accumulate;
   const steps = given ?? Math.ceil(tokens! / tokensPerStep);

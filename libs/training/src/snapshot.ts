@@ -48,10 +48,17 @@ export class SnapshotStore {
       keep: Object.fromEntries([...plan.keeps].map(([key, indices]) => [key, [...indices]])),
       latent: Object.fromEntries([...model.latent].map(([key, indices]) => [key, Array.from(indices)])),
     };
-    await atomicFolder(folder, { force: true, objection: async (existing) => (dirname(existing) === this.folder || basename(existing).startsWith('step-') ? undefined : 'it is no snapshot') }, async (temporary) => {
-      await writeSafetensors(join(temporary, 'state.safetensors'), [...stateTensors(model), ...planTensors(plan)]);
-      await atomicFile(join(temporary, 'state.json'), JSON.stringify(document));
-    });
+    await atomicFolder(
+      folder,
+      {
+        force: true,
+        objection: async (existing) => (dirname(existing) === this.folder || basename(existing).startsWith('step-') ? undefined : 'it is no snapshot'),
+      },
+      async (temporary) => {
+        await writeSafetensors(join(temporary, 'state.safetensors'), [...stateTensors(model), ...planTensors(plan)]);
+        await atomicFile(join(temporary, 'state.json'), JSON.stringify(document));
+      },
+    );
     this.latest = folder;
     for (const old of (await list(this.folder)).slice(0, -this.#keep)) await rm(join(this.folder, old), { recursive: true });
     return folder;
@@ -67,7 +74,13 @@ export class SnapshotStore {
     if (last === undefined) return undefined;
     const folder = join(this.folder, last);
     const document = JSON.parse(await readFile(join(folder, 'state.json'), 'utf8')) as SnapshotDocument;
-    if (document.version !== SNAPSHOT_VERSION) throw new TrainingError('SNAPSHOT_VERSION', { file: folder, found: `version ${document.version}`, expected: `version ${SNAPSHOT_VERSION}`, remedy: 'Start the run again with --force.' });
+    if (document.version !== SNAPSHOT_VERSION)
+      throw new TrainingError('SNAPSHOT_VERSION', {
+        file: folder,
+        found: `version ${document.version}`,
+        expected: `version ${SNAPSHOT_VERSION}`,
+        remedy: 'Start the run again with --force.',
+      });
     checkRun(folder, document.run, this.#run);
     const state = await openSafetensors(join(folder, 'state.safetensors'));
     try {
@@ -129,7 +142,10 @@ async function floats(state: State, name: string): Promise<Float32Array> {
 async function restoreSlot(model: Model, slotAndWeight: string, values: Float32Array): Promise<void> {
   const [slot, weight] = [slotAndWeight.slice(0, slotAndWeight.indexOf('/')), slotAndWeight.slice(slotAndWeight.indexOf('/') + 1)];
   const { slots, value } = model.entry(weight);
-  slots.set(slot, tf.tidy(() => tf.variable(tf.tensor(values, value.shape), false)));
+  slots.set(
+    slot,
+    tf.tidy(() => tf.variable(tf.tensor(values, value.shape), false)),
+  );
 }
 
 async function list(folder: string): Promise<string[]> {
@@ -141,6 +157,11 @@ function checkRun(folder: string, before: Readonly<Record<string, unknown>>, now
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
     const [was, is] = [JSON.stringify(before[key]), JSON.stringify(now[key])];
     if (was === is) continue;
-    throw new UsageError('RESUME_OTHER_RUN', { file: folder, found: `${key} ${is}`, expected: `${was}, with which the run was started`, remedy: 'Resume with the same options, or start again with --force.' });
+    throw new UsageError('RESUME_OTHER_RUN', {
+      file: folder,
+      found: `${key} ${is}`,
+      expected: `${was}, with which the run was started`,
+      remedy: 'Resume with the same options, or start again with --force.',
+    });
   }
 }

@@ -1,4 +1,17 @@
-import { type Budget, type Configured, drive, holdMasks, InterruptedError, MethodSession, type Model, type Plan, type Pruner, Random, type Step, TrainingError } from '@chop/core';
+import {
+  type Budget,
+  type Configured,
+  drive,
+  holdMasks,
+  InterruptedError,
+  MethodSession,
+  type Model,
+  type Plan,
+  type Pruner,
+  Random,
+  type Step,
+  TrainingError,
+} from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { TrainingLog } from './log.js';
 import { accumulate, backward, clip } from './gradients.js';
@@ -127,7 +140,10 @@ class Trainer {
     const { model, options, distillation } = this.#parts;
     const started = performance.now();
     const index = this.#done + 1;
-    const batches = Array.from({ length: options.accumulate }, (_, i) => () => this.#withBatch(this.#done * options.accumulate + i, (batch) => backward(model, batch, distillation)));
+    const batches = Array.from(
+      { length: options.accumulate },
+      (_, i) => () => this.#withBatch(this.#done * options.accumulate + i, (batch) => backward(model, batch, distillation)),
+    );
     const { gradients, terms } = accumulate(batches);
     const loss = Object.values(terms).reduce((sum, term) => sum + term, 0);
     const gradientNorm = Number.isFinite(loss) ? clip(gradients, options.clip) : NaN;
@@ -159,13 +175,17 @@ class Trainer {
     if (explanation !== this.#explained) await tell({ type: 'edit', step, tokens: step * tokensPerStep, explanation });
     this.#explained = explanation;
     if (!record) return;
-    if (evaluate && evalSteps && (step % evalSteps === 0 || step === steps)) await tell({ type: 'evaluation', step, tokens: record.tokens, scores: await evaluate(model) });
+    if (evaluate && evalSteps && (step % evalSteps === 0 || step === steps))
+      await tell({ type: 'evaluation', step, tokens: record.tokens, scores: await evaluate(model) });
     if (snapshots && (step % saveSteps === 0 || step === steps || signal?.aborted)) {
       const folder = await snapshots.save(model, this.session.plan, step);
       onEvent?.({ type: 'snapshot', step, folder });
     }
     if (signal?.aborted && step < steps) {
-      throw new InterruptedError({ found: `the run interrupted after step ${step} of ${steps}`, remedy: snapshots ? 'State is saved: the same command with --resume goes on.' : 'Nothing was saved.' });
+      throw new InterruptedError({
+        found: `the run interrupted after step ${step} of ${steps}`,
+        remedy: snapshots ? 'State is saved: the same command with --resume goes on.' : 'Nothing was saved.',
+      });
     }
   }
 

@@ -28,7 +28,10 @@ export const dimChop = pruner({
   async *plan(session, { every, shared, ...o }) {
     const endStep = o.endStep ?? Math.max(1, Math.floor(0.8 * session.budget.steps));
     if (endStep > session.budget.steps || endStep <= o.warmupSteps) {
-      throw new UsageError('OPTION_VALUE', { found: `dim-chop.endStep ${endStep}`, expected: `more than warmupSteps (${o.warmupSteps}) and at most the ${session.budget.steps} steps of the run` });
+      throw new UsageError('OPTION_VALUE', {
+        found: `dim-chop.endStep ${endStep}`,
+        expected: `more than warmupSteps (${o.warmupSteps}) and at most the ${session.budget.steps} steps of the run`,
+      });
     }
     if (session.budget.stepsDone >= endStep) return;
     const linears = session.model.linears();

@@ -6,7 +6,9 @@ export const SHARED = ['ffn', 'kv', 'width'] as const;
 
 /** Every instance of the named axes: one for the whole model, or one per layer. */
 export function sharedAxes(axes: Axes, names: readonly string[]): { axis: string; at?: number }[] {
-  return names.flatMap((axis): { axis: string; at?: number }[] => (axes.rules[axis]?.perLayer ? Array.from({ length: axes.layers }, (_, at) => ({ axis, at })) : [{ axis }]));
+  return names.flatMap((axis): { axis: string; at?: number }[] =>
+    axes.rules[axis]?.perLayer ? Array.from({ length: axes.layers }, (_, at) => ({ axis, at })) : [{ axis }],
+  );
 }
 
 /** For each index of an axis, the sum of |S| over all entries of the blocks' matrices that have it. */

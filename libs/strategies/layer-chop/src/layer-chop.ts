@@ -44,11 +44,16 @@ function* removal({ model }: Session, staying: readonly number[], due: number): 
   if (stay.length < here.length) yield keep('layer', stay);
 }
 
-function chosen({ keep: count, configuration, layers: explicit }: Pick<z.output<typeof options>, 'keep' | 'configuration' | 'layers'>, layers: number): number[] {
+function chosen(
+  { keep: count, configuration, layers: explicit }: Pick<z.output<typeof options>, 'keep' | 'configuration' | 'layers'>,
+  layers: number,
+): number[] {
   if (explicit) {
-    if (count !== undefined || configuration !== undefined) throw wrong('layers beside keep or configuration', 'either explicit layers, or keep and configuration');
+    if (count !== undefined || configuration !== undefined)
+      throw wrong('layers beside keep or configuration', 'either explicit layers, or keep and configuration');
     const sorted = [...new Set(explicit)].sort((a, b) => a - b);
-    if (sorted.length !== explicit.length || sorted.length === 0 || sorted[0]! < 0 || sorted.at(-1)! >= layers) throw wrong(`layers ${explicit.join(', ')}`, `different layers from 0 to ${layers - 1}`);
+    if (sorted.length !== explicit.length || sorted.length === 0 || sorted[0]! < 0 || sorted.at(-1)! >= layers)
+      throw wrong(`layers ${explicit.join(', ')}`, `different layers from 0 to ${layers - 1}`);
     return sorted;
   }
   if (count === undefined) throw wrong('neither keep nor layers', `keep: how many of the ${layers} layers stay`);
@@ -61,7 +66,8 @@ function chosen({ keep: count, configuration, layers: explicit }: Pick<z.output<
  * @throws {@link UsageError} `LAYER_COUNT` unless 2 ≤ keep < layers.
  */
 export function keptLayers({ configuration, layers, keep: count }: { configuration: Configuration; layers: number; keep: number }): number[] {
-  if (!Number.isInteger(count) || count < 2 || count >= layers) throw wrong(`keep ${count}`, `2 to ${layers - 1} of the ${layers} layers: the first and the last stay`);
+  if (!Number.isInteger(count) || count < 2 || count >= layers)
+    throw wrong(`keep ${count}`, `2 to ${layers - 1} of the ${layers} layers: the first and the last stay`);
   const going = layers - count;
   const without = (from: number): number[] => Array.from({ length: layers }, (_, layer) => layer).filter((layer) => layer < from || layer >= from + going);
   switch (configuration) {

@@ -5,7 +5,8 @@ import { z } from 'zod';
 /** Wanda: `|W[i, j]| · ‖X[:, j]‖₂`, compared within one output row (Sun et al., arXiv 2306.11695, eq. 1). */
 export const wanda = pruner({
   name: 'wanda',
-  description: 'Prunes weights by |weight| · norm of its input, N:M or unstructured per row, block after block on pruned inputs (Sun et al., arXiv 2306.11695).',
+  description:
+    'Prunes weights by |weight| · norm of its input, N:M or unstructured per row, block after block on pruned inputs (Sun et al., arXiv 2306.11695).',
   needs: 'text',
   options: z.strictObject({ pattern: patternSchema.default({ n: 2, m: 4 }).describe('2:4, 4:8, N:M along the inputs, or 50% of each output row') }),
   async *plan(session, { pattern }) {
