@@ -11,7 +11,7 @@ const tuned = await chop.train(cut.out, {
   out: 'runs/examples/recovered',
   force: true,
   distill: { name: 'distill-logits', set: { temperature: 2, weight: 0.5 }, teacher: 'embedded' },
-  options: { steps: 12, batchSize: 8, window: 128, lr: 1e-3, warmupSteps: 2 },
+  options: { steps: 8, batchSize: 4, window: 128, lr: 1e-3, warmupSteps: 2 },
 });
 const after = await chop.evaluate(tuned.out, { perplexity });
 
