@@ -125,8 +125,34 @@ describe('the examples', () => {
   });
 });
 
-test("the plugin's own tests pass, by the runner that Node.js has", async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=tap'], { cwd: join(EXAMPLES, 'plugin-random'), env: environment });
-  expect(Number(/^# pass (\d+)$/m.exec(stdout)![1])).toBeGreaterThanOrEqual(3);
-  expect(stdout).toMatch(/^# fail 0$/m);
+describe('the guide to writing a method', () => {
+  const PLUGIN = join(EXAMPLES, 'plugin-random');
+  const blocks = [...readFileSync(join(PLUGIN, 'README.md'), 'utf8').matchAll(/^```js\n([^]*?)^```$/gm)].map(([, code]) => code!);
+
+  test("shows the plugin's source, whole", () => {
+    expect(blocks[0]).toBe(readFileSync(join(PLUGIN, 'random-ffn.js'), 'utf8'));
+  });
+
+  test('has a second method, with a statistic of its own, that holds the laws too', async () => {
+    const trial = { config: { ...config, num_hidden_layers: 2, vocab_size: 50 }, options: { keep: 5 } };
+    const check = [
+      "import { checkPruner } from '@chop/core/testing';",
+      "import { startEngine } from '@chop/kernels';",
+      "import { llama } from '@chop/models';",
+      "await startEngine({ engine: 'cpu' });",
+      `const plan = await checkPruner(peakFfn.method, { ...${JSON.stringify(trial)}, family: llama.family });`,
+      'console.log(plan.explain());',
+    ];
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', `${blocks[1]}\n${check.join('\n')}`], {
+      cwd: PLUGIN,
+      env: environment,
+    });
+    expect(stdout).toContain(`ffn ${ffn} → 5 in 2 layers`);
+  });
+
+  test('comes with tests that pass, by the runner that Node.js has', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=tap'], { cwd: PLUGIN, env: environment });
+    expect(Number(/^# pass (\d+)$/m.exec(stdout)![1])).toBeGreaterThanOrEqual(3);
+    expect(stdout).toMatch(/^# fail 0$/m);
+  });
 });
