@@ -16,6 +16,8 @@ export interface MethodFlags {
 /** `--set`, and the calibration text that a method looks at. */
 export function addMethodOptions(command: Command): Command {
   return command
+    .argument('<strategy>', 'the name of a strategy: layer-chop, wanda, … (`chop plugins` lists them)')
+    .argument('<model>', 'MODEL')
     .addOption(new Option('--set <name=value>', 'an option of the strategy (repeatable; `chop schema STRATEGY` lists them)').argParser(each))
     .addOption(dataOption('--data <data...>', 'calibration text, for strategies that look at activations'))
     .addOption(new Option('--samples <n>', 'windows of calibration text; 128 if not given').argParser(positive))

@@ -16,7 +16,9 @@ beforeEach(() => {
   written = '';
   stream.columns = 60;
 });
-afterEach(() => jest.useRealTimers());
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 test('a bar is redrawn at most ten times a second, and ends up at what was told last', () => {
   const bar = terminal();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { checkOptions, type Checkpoint, type Config, type Distiller, familyOf, type Model, named, type Parts, type Plan, UsageError } from '@chop/core';
-import { Tokenizer, Windows } from '@chop/data';
+import { type Tokenizer, Windows } from '@chop/data';
 import { openCheckpoint } from '@chop/formats';
 import type { Engine } from '@chop/kernels';
 import {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Tokenizer } from '@chop/data';
-import { Chop, compose, layerChop, type OpenModel, wanda } from '@chop/chop';
+import { type Chop, compose, layerChop, type OpenModel, wanda } from '../src/index.js';
 import { openSafetensors } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
 import { generate } from '@chop/models';

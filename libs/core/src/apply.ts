@@ -3,7 +3,8 @@ import { byteLength, type Checkpoint, CHUNK_BYTES, DTYPE_BYTES, fromFloat32, rea
 import { gather, type Positions, rowRanges } from './gather.js';
 import type { Mask } from './mask.js';
 import { disposeEntry, type LiveWeight, type Model } from './model.js';
-import { type MaskAxis, type MaskWeight, type Plan, sourceOf } from './plan.js';
+import type { MaskAxis, MaskWeight } from './edit.js';
+import { type Plan, sourceOf } from './plan.js';
 
 /**
  * A checkpoint seen through a plan: nothing is computed until a tensor is read, and then in the memory of that one tensor.

@@ -2,7 +2,9 @@ import { Container } from 'inversify';
 import type { Checkpoint, Config } from './checkpoint.js';
 import { CheckpointError, nearest, PluginError, UsageError } from './error.js';
 import type { Family } from './family.js';
-import type { Distiller, Evaluator, Pruner } from './method.js';
+import type { Distiller } from './distiller.js';
+import type { Evaluator } from './evaluator.js';
+import type { Pruner } from './pruner.js';
 import { BOUND, CONTRACT, type Plugin, type PluginKind } from './plugin.js';
 
 /** What the container holds, by kind and name. */

@@ -32,6 +32,13 @@ export class ChopError extends Error {
     this.exitCode = exitCode;
   }
 
+  /** The same error that knows more, such as the file it is about; what it knew already stays. */
+  with(facts: Facts): ChopError {
+    const more = new ChopError(this.code, { ...facts, ...this.facts }, this.exitCode);
+    more.name = this.name;
+    return Object.setPrototypeOf(more, Object.getPrototypeOf(this) as object) as ChopError;
+  }
+
   /** `{ code, message, remedy, … }`: what `--json` prints under `error`. */
   toJSON(): Record<string, unknown> {
     const { cause, ...facts } = this.facts;

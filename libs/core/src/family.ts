@@ -4,6 +4,7 @@ import { Blueprint, type Shapes, type WeightTable } from './blueprint.js';
 import type { Checkpoint, Config } from './checkpoint.js';
 import { Model } from './model.js';
 import type { LayerPass, Pass } from './pass.js';
+import { plugin, type Plugin } from './plugin.js';
 
 /** The forward pass of a family in three parts, so that a model can also be walked block by block. `S`: its checked settings. */
 export interface Forward<S> {
@@ -85,4 +86,14 @@ export function makeFamily<S>(definition: FamilyDefinition<S>): Family {
     model: (blueprint) => new FamilyModel(blueprint),
   };
   return family;
+}
+
+/**
+ * A family as a plugin.
+ *
+ * @example `export const llama = family({ name: 'llama', architectures: ['LlamaForCausalLM'], … });`
+ */
+export function family<S>(definition: FamilyDefinition<S>): Plugin & { readonly family: Family } {
+  const made = makeFamily(definition);
+  return { ...plugin('family', made.name, made), family: made };
 }

@@ -5,11 +5,13 @@ import type { Blueprint } from './blueprint.js';
 import { type Checkpoint, type Config, elementCount, fromFloat32, readBytes } from './checkpoint.js';
 import { PluginError } from './error.js';
 import type { Family } from './family.js';
-import type { Pruner } from './method.js';
+import type { Pruner } from './pruner.js';
 import type { Model } from './model.js';
-import { keep, maskAxis, Plan, planOf } from './plan.js';
+import { keep, maskAxis } from './edit.js';
+import { Plan, planOf } from './plan.js';
 import { Random } from './random.js';
-import { drive, MethodSession, type Step } from './session.js';
+import { drive, MethodSession } from './method-session.js';
+import type { Step } from './session.js';
 
 /** How far two models' logits may differ that compute the same in another order. */
 const LOGIT_TOLERANCE = 1e-3;

@@ -40,7 +40,10 @@ export const latency = evaluator({
         const first = await timed(model, new Int32Array(length).fill(1), cache);
         const steps: number[] = [];
         for (let i = 0; i < tokens && length + i < context; i++) steps.push(await timed(model, Int32Array.of(1), cache));
-        if (run >= 0) (prefill.push(first), decode.push(...steps));
+        if (run >= 0) {
+          prefill.push(first);
+          decode.push(...steps);
+        }
       } finally {
         cache.dispose();
       }

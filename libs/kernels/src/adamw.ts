@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineKernel, expectShape, shapeOf } from './kernel.js';
+import { defineKernel, expectAlike } from './kernel.js';
 import { replace } from './replace.js';
 
 type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable; v: tf.Variable };
@@ -51,13 +51,6 @@ export const adamwKernel = defineKernel({
  * @throws {@link ShapeError} `KERNEL_SHAPE` when a shape differs.
  */
 export function adamw(weight: tf.Variable, gradient: tf.Tensor, { m, v }: { m: tf.Variable; v: tf.Variable }, options: AdamwOptions): void {
-  for (const other of [gradient, m, v]) {
-    expectShape(
-      'adamw',
-      other.shape.join() === weight.shape.join(),
-      () => `weight ${shapeOf(weight)} and ${shapeOf(other)}`,
-      'gradient and moments of the shape of the weight',
-    );
-  }
+  expectAlike('adamw', weight, [gradient, m, v]);
   adamwKernel({ weight, gradient, m, v }, options);
 }

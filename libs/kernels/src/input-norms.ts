@@ -14,7 +14,7 @@ export const inputNorms: Statistic<tf.Tensor> = {
       async add(input) {
         const values = (await input.data()) as Float32Array;
         tokens += values.length / features;
-        for (let i = 0; i < values.length; ) for (let j = 0; j < features; j++, i++) sums[j]! += values[i]! * values[i]!;
+        for (let i = 0; i < values.length;) for (let j = 0; j < features; j++, i++) sums[j]! += values[i]! * values[i]!;
       },
       result: () => tf.tensor1d(Float32Array.from(sums, (sum) => Math.sqrt(sum / tokens))),
     };

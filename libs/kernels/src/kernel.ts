@@ -68,3 +68,15 @@ export function expectShape(kernel: string, holds: boolean, found: () => string,
 export function shapeOf(tensor: tf.Tensor): string {
   return `${tensor.dtype} [${tensor.shape.join(', ')}]`;
 }
+
+/** @throws {@link ShapeError} `KERNEL_SHAPE` unless all `others` have the shape of `tensor`. */
+export function expectAlike(kernel: string, tensor: tf.Tensor, others: readonly tf.Tensor[]): void {
+  for (const other of others) {
+    expectShape(
+      kernel,
+      other.shape.join() === tensor.shape.join(),
+      () => `${shapeOf(tensor)} and ${shapeOf(other)}`,
+      'gradient and moments of the shape of the weight',
+    );
+  }
+}

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineKernel, expectShape, shapeOf } from './kernel.js';
+import { defineKernel, expectAlike } from './kernel.js';
 import { replace } from './replace.js';
 
 type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable };
@@ -42,13 +42,6 @@ export const lionKernel = defineKernel({
  * @throws {@link ShapeError} `KERNEL_SHAPE` when a shape differs.
  */
 export function lion(weight: tf.Variable, gradient: tf.Tensor, { m }: { m: tf.Variable }, options: LionOptions): void {
-  for (const other of [gradient, m]) {
-    expectShape(
-      'lion',
-      other.shape.join() === weight.shape.join(),
-      () => `weight ${shapeOf(weight)} and ${shapeOf(other)}`,
-      'gradient and moment of the shape of the weight',
-    );
-  }
+  expectAlike('lion', weight, [gradient, m]);
   lionKernel({ weight, gradient, m }, options);
 }

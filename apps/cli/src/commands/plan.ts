@@ -8,8 +8,6 @@ export function addPlan(program: Command, action: Action): void {
     .command('plan')
     .summary('what a strategy would do to a model')
     .description('Runs a strategy and shows what it would change. The model stays as it is; a plan that was saved is applied by `chop apply`.')
-    .argument('<strategy>', 'the name of a strategy: layer-chop, wanda, … (`chop plugins` lists them)')
-    .argument('<model>', 'MODEL')
     .option('-o, --out <file>', 'save the plan here');
   addMethodOptions(command)
     .addHelpText(

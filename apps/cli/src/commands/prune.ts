@@ -8,8 +8,6 @@ export function addPrune(program: Command, action: Action): void {
     .command('prune')
     .summary('plans and applies a strategy in one step')
     .description('Makes a smaller model of a model by a strategy that needs no training.')
-    .argument('<strategy>', 'the name of a strategy: layer-chop, wanda, … (`chop plugins` lists them)')
-    .argument('<model>', 'MODEL')
     .requiredOption('-o, --out <folder>', 'the folder to be made');
   addMethodOptions(command)
     .addHelpText(

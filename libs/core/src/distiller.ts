@@ -1,0 +1,39 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { ZodType, z } from 'zod';
+import { type Definition, type Described, methodPlugin, type MethodPlugin } from './plugin.js';
+
+/** What a model said of a batch, at the `n` positions that predict a token. */
+export interface Outputs {
+  /** float32 `[n, vocab]`. */
+  readonly logits: Tensor;
+  /** The values that the distiller asked for, by tap name. */
+  readonly taps: ReadonlyMap<string, Tensor>;
+}
+
+/** What the terms of a loss are made of. `weights`: float32 `[n]`, 0 where a position does not count; absent when all do. */
+export interface LossInputs {
+  /** The language-modelling loss, a scalar. */
+  readonly lm: Tensor;
+  readonly student: Outputs;
+  readonly teacher: Outputs;
+  readonly weights?: Tensor;
+}
+
+/** A method that gives a loss: the named terms are summed. The teacher gets no gradient. */
+export abstract class Distiller<O = unknown> implements Described<O> {
+  abstract readonly name: string;
+  abstract readonly description: string;
+  abstract readonly options: ZodType<O>;
+  abstract taps(options: O): readonly string[];
+  abstract terms(inputs: LossInputs, options: O): Record<string, Tensor>;
+}
+
+/** A distiller as a plugin. */
+export function distiller<Schema extends ZodType>(
+  definition: Definition<Schema> & {
+    taps?(options: z.output<Schema>): readonly string[];
+    terms(inputs: LossInputs, options: z.output<Schema>): Record<string, Tensor>;
+  },
+): MethodPlugin<Distiller<z.output<Schema>>, Schema> {
+  return methodPlugin('distiller', Distiller<z.output<Schema>>, { taps: () => [], ...definition });
+}

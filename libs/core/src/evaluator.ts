@@ -1,0 +1,29 @@
+import type { ZodType, z } from 'zod';
+import type { Model } from './model.js';
+import { type Definition, type Described, methodPlugin, type MethodPlugin } from './plugin.js';
+
+/** What an evaluator may use beside the model. */
+export interface EvaluationContext {
+  /** Token ids of the text that the options name, tokenised as one string or joined as the recipe says. */
+  readonly text?: () => Promise<Int32Array>;
+  readonly bosId?: number;
+  /** UTF-8 bytes of the text that these tokens stand for. */
+  readonly byteLength?: (ids: Int32Array) => number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** A model in, numbers out. It changes neither the model nor anybody's random numbers. */
+export abstract class Evaluator<O = unknown, R extends object = object> implements Described<O> {
+  abstract readonly name: string;
+  abstract readonly description: string;
+  abstract readonly options: ZodType<O>;
+  abstract evaluate(model: Model, options: O, context: EvaluationContext): Promise<R>;
+}
+
+/** An evaluator as a plugin. */
+export function evaluator<Schema extends ZodType, R extends object>(
+  definition: Definition<Schema> & { evaluate(model: Model, options: z.output<Schema>, context: EvaluationContext): Promise<R> },
+): MethodPlugin<Evaluator<z.output<Schema>, R>, Schema> {
+  return methodPlugin('evaluator', Evaluator<z.output<Schema>, R>, definition);
+}

@@ -1,0 +1,223 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { applyToCheckpoint, applyToModel, hideElements, hideIndices } from './apply.js';
+import type { Weight } from './blueprint.js';
+import type { Checkpoint } from './checkpoint.js';
+import type { Edit } from './edit.js';
+import { DataError, PlanError, throwIfAborted, UsageError } from './error.js';
+import type { Model } from './model.js';
+import { Pass } from './pass.js';
+import { Plan, planOf } from './plan.js';
+import type { Random } from './random.js';
+import type { Block, Budget, Session, State, Step, View } from './session.js';
+import type { Accumulator, Statistic } from './statistic.js';
+
+/** Where a session's parts come from. */
+export interface SessionParts {
+  readonly model: Model;
+  /** Reads the weights of a block when it is visited; absent where all are in memory. */
+  readonly checkpoint?: Checkpoint;
+  /** Starts the engine, when weights are first needed. */
+  readonly ready?: () => Promise<unknown>;
+  /** Edits made before this session began (a resumed run). */
+  readonly plan?: Plan;
+  /** Calibration windows: equally long rows of token ids. */
+  readonly text?: () => Promise<readonly Int32Array[]>;
+  readonly random: () => Random;
+  readonly signal?: AbortSignal;
+  readonly training?: { readonly budget: () => Budget; readonly steps: () => AsyncIterable<Step> };
+  readonly onBlock?: (done: number, total: number) => void;
+}
+
+/** The session of one method, and the plan that its edits add up to. */
+export class MethodSession implements Session {
+  readonly #parts: SessionParts;
+  #plan: Plan;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#plan = parts.plan ?? Plan.nothing(parts.model.blueprint);
+  }
+
+  /** Everything that was edited for good, as one plan. */
+  get plan(): Plan {
+    return this.#plan;
+  }
+
+  get random(): Random {
+    return this.#parts.random();
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#parts.signal;
+  }
+
+  get budget(): Budget {
+    return this.#parts.training?.budget() ?? { steps: 0, tokensPerStep: 0, stepsDone: 0 };
+  }
+
+  get model(): View {
+    const { model } = this.#parts;
+    const plan = this.#plan;
+    const { blueprint } = model;
+    return {
+      blueprint,
+      axes: blueprint.axes,
+      opened: plan.before.axes,
+      linears: (at) => (at === undefined ? [...blueprint.weights.values()].filter(({ linear }) => linear) : blueprint.linears(at)),
+      weight: (weight) => model.value(nameOf(weight)),
+      indices: (axis, at) => plan.indices(axis, at),
+    };
+  }
+
+  state(name: string, like: readonly Weight[]): State {
+    const { model } = this.#parts;
+    for (const weight of like) {
+      const { slots, value } = model.entry(weight.name);
+      if (!slots.has(name))
+        slots.set(
+          name,
+          tf.tidy(() => tf.variable(tf.zerosLike(value), false)),
+        );
+    }
+    return { of: (weight) => model.entry(nameOf(weight)).slots.get(name)! };
+  }
+
+  /** Carries out one edit: on the weights in memory, and in the plan. */
+  async apply(edit: Edit): Promise<void> {
+    const { model } = this.#parts;
+    if ('maskAxis' in edit) return hideIndices(model, edit);
+    if ('mask' in edit && edit.latent) return hideElements(model, edit);
+    const plan = await planOf(model.blueprint, edit);
+    applyToModel(model, plan);
+    this.#plan = this.#plan.followedBy(plan);
+  }
+
+  async *sweep(...statistics: Statistic<unknown>[]): AsyncGenerator<Block> {
+    const { model, text, signal, onBlock } = this.#parts;
+    if (!text && statistics.length > 0)
+      throw new UsageError('SESSION_NEEDS_TEXT', {
+        found: 'no calibration text',
+        expected: 'text for a method that looks at activations',
+        remedy: 'Give --data DATA.',
+      });
+    const windows = statistics.length > 0 ? await text!() : [];
+    if (windows.length === 0 && statistics.length > 0)
+      throw new DataError('DATA_EMPTY', { found: 'no calibration window', expected: 'at least one', remedy: 'Give more text, or a smaller --window.' });
+    const layers = model.blueprint.axes.layers;
+    const pass = new Pass(model);
+    let hidden: tf.Tensor[] = [];
+    try {
+      if (windows.length > 0) {
+        await this.#load(undefined);
+        for (const window of windows) hidden.push(tf.keep(tf.tidy(() => model.embed(pass, tf.tensor2d(window, [1, window.length], 'int32')))));
+        this.#unload(undefined);
+      }
+      for (let at = 0; at < layers; at++) {
+        throwIfAborted(signal);
+        await this.#load(at);
+        yield await measure(model, at, hidden, statistics);
+        if (model.blueprint.axes.layers !== layers) {
+          throw new PlanError('PLAN_SWEEP', {
+            found: 'a layer dropped in the middle of a sweep',
+            expected: 'layers dropped before or after it',
+            remedy: 'Collect the layers, and yield the edit after the loop.',
+          });
+        }
+        renewScope();
+        if (at + 1 < layers) hidden = hidden.map((before) => advance(model, pass, at, before));
+        this.#unload(at);
+        onBlock?.(at + 1, layers);
+      }
+    } finally {
+      tf.dispose(hidden);
+      pass.close();
+    }
+  }
+
+  async *steps(): AsyncGenerator<Step> {
+    const { training } = this.#parts;
+    if (!training)
+      throw new UsageError('METHOD_NEEDS_TRAINING', {
+        found: 'a method that trains, outside training',
+        expected: 'a training run around it',
+        remedy: 'Use chop train --prune NAME.',
+      });
+    for await (const step of training.steps()) {
+      yield step;
+      renewScope();
+    }
+  }
+
+  async #load(at: number | undefined): Promise<void> {
+    const { model, checkpoint, ready, signal } = this.#parts;
+    await ready?.();
+    if (checkpoint) await model.load(applyToCheckpoint(checkpoint, this.#plan), (name) => model.blueprint.weight(name).at === at, signal);
+  }
+
+  #unload(at: number | undefined): void {
+    const { model, checkpoint } = this.#parts;
+    if (checkpoint) model.drop((name) => model.blueprint.weight(name).at === at);
+  }
+}
+
+/**
+ * Runs a method to its end, carrying out its edits. A method neither tidies nor disposes: whatever it makes lives in the scope opened
+ * here until it asks for the next block or step (or ends), and is freed then.
+ */
+export async function drive(edits: AsyncGenerator<Edit>, session: MethodSession): Promise<Plan> {
+  tf.engine().startScope('method');
+  try {
+    for await (const edit of edits) await session.apply(edit);
+    return session.plan;
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
+function renewScope(): void {
+  tf.engine().endScope();
+  tf.engine().startScope('method');
+}
+
+function nameOf(weight: Weight | string): string {
+  return typeof weight === 'string' ? weight : weight.name;
+}
+
+function advance(model: Model, pass: Pass, at: number, before: tf.Tensor): tf.Tensor {
+  const after = tf.keep(tf.tidy(() => model.layer(pass, at, before)));
+  before.dispose();
+  return after;
+}
+
+/** One pass of all windows, each by itself (a product's last bits depend on how many rows are computed together), through one layer, unpruned. */
+async function measure(model: Model, at: number, hidden: readonly tf.Tensor[], statistics: readonly Statistic<unknown>[]): Promise<Block> {
+  const linears = model.blueprint.linears(at);
+  const prefix = `layers.${at}.`;
+  const heard = new Map<string, Accumulator<unknown>>();
+  for (const before of hidden) {
+    const inputs = new Map<number, { value: tf.Tensor; roles: string[] }>();
+    const pass = new Pass(model, {
+      onTap: (name, value) => {
+        const role = /^(.*)\.input$/.exec(name.slice(prefix.length))?.[1];
+        if (!role || !linears.some((linear) => linear.role === role)) return;
+        const same = inputs.get(value.id);
+        if (same) same.roles.push(role);
+        else inputs.set(value.id, { value: tf.keep(value), roles: [role] });
+      },
+    });
+    tf.tidy(() => model.layer(pass, at, before));
+    pass.close();
+    for (const { value, roles } of inputs.values()) {
+      const features = value.shape.at(-1)!;
+      const rows = tf.reshape(value, [-1, features]);
+      for (const statistic of statistics) {
+        const key = `${statistic.name}/${roles[0]}`;
+        const accumulator = heard.get(key) ?? statistic.create(features);
+        for (const role of roles) heard.set(`${statistic.name}/${role}`, accumulator);
+        await accumulator.add(rows);
+      }
+      tf.dispose([rows, value]);
+    }
+  }
+  return { at, linears, of: <R>(statistic: Statistic<R>, linear: Weight) => heard.get(`${statistic.name}/${linear.role}`)!.result() as R };
+}
