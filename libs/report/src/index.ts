@@ -1,1 +1,2 @@
-export {};
+export type { CurvePoint, RunFacts, VariantFacts } from './facts.js';
+export { renderReport } from './render.js';
