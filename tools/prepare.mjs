@@ -9,10 +9,15 @@ const require = createRequire(import.meta.url);
 /** The command line of this repository, once it is built. */
 export const CHOP = join(ROOT, 'apps/cli/bin/chop.js');
 
-/** Compiles every package that is older than its sources. @returns {Promise<boolean>} whether all of it compiled. */
-export async function build() {
-  if (!existsSync(join(ROOT, 'apps/cli/dist'))) say('Compiling (the first time takes about half a minute) …');
-  return (await run([require.resolve('typescript/bin/tsc'), '-b'])) === 0;
+/**
+ * Compiles what is older than its sources.
+ *
+ * @param {string[]} folders - these packages and those that they build on; none = all of them.
+ * @returns {Promise<boolean>} whether all of it compiled.
+ */
+export async function build(...folders) {
+  if (!existsSync(join(ROOT, 'libs/core/dist'))) say('Compiling (the first time takes about half a minute) …');
+  return (await run([require.resolve('typescript/bin/tsc'), '-b', ...folders])) === 0;
 }
 
 /**
@@ -22,11 +27,12 @@ export async function build() {
  * @returns {Promise<string | undefined>} the version of native TensorFlow, or undefined where chop runs on `wasm`.
  */
 export async function nativeEngine() {
+  if (!(await build('libs/kernels'))) return undefined;
   const { findEngine } = await import('@chop/kernels');
   const there = await findEngine();
   if (there) return there.tensorflow;
   say('Native TensorFlow is not installed for this user yet: installing it (about 230 MB, once) …');
-  if ((await run([CHOP, 'engine', 'install'])) === 0) return (await findEngine())?.tensorflow;
+  if ((await build('apps/cli')) && (await run([CHOP, 'engine', 'install'])) === 0) return (await findEngine())?.tensorflow;
   say('Native TensorFlow could not be installed (see above): going on with the engine wasm, which is slower.');
   return undefined;
 }

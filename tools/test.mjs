@@ -17,9 +17,9 @@ const require = createRequire(import.meta.url);
 const given = process.argv.slice(2);
 const here = packageFolders().find((folder) => folder === relative(ROOT, process.cwd()));
 
-const compiled = await build();
+const compiled = await build(...(here ? [here] : []));
 if (!compiled) say('Not everything compiles (see above); the tests run on the sources all the same.');
-const engine = existsSync(join(ROOT, 'libs/kernels/dist/index.js')) ? await nativeEngine() : undefined;
+const engine = await nativeEngine();
 
 const scratch = mkdtempSync(join(tmpdir(), 'chop-test-'));
 const results = join(scratch, 'results.json');
