@@ -10,7 +10,20 @@ import { llama } from '@chop/models';
 
 const gigabytes = Number(process.argv[2] ?? 4);
 const chop = fileURLToPath(new URL('../apps/cli/bin/chop.js', import.meta.url));
-const config = { architectures: ['LlamaForCausalLM'], model_type: 'llama', vocab_size: 32000, hidden_size: 2048, intermediate_size: 5632, num_attention_heads: 32, num_key_value_heads: 4, hidden_act: 'silu', rms_norm_eps: 1e-5, rope_theta: 10000, tie_word_embeddings: false, max_position_embeddings: 2048 };
+const config = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  vocab_size: 32000,
+  hidden_size: 2048,
+  intermediate_size: 5632,
+  num_attention_heads: 32,
+  num_key_value_heads: 4,
+  hidden_act: 'silu',
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  tie_word_embeddings: false,
+  max_position_embeddings: 2048,
+};
 const layerBytes = 2 * (2048 * (2 * 2048 + 2 * 256) + 3 * 2048 * 5632);
 config.num_hidden_layers = 2 * Math.round((gigabytes * 1e9) / layerBytes / 2);
 
@@ -37,7 +50,9 @@ try {
     const copy = join(folder, `copy-${run}`);
     const theirs = timed('cp', [join(out, 'model.safetensors'), copy], () => sync(copy));
     ratios.push(ours.seconds / theirs.seconds);
-    console.log(`chop ${ours.seconds.toFixed(2)} s, peak ${(ours.peak / 1e6).toFixed(0)} MB · cp and sync of the ${(kept / 1e9).toFixed(2)} GB kept ${theirs.seconds.toFixed(2)} s · ratio ${ratios.at(-1).toFixed(2)}`);
+    console.log(
+      `chop ${ours.seconds.toFixed(2)} s, peak ${(ours.peak / 1e6).toFixed(0)} MB · cp and sync of the ${(kept / 1e9).toFixed(2)} GB kept ${theirs.seconds.toFixed(2)} s · ratio ${ratios.at(-1).toFixed(2)}`,
+    );
     rmSync(out, { recursive: true });
     rmSync(copy);
   }

@@ -41,7 +41,8 @@ export async function expectRefusal(words: readonly string[], folder: string, { 
   const error = toldError(outcome.stdout);
   expect({ code: error.code, exitCode: outcome.exitCode }).toEqual({ code, exitCode });
   expect(error.remedy).toMatch(/\w/);
-  for (const text of says) expect(error.message).toMatch(text instanceof RegExp ? text : new RegExp(escaped(text)));
+  const said = error.message.endsWith(error.remedy!) ? error.message : `${error.message} ${error.remedy}`;
+  for (const text of says) expect(said).toMatch(text instanceof RegExp ? text : new RegExp(escaped(text)));
   expect(await listing(folder)).toEqual(before);
   return error;
 }

@@ -1,4 +1,4 @@
-import { composeParts, type Configured, named, type Parts, type Plugin, type PluginKind, type Pruner } from '@chop/core';
+import { composeParts, type Configured, nearest, type Parts, type Plugin, type PluginKind, type Pruner, UsageError } from '@chop/core';
 import { z } from 'zod';
 import { evaluate } from './evaluate.js';
 import { exportModel, type ExportRequest } from './export.js';
@@ -36,10 +36,18 @@ export interface ComposeOptions {
 export class Chop {
   readonly parts: Parts;
   readonly #packages: readonly LoadedPackage[];
+  readonly #from: string;
 
-  constructor(packages: readonly LoadedPackage[]) {
+  constructor(packages: readonly LoadedPackage[], from: string) {
     this.#packages = packages;
+    this.#from = from;
     this.parts = composeParts(packages.flatMap(({ plugins }) => plugins));
+  }
+
+  /** The same verbs with the plugins of more packages. */
+  async with(names: readonly string[]): Promise<Chop> {
+    const fresh = names.filter((name) => !this.#packages.some((known) => known.name === name));
+    return fresh.length === 0 ? this : new Chop([...this.#packages, ...(await Promise.all(fresh.map((name) => loadPackage(name, this.#from))))], this.#from);
   }
 
   /** Reads and checks a model's headers; its weights stay on disk. */
@@ -120,8 +128,11 @@ export class Chop {
   /** JSON Schema of `recipe`, or of the options of a method. */
   schema(what: string): object {
     if (what === 'recipe') return recipeJsonSchema(this.parts);
-    const known = new Map(this.plugins().map((plugin) => [plugin.name, plugin.options ?? {}]));
-    return named('pruner', known, what);
+    const known = new Map(this.plugins().flatMap(({ name, options }) => (options ? [[name, options] as const] : [])));
+    const schema = known.get(what);
+    if (schema) return schema;
+    const names = ['recipe', ...known.keys()];
+    throw new UsageError('SCHEMA_UNKNOWN', { found: `schema ${what}`, expected: `one of ${names.join(', ')}`, remedy: `Did you mean ${nearest(what, names)}?` });
   }
 
   #part(kind: PluginKind, name: string): { description: string; options?: z.ZodType } {
@@ -143,5 +154,5 @@ export async function compose({ plugins = [], from = process.cwd() }: ComposeOpt
   const packages = await Promise.all(BUILT_IN.map((name) => loadPackage(name)));
   for (const plugin of plugins)
     packages.push(typeof plugin === 'string' ? await loadPackage(plugin, from) : { name: 'this program', version: '', plugins: [plugin] });
-  return new Chop(packages);
+  return new Chop(packages, from);
 }

@@ -2,6 +2,7 @@ import {
   byteLength,
   type Blueprint,
   type Checkpoint,
+  CheckpointError,
   checkTensors,
   type Dtype,
   type Family,
@@ -69,11 +70,26 @@ export async function openModel(parts: Parts, model: string, { signal, onProgres
     onProgress: ({ file, bytes, totalBytes }) =>
       onProgress?.({ phase: `download ${file}`, done: bytes, ...(totalBytes === undefined ? {} : { total: totalBytes }) }),
   });
-  const checkpoint = await inFamilyNames(parts, raw);
-  const family = familyOf(parts, checkpoint.config, checkpoint.source);
-  const blueprint = family.blueprint(checkpoint.config);
-  checkTensors(blueprint, checkpoint, family.ignores);
-  return new OpenModel(model === 'embedded' ? { ...own(checkpoint), source: 'embedded' } : checkpoint, family, blueprint);
+  try {
+    const checkpoint = await inFamilyNames(parts, raw);
+    const family = familyOf(parts, checkpoint.config, checkpoint.source);
+    const blueprint = family.blueprint(checkpoint.config);
+    checkTensors(blueprint, checkpoint, family.ignores);
+    return new OpenModel(model === 'embedded' ? { ...own(checkpoint), source: 'embedded' } : checkpoint, family, blueprint);
+  } catch (error) {
+    await raw.close();
+    throw error instanceof CheckpointError ? error.with({ file: raw.source, remedy: 'Fetch the model again, or mend its config.' }) : error;
+  }
+}
+
+/** Opens a model, works with it, and closes its files however the work ends. */
+export async function withModel<T>(parts: Parts, model: string, request: Pick<Common, 'signal' | 'onProgress'>, work: (opened: OpenModel) => Promise<T>): Promise<T> {
+  const opened = await openModel(parts, model, request);
+  try {
+    return await work(opened);
+  } finally {
+    await opened.checkpoint.close();
+  }
 }
 
 function own(checkpoint: Checkpoint): Checkpoint {

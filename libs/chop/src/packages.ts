@@ -26,6 +26,7 @@ export async function loadPackage(name: string, from?: string): Promise<LoadedPa
     throw new PluginError('PLUGIN_EMPTY', {
       found: `package ${name} without a plugin among its exports (${Object.keys(exports).join(', ') || 'none'})`,
       expected: 'an export made by family(), pruner(), distiller() or evaluator() of @chop/core',
+      remedy: 'Name the package that exports the method itself, or tell its author.',
     });
   }
   const stranger = plugins.find(({ contract }) => contract !== CONTRACT);
@@ -40,26 +41,30 @@ export async function loadPackage(name: string, from?: string): Promise<LoadedPa
 }
 
 async function importFrom(name: string, from: string | undefined): Promise<Record<string, unknown>> {
+  const module = from === undefined ? name : pathToFileURL(locate(name, from)).href;
   try {
-    if (from === undefined) return (await import(name)) as Record<string, unknown>;
-    return (await import(pathToFileURL(resolveFrom(name, from)).href)) as Record<string, unknown>;
+    return (await import(module)) as Record<string, unknown>;
   } catch (cause) {
     if (cause instanceof ChopError) throw cause;
-    const code = (cause as { code?: string }).code;
-    const missing = (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && String((cause as Error).message).includes(name);
-    throw missing
-      ? new PluginError('PLUGIN_MISSING', {
-          found: `no package ${name}${from === undefined ? '' : ` to be resolved from ${from}`}`,
-          expected: 'an installed package',
-          remedy: `npm install ${name}`,
-          cause,
-        })
-      : new PluginError('PLUGIN_BROKEN', {
-          found: `package ${name} that throws while loading: ${cause instanceof Error ? cause.message : String(cause)}`,
-          expected: 'a module that loads',
-          remedy: 'Tell its author, or leave it out.',
-          cause,
-        });
+    throw new PluginError('PLUGIN_BROKEN', {
+      found: `package ${name} that throws while loading: ${cause instanceof Error ? cause.message : String(cause)}`,
+      expected: 'a module that loads',
+      remedy: 'Tell its author, or leave it out.',
+      cause,
+    });
+  }
+}
+
+function locate(name: string, from: string): string {
+  try {
+    return resolveFrom(name, from);
+  } catch (cause) {
+    throw new PluginError('PLUGIN_MISSING', {
+      found: `no package ${name} to be resolved from ${from}`,
+      expected: 'an installed package',
+      remedy: `Install it there: npm install ${name}`,
+      cause,
+    });
   }
 }
 

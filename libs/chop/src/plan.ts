@@ -1,9 +1,9 @@
 import { applyToCheckpoint, checkOptions, drive, MethodSession, named, type Parts, type Plan, type Pruner, Random, UsageError } from '@chop/core';
-import { loadPlan, planDocument, savePlan } from '@chop/formats';
+import { checkModelOutput, loadPlan, planDocument, savePlan } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
 import { calibrationWindows } from './calibrate.js';
 import { afterPlan } from './lineage.js';
-import { type OpenModel, openModel, storedBytes } from './opened.js';
+import { type OpenModel, storedBytes, withModel } from './opened.js';
 import { saveModel } from './save.js';
 import type { Calibration, Common, MethodChoice, PlannedResult, WrittenResult } from './verbs.js';
 
@@ -41,8 +41,9 @@ export async function planModel(opened: OpenModel, method: Pruner, options: unkn
     ...(signal ? { signal } : {}),
     onBlock: (done, total) => onProgress?.({ phase: method.name, done, total }),
   });
-  const plan = await drive(method.plan(session, options), session);
+  const plan = await drive(method.plan(session, options), session, method.name);
   model.drop();
+  plan.after.checkUniform();
   const made = { strategy: method.name, options, seed, source: opened.source };
   const { keep, masks, replaces, explanation } = planDocument(plan, made);
   return {
@@ -74,28 +75,25 @@ export function chosenPruner(parts: Parts, { name, set }: MethodChoice): { metho
 /** `chop plan`. */
 export async function plan(parts: Parts, strategy: string, model: string, request: PlanRequest): Promise<PlannedResult> {
   const { method, options } = chosenPruner(parts, { name: strategy, ...(request.set ? { set: request.set } : {}) });
-  const opened = await openModel(parts, model, request);
-  const planned = await planModel(opened, method, options, request);
-  await opened.checkpoint.close();
-  return planned;
+  return withModel(parts, model, request, (opened) => planModel(opened, method, options, request));
 }
 
 /** `chop prune`: plan and apply in one step. */
 export async function prune(parts: Parts, strategy: string, model: string, request: PlanRequest & { out: string; force?: boolean }): Promise<WrittenResult> {
   const { method, options } = chosenPruner(parts, { name: strategy, ...(request.set ? { set: request.set } : {}) });
-  const opened = await openModel(parts, model, request);
-  const planned = await planModel(opened, method, options, request);
-  return writePlanned(opened, planned.plan, {
-    ...request,
-    made: [`${strategy} with ${JSON.stringify(options)}, seed ${request.seed ?? 0}: ${planned.plan.explain()}.`],
+  await checkModelOutput(request.out, request);
+  return withModel(parts, model, request, async (opened) => {
+    const { plan } = await planModel(opened, method, options, request);
+    return writePlanned(opened, plan, { ...request, made: [`${strategy} with ${JSON.stringify(options)}, seed ${request.seed ?? 0}: ${plan.explain()}.`] });
   });
 }
 
 /** `chop apply`: a plan, streamed from checkpoint to checkpoint. */
 export async function apply(parts: Parts, planFile: string, model: string, request: { out: string; force?: boolean } & Common): Promise<WrittenResult> {
-  const opened = await openModel(parts, model, request);
-  const loaded = await loadPlan(planFile, opened.blueprint);
-  return writePlanned(opened, loaded, { ...request, made: [`A plan applied: ${loaded.explain()}.`] });
+  return withModel(parts, model, request, async (opened) => {
+    const loaded = await loadPlan(planFile, opened.blueprint);
+    return writePlanned(opened, loaded, { ...request, made: [`A plan applied: ${loaded.explain()}.`] });
+  });
 }
 
 /** Writes a model as a plan leaves it. */
@@ -104,6 +102,7 @@ export async function writePlanned(
   plan: Plan,
   { made, ...request }: { out: string; force?: boolean; made: readonly string[] } & Common,
 ): Promise<WrittenResult> {
+  plan.after.checkUniform();
   const lineage = afterPlan(await opened.lineage(), plan, made);
   const written = await saveModel(applyToCheckpoint(opened.checkpoint, plan), { ...request, lineage });
   await opened.checkpoint.close();

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { checkOptions, type Parts, UsageError } from '@chop/core';
+import { checkOptions, type Parts, type Place, UsageError } from '@chop/core';
 import { trainOptions } from '@chop/training';
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { PlacedYaml } from './yaml-places.js';
 
 const words = z.union([z.string(), z.array(z.string())]).transform((given) => (typeof given === 'string' ? given.split(/\s+/) : given));
 const choice = z
@@ -71,42 +71,48 @@ const STEPS = { evaluate: evaluateStep, train: trainStep, export: exportStep } a
 const KINDS = ['evaluate', 'prune', 'train', 'export', 'report'] as const;
 
 /**
- * Reads a recipe (YAML 1.2). Methods' own options are checked when the plugins are there: {@link checkMethods}.
+ * Reads a recipe (YAML 1.2). Methods' own options are checked when the plugins are there: {@link checkMethods}. With it comes a function that
+ * tells where in the file something of it stands.
  *
  * @throws {@link UsageError} `RECIPE_SYNTAX`, `OPTION_UNKNOWN` (names the nearest key), `OPTION_VALUE`; with file and line.
  */
-export async function readRecipe(file: string): Promise<Recipe> {
+export async function readRecipe(file: string): Promise<{ recipe: Recipe; placeOf: PlaceOf }> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) =>
-    Promise.reject(new UsageError('RECIPE_MISSING', { file, found: 'no readable file', expected: 'a recipe', cause })),
+    Promise.reject(new UsageError('RECIPE_MISSING', { file, found: 'no readable file', expected: 'a recipe', remedy: 'Check the path.', cause })),
   );
-  const lines = new LineCounter();
-  const document = parseDocument(text, { version: '1.2', lineCounter: lines });
-  const broken = document.errors[0];
-  if (broken)
-    throw new UsageError('RECIPE_SYNTAX', { file, line: lines.linePos(broken.pos[0]).line, found: broken.message.split('\n')[0]!, expected: 'YAML 1.2' });
-  const lineOf = (path: readonly (string | number)[]): { file: string; line?: number } => {
-    const node = document.getIn(path, true) as { range?: [number, number, number] } | undefined;
-    return node?.range ? { file, line: lines.linePos(node.range[0]).line } : { file };
-  };
-  const { steps, ...rest } = checkOptions(recipe, document.toJS() ?? {}, 'recipe', lineOf([]));
-  return { ...rest, steps: steps.map((given, index) => readStep(given, lineOf(['steps', index]))) };
+  const yaml = new PlacedYaml(text, file);
+  if (yaml.broken) {
+    const { line, message } = yaml.broken;
+    throw new UsageError('RECIPE_SYNTAX', { file, line, found: message, expected: 'YAML 1.2', remedy: 'Mend that line, or quote what stands there.' });
+  }
+  const placeOf: PlaceOf = (path) => yaml.placeOf(path);
+  const { steps, ...rest } = checkOptions(recipe, yaml.value ?? {}, 'recipe', placeOf);
+  return { recipe: { ...rest, steps: steps.map((given, index) => readStep(given, (path) => placeOf(['steps', index, ...path]))) }, placeOf };
 }
 
-function readStep(given: unknown, at: { file: string; line?: number }): RecipeStep {
+type PlaceOf = (path: readonly PropertyKey[]) => Place;
+
+function readStep(given: unknown, placeOf: PlaceOf): RecipeStep {
   if (given === 'report') return { kind: 'report' };
   const [kind, ...others] = given !== null && typeof given === 'object' ? Object.keys(given) : [];
   if (kind === undefined || others.length > 0)
-    throw new UsageError('OPTION_VALUE', { ...at, found: `a step ${JSON.stringify(given)}`, expected: `one of ${KINDS.join(', ')} with its options` });
+    throw new UsageError('OPTION_VALUE', {
+      ...placeOf([]),
+      found: `a step ${JSON.stringify(given)}`,
+      expected: `one of ${KINDS.join(', ')} with its options`,
+      remedy: 'Write each step as an entry of its own: - prune: { layer-chop: { keep: 15 } }',
+    });
+  const within: PlaceOf = (path) => placeOf([kind, ...path]);
   const options = (given as Record<string, unknown>)[kind] ?? {};
-  if (kind === 'prune') return readPrune(options as Record<string, unknown>, at);
-  if (kind in STEPS) return { kind, options: checkOptions(STEPS[kind as keyof typeof STEPS] as z.ZodType, options, kind, at) } as RecipeStep;
-  checkOptions(z.strictObject(Object.fromEntries(KINDS.map((name) => [name, z.unknown().optional()]))), given, 'steps', at);
-  throw new UsageError('OPTION_VALUE', { ...at, found: `step ${kind}`, expected: KINDS.join(', ') });
+  if (kind === 'prune') return readPrune(options as Record<string, unknown>, within);
+  if (kind in STEPS) return { kind, options: checkOptions(STEPS[kind as keyof typeof STEPS] as z.ZodType, options, kind, within) } as RecipeStep;
+  checkOptions(z.strictObject(Object.fromEntries(KINDS.map((name) => [name, z.unknown().optional()]))), given, 'steps', placeOf);
+  throw new UsageError('OPTION_VALUE', { ...placeOf([]), found: `step ${kind} with options`, expected: kind, remedy: `Write it alone: - ${kind}` });
 }
 
-function readPrune({ calibration: given, ...methods }: Record<string, unknown>, at: { file: string; line?: number }): RecipeStep {
-  const [name, set] = onlyMethod(checkOptions(choice, methods, 'prune', at));
-  return { kind: 'prune', name, set, ...(given === undefined ? {} : { calibration: checkOptions(calibration, given, 'prune.calibration', at) }) };
+function readPrune({ calibration: given, ...methods }: Record<string, unknown>, placeOf: PlaceOf): RecipeStep {
+  const [name, set] = onlyMethod(checkOptions(choice, methods, 'prune', placeOf));
+  return { kind: 'prune', name, set, ...(given === undefined ? {} : { calibration: checkOptions(calibration, given, 'prune.calibration', (path) => placeOf(['calibration', ...path])) }) };
 }
 
 /** The one method of `{ layer-chop: { keep: 4 } }`. */

@@ -1,10 +1,11 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ChopError, throwIfAborted, UsageError } from '@chop/core';
 import { atomicFile } from '@chop/formats';
 import { readEvents, type TrainingEvent } from '@chop/training';
 import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
+import { checkMethods, withoutTeacher } from './check-methods.js';
 import { engineFor, measure } from './evaluate.js';
 import { continueText } from './generate.js';
 import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type RecipeStep, type TrainStep } from './recipe.js';
@@ -45,10 +46,11 @@ export interface RunResult {
  * at the step, and within training at the snapshot, where it stopped.
  */
 export async function run(chop: Chop, file: string, request: RunRequest): Promise<RunResult> {
-  const recipe = await readRecipe(file);
+  const { recipe, placeOf } = await readRecipe(file);
   const out = request.out ?? join('runs', recipe.name);
   const seed = request.seed ?? recipe.seed;
-  const composed = recipe.plugins.length > 0 ? await (await import('./compose.js')).compose({ plugins: recipe.plugins }) : chop;
+  const composed = await chop.with(recipe.plugins);
+  checkMethods(composed.parts, recipe, placeOf);
   const resolved = stringify({ ...recipe, seed, steps: recipe.steps.map(written) });
   await prepare(out, resolved, request);
   const runner = new Runner(composed, recipe, out, { ...request, seed }, resolved);
@@ -172,8 +174,8 @@ class Runner {
 
   async #train({ data, prune, distill, calibration, valid, ...options }: TrainStep, from: string, out: string): Promise<Partial<StepResult>> {
     const [pruner, pruneSet] = prune ? onlyMethod(prune) : [undefined, {}];
-    const { teacher = this.#recipe.model, ...distillers } = distill ?? {};
-    const [distiller, distillSet] = distill ? onlyMethod(distillers) : [undefined, {}];
+    const { teacher = this.#recipe.model } = distill ?? {};
+    const [distiller, distillSet] = distill ? onlyMethod(withoutTeacher(distill)) : [undefined, {}];
     const result = await this.#chop.train(from, {
       ...this.#request,
       data: this.#data(data),
@@ -231,13 +233,7 @@ async function prepare(out: string, resolved: string, { resume, force }: RunRequ
         expected: 'a new run folder',
         remedy: 'Go on with --resume, replace it with --force, or choose another --out.',
       });
-    if (before === undefined)
-      throw new UsageError('OUTPUT_FOREIGN', {
-        file: out,
-        found: 'a folder that is no run',
-        expected: 'a run folder, which has a recipe.yaml',
-        remedy: 'Choose another --out.',
-      });
+    await checkOwn(out);
     await rm(out, { recursive: true });
   }
   await mkdir(join(out, 'models'), { recursive: true }).catch((cause: unknown) => {
@@ -251,6 +247,21 @@ async function prepare(out: string, resolved: string, { resume, force }: RunRequ
   });
   await atomicFile(file, resolved);
   if (!resume || before === undefined) await atomicFile(join(out, 'events.jsonl'), '');
+}
+
+/** All that a run leaves in its folder: what holds anything else is not deleted. */
+const RUN_FILES = ['recipe.yaml', 'events.jsonl', 'results.json', 'report.html', 'models', 'export'];
+
+async function checkOwn(out: string): Promise<void> {
+  const names = await readdir(out).catch(() => undefined);
+  const foreign = names?.find((name) => !RUN_FILES.includes(name));
+  if (names?.includes('events.jsonl') && foreign === undefined) return;
+  throw new UsageError('OUTPUT_FOREIGN', {
+    file: out,
+    found: foreign === undefined ? 'something that is no run' : `${JSON.stringify(foreign)} in a folder that is no run`,
+    expected: 'a run folder, which chop may replace',
+    remedy: 'Move it away yourself, or choose another --out.',
+  });
 }
 
 async function readSteps(out: string): Promise<StepResult[]> {

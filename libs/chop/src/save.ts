@@ -10,21 +10,27 @@ export function dtypeNamed(name: FloatName): Dtype {
   return DTYPES[name];
 }
 
+/** Companions that tell of the step that wrote them, and not of what is made from its model. */
+const OF_ONE_STEP = ['training.jsonl', 'plan.json'];
+
 export interface SaveRequest extends Pick<Common, 'signal' | 'onProgress'> {
   readonly out: string;
   readonly force?: boolean | undefined;
   /** Stored dtype; by default as it is. */
   readonly dtype?: Dtype | undefined;
   readonly lineage: Lineage;
+  /** Files of this step alone. */
+  readonly beside?: Checkpoint['companions'];
 }
 
 /** Writes a checkpoint as a Hugging Face folder, streamed; a file or folder that is there already is refused without `force`. */
-export async function saveModel(checkpoint: Checkpoint, { out, force, dtype, lineage, signal, onProgress }: SaveRequest): Promise<WrittenResult> {
+export async function saveModel(checkpoint: Checkpoint, { out, force, dtype, lineage, beside, signal, onProgress }: SaveRequest): Promise<WrittenResult> {
   if (out === '') throw new OutputError('OUTPUT_MISSING', { found: 'no output folder', expected: 'a folder to be made', remedy: 'Give --out DIR.' });
   const started = performance.now();
   const parameters = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const companions = new Map([
-    ...checkpoint.companions,
+    ...[...checkpoint.companions].filter(([name]) => !OF_ONE_STEP.includes(name)),
+    ...(beside ?? []),
     [LINEAGE_FILE, async () => new TextEncoder().encode(`${JSON.stringify(lineage, undefined, 1)}\n`)] as const,
   ]);
   const saved = await saveFolder(

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { checkOptions, type Checkpoint, type Config, type Distiller, familyOf, type Model, named, type Parts, type Plan, UsageError } from '@chop/core';
 import { type Tokenizer, Windows } from '@chop/data';
-import { openCheckpoint } from '@chop/formats';
+import { checkModelOutput, openCheckpoint, removeFolder } from '@chop/formats';
 import type { Engine } from '@chop/kernels';
 import {
   type Distillation,
@@ -26,15 +26,32 @@ import { chosenPruner } from './plan.js';
 import { dtypeNamed, saveModel } from './save.js';
 import type { FromScratch, TrainRequest, TrainResult } from './verbs.js';
 
+/** With `force`, a run may go on with others of these: what tames one whose loss ran away. */
+const STEERING = ['lr', 'clip'];
+
 /** Windows that an evaluation during training looks at. */
 const ONLINE_WINDOWS = 20;
 
 /** `chop train`: continued pretraining, with or without a pruner and a distiller; or from scratch. */
 export async function train(parts: Parts, source: string | FromScratch, request: TrainRequest): Promise<TrainResult> {
   const options = checkOptions(trainOptions, { ...(request.seed === undefined ? {} : { seed: request.seed }), ...request.options }, 'train');
-  const { steps } = extentOf(options);
+  extentOf(options);
   const started = performance.now();
   const opened = typeof source === 'string' ? await openModel(parts, source, request) : await fromScratch(parts, source);
+  try {
+    return await trainOpened(parts, opened, request, { options, started, fresh: typeof source !== 'string' });
+  } finally {
+    await opened.checkpoint.close();
+  }
+}
+
+async function trainOpened(
+  parts: Parts,
+  opened: OpenModel,
+  request: TrainRequest,
+  { options, started, fresh }: { options: TrainOptions; started: number; fresh: boolean },
+): Promise<TrainResult> {
+  const { steps } = extentOf(options);
   const pruner = request.prune && chosenPruner(parts, request.prune);
   const tokenizer = await opened.tokenizer();
   await checkOutput(request);
@@ -46,10 +63,10 @@ export async function train(parts: Parts, source: string | FromScratch, request:
 
   const work = workFolder(request.out);
   const store = new SnapshotStore(join(work, 'snapshots'), await runFacts(opened, request, options, distillation?.hash), options.keep);
-  const resumed = request.resume ? await store.restore(opened.family, opened.blueprint) : undefined;
-  if (!resumed) await rm(work, { recursive: true, force: true });
+  const resumed = request.resume ? await store.restore(opened.family, opened.blueprint, request.force ? STEERING : []) : undefined;
+  if (!resumed) await removeFolder(work);
   if (resumed) request.onMessage?.(`going on after step ${resumed.step} of ${steps}`);
-  const model = resumed?.model ?? (typeof source === 'string' ? await startModel(opened, request.signal) : freshModel(opened, options.seed));
+  const model = resumed?.model ?? (fresh ? freshModel(opened, options.seed) : await startModel(opened, request.signal));
   const log = await TrainingLog.open(join(work, 'events.jsonl'), resumed?.step ?? 0);
   const online = request.valid;
   try {
@@ -85,9 +102,11 @@ export async function train(parts: Parts, source: string | FromScratch, request:
   } finally {
     model.drop();
     distillation?.teacher.drop();
-    await opened.checkpoint.close();
   }
 }
+
+/** The companion that tells how a model was trained. */
+const LOG = 'training.jsonl';
 
 /** Where a run keeps its log and snapshots until its model is written. */
 export function workFolder(out: string): string {
@@ -112,15 +131,15 @@ async function finish({ opened, model, plan, options, request, log, work, engine
   const tokens = steps.at(-1)?.tokens ?? 0;
   const trained = steps.reduce((sum, { seconds }) => sum + seconds, 0);
   const dtype = request.dtype ? dtypeNamed(request.dtype) : opened.dtype;
-  const companions = new Map([...opened.checkpoint.companions, ['training.jsonl', () => readFile(log.file)] as const]);
-  const checkpoint = model.asCheckpoint({ source: opened.source, companions });
+  const beside = new Map([[LOG, () => readFile(log.file)]]);
+  const checkpoint = model.asCheckpoint(opened.checkpoint);
   const did = [
     ...(request.prune ? [`${request.prune.name} with ${JSON.stringify(request.prune.set ?? {})}: ${plan.explain()}.`] : []),
     ...(request.distill ? [`${request.distill.name} with ${JSON.stringify(request.distill.set ?? {})} from the teacher ${request.distill.teacher}.`] : []),
     `Trained for ${steps.length} steps on ${tokens} tokens of ${request.data.join(', ')} (${options.optimizer}, peak learning rate ${options.lr}, ${options.schedule}, ${options.batchSize} × ${options.window} tokens, seed ${options.seed}).`,
   ];
-  const written = await saveModel(checkpoint, { ...request, force: true, dtype, lineage: afterTraining(await opened.lineage(), model, did) });
-  await rm(work, { recursive: true, force: true });
+  const written = await saveModel(checkpoint, { ...request, force: true, dtype, beside, lineage: afterTraining(await opened.lineage(), model, did) });
+  await removeFolder(work);
   return {
     ...written,
     seconds: (performance.now() - started) / 1000,
@@ -135,15 +154,9 @@ async function finish({ opened, model, plan, options, request, log, work, engine
 }
 
 /** An existing output needs --force, an unfinished run --resume or --force: nothing is lost by accident. */
-async function checkOutput({ out, force, resume }: TrainRequest): Promise<void> {
+async function checkOutput({ out, force = false, resume = false }: TrainRequest): Promise<void> {
   const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
-  if (!force && (await exists(out)))
-    throw new UsageError('OUTPUT_EXISTS', {
-      file: out,
-      found: 'something there already',
-      expected: 'a new folder',
-      remedy: 'Choose another --out, or replace it with --force.',
-    });
+  await checkModelOutput(out, { force: force || (resume && (await isResultOf(out, workFolder(out)))) });
   if (!force && !resume && (await exists(join(workFolder(out), 'snapshots')))) {
     throw new UsageError('TRAIN_UNFINISHED', {
       file: workFolder(out),
@@ -152,6 +165,12 @@ async function checkOutput({ out, force, resume }: TrainRequest): Promise<void> 
       remedy: 'Go on with --resume, or start again with --force.',
     });
   }
+}
+
+/** A run that was killed after it had written its model, and before it had put its snapshots away. */
+async function isResultOf(out: string, work: string): Promise<boolean> {
+  const [result, log] = await Promise.all([join(out, LOG), join(work, 'events.jsonl')].map((file) => readFile(file).catch(() => undefined)));
+  return result !== undefined && log !== undefined && result.equals(log);
 }
 
 async function openTeacher(parts: Parts, { distill, signal }: TrainRequest): Promise<(Distillation & { hash: string }) | undefined> {
@@ -178,7 +197,7 @@ async function runFacts(opened: OpenModel, request: TrainRequest, options: Train
   return {
     model: opened.source,
     data: request.data.map(dataWord),
-    options: rest,
+    ...rest,
     prune: request.prune,
     distill: request.distill,
     calibration: request.calibration,

@@ -11,7 +11,6 @@ import { type Plan, sourceOf } from './plan.js';
  * Rows and whole layers that stay are byte ranges of the source, handed through in pieces.
  */
 export function applyToCheckpoint(checkpoint: Checkpoint, plan: Plan): Checkpoint {
-  plan.after.checkUniform();
   const sources = new Map([...plan.after.weights.values()].map((weight) => [weight.name, sourceOf(plan, weight)]));
   const tensors = new Map(
     [...sources].map(([name, from]) => [name, { name, shape: plan.after.weight(name).shape, dtype: checkpoint.tensors.get(from.name)!.dtype }]),

@@ -1,4 +1,4 @@
-import { PlanError } from './error.js';
+import { nearest, PlanError } from './error.js';
 
 /** What a family says of one axis of its models. */
 export interface AxisRule {
@@ -96,6 +96,7 @@ export class Axes {
     return new PlanError('AXIS_UNKNOWN', {
       found: `axis ${axisKey(axis, at)}`,
       expected: `one of ${known.join(', ')}${this.rules[axis]?.perLayer ? ` with a layer from 0 to ${this.layers - 1}` : ''}`,
+      remedy: `Did you mean ${nearest(axis, known)}?`,
     });
   }
 }

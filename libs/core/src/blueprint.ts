@@ -158,9 +158,10 @@ function checkIndices(axes: Axes, axis: string, at: number | undefined, indices:
       throw new PlanError('PLAN_INDICES', {
         found: `index ${index} of ${where} after ${previous}`,
         expected: `increasing whole numbers from 0 to ${size - 1}`,
+        remedy: 'Mend what chose these indices: the plan file, or the method.',
       });
     }
     previous = index;
   }
-  if (indices.length === 0) throw new PlanError('PLAN_INDICES', { found: `nothing kept of ${where}`, expected: `between 1 and ${size} indices` });
+  if (indices.length === 0) throw new PlanError('PLAN_INDICES', { found: `nothing kept of ${where}`, expected: `between 1 and ${size} indices`, remedy: 'Keep one of them at least.' });
 }

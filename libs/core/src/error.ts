@@ -102,10 +102,10 @@ export class TrainingError extends ChopError {
   }
 }
 
-/** Writing failed: nothing is half written. */
+/** Writing was refused (something else is there: wrong use) or failed; nothing is half written. */
 export class OutputError extends ChopError {
   constructor(code: string, facts: Facts) {
-    super(code, facts, EXIT.failed);
+    super(code, facts, code === 'OUTPUT_EXISTS' || code === 'OUTPUT_FOREIGN' ? EXIT.usage : EXIT.failed);
   }
 }
 

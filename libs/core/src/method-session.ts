@@ -3,7 +3,7 @@ import { applyToCheckpoint, applyToModel, hideElements, hideIndices } from './ap
 import type { Weight } from './blueprint.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { Edit } from './edit.js';
-import { DataError, PlanError, throwIfAborted, UsageError } from './error.js';
+import { ChopError, DataError, PlanError, PluginError, throwIfAborted, UsageError } from './error.js';
 import type { Model } from './model.js';
 import { Pass } from './pass.js';
 import { Plan, planOf } from './plan.js';
@@ -31,6 +31,7 @@ export interface SessionParts {
 /** The session of one method, and the plan that its edits add up to. */
 export class MethodSession implements Session {
   readonly #parts: SessionParts;
+  readonly #raised = new Set<unknown>();
   #plan: Plan;
 
   constructor(parts: SessionParts) {
@@ -92,7 +93,29 @@ export class MethodSession implements Session {
     this.#plan = this.#plan.followedBy(plan);
   }
 
-  async *sweep(...statistics: Statistic<unknown>[]): AsyncGenerator<Block> {
+  sweep(...statistics: Statistic<unknown>[]): AsyncIterable<Block> {
+    return this.#owning(this.#sweep(...statistics));
+  }
+
+  steps(): AsyncIterable<Step> {
+    return this.#owning(this.#steps());
+  }
+
+  /** Whether an error arose in what the method asked for and not in the method. */
+  raised(error: unknown): boolean {
+    return error instanceof ChopError || this.#raised.has(error);
+  }
+
+  async *#owning<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      yield* source;
+    } catch (error) {
+      this.#raised.add(error);
+      throw error;
+    }
+  }
+
+  async *#sweep(...statistics: Statistic<unknown>[]): AsyncGenerator<Block> {
     const { model, text, signal, onBlock } = this.#parts;
     if (!text && statistics.length > 0)
       throw new UsageError('SESSION_NEEDS_TEXT', {
@@ -134,7 +157,7 @@ export class MethodSession implements Session {
     }
   }
 
-  async *steps(): AsyncGenerator<Step> {
+  async *#steps(): AsyncGenerator<Step> {
     const { training } = this.#parts;
     if (!training)
       throw new UsageError('METHOD_NEEDS_TRAINING', {
@@ -163,14 +186,31 @@ export class MethodSession implements Session {
 /**
  * Runs a method to its end, carrying out its edits. A method neither tidies nor disposes: whatever it makes lives in the scope opened
  * here until it asks for the next block or step (or ends), and is freed then.
+ *
+ * @param name - of the method, for the message.
+ * @throws {@link PluginError} `METHOD_FAILED` when the method itself throws something else than an error of chop.
  */
-export async function drive(edits: AsyncGenerator<Edit>, session: MethodSession): Promise<Plan> {
+export async function drive(edits: AsyncGenerator<Edit>, session: MethodSession, name = 'the method'): Promise<Plan> {
   tf.engine().startScope('method');
   try {
-    for await (const edit of edits) await session.apply(edit);
+    for await (const edit of told(edits, session, name)) await session.apply(edit);
     return session.plan;
   } finally {
     tf.engine().endScope();
+  }
+}
+
+async function* told(edits: AsyncGenerator<Edit>, session: MethodSession, name: string): AsyncGenerator<Edit> {
+  try {
+    yield* edits;
+  } catch (cause) {
+    if (session.raised(cause)) throw cause;
+    throw new PluginError('METHOD_FAILED', {
+      found: `${name} that throws: ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`,
+      expected: 'edits',
+      remedy: 'Tell its author; --log-level debug shows where it happened.',
+      cause,
+    });
   }
 }
 

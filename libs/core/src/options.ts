@@ -1,13 +1,20 @@
 import type { ZodType } from 'zod';
 import { nearest, UsageError } from './error.js';
 
+/** Where something stands in a file. */
+export interface Place {
+  readonly file?: string;
+  readonly line?: number;
+}
+
 /**
  * Checks options against their schema. An unknown key is refused with the nearest known one.
  *
  * @param where - what the options belong to, for the message: `layer-chop`, `train`.
+ * @param placeOf - where the option of that path was written, if it was in a file.
  * @throws {@link UsageError} `OPTION_UNKNOWN`, `OPTION_VALUE`.
  */
-export function checkOptions<O>(schema: ZodType<O>, given: unknown, where: string, at: { file?: string; line?: number } = {}): O {
+export function checkOptions<O>(schema: ZodType<O>, given: unknown, where: string, placeOf: (path: readonly PropertyKey[]) => Place = () => ({})): O {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
@@ -16,23 +23,34 @@ export function checkOptions<O>(schema: ZodType<O>, given: unknown, where: strin
     const known = knownKeys(schema, issue.path);
     const key = issue.keys[0]!;
     throw new UsageError('OPTION_UNKNOWN', {
-      ...at,
+      ...placeOf([...issue.path, key]),
       found: `${path}.${key}`,
       expected: `one of ${known.join(', ')}`,
-      ...(known.length > 0 ? { remedy: `Did you mean ${nearest(key, known)}?` } : {}),
+      remedy: known.length > 0 ? `Did you mean ${nearest(key, known)}?` : `Leave it out: ${path} has no options.`,
     });
   }
-  throw new UsageError('OPTION_VALUE', { ...at, found: `${path} = ${JSON.stringify(valueAt(given, issue.path))}`, expected: issue.message });
+  const meaning = schemaAt(schema, issue.path)?.description;
+  throw new UsageError('OPTION_VALUE', {
+    ...placeOf(issue.path),
+    found: `${path} = ${JSON.stringify(valueAt(given, issue.path))}`,
+    // Zod says what it got once more; that is under `found` already.
+    expected: issue.message.replace(/^Invalid (?:input|option): expected /, '').replace(/, received .*$/, ''),
+    remedy: meaning === undefined ? `chop schema ${where} tells what it may be.` : `${String(issue.path.at(-1))}: ${meaning}.`,
+  });
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((rest, key) => (rest as Record<PropertyKey, unknown> | undefined)?.[key], value);
 }
 
-function knownKeys(schema: ZodType, path: readonly PropertyKey[]): string[] {
+function schemaAt(schema: ZodType, path: readonly PropertyKey[]): ZodType | undefined {
   let inner: unknown = schema;
-  for (const key of path) inner = (unwrap(inner) as { shape?: Record<PropertyKey, unknown> }).shape?.[key];
-  return Object.keys((unwrap(inner) as { shape?: Record<string, unknown> } | undefined)?.shape ?? {});
+  for (const key of path) inner = (unwrap(inner) as { shape?: Record<PropertyKey, unknown> } | undefined)?.shape?.[key];
+  return inner as ZodType | undefined;
+}
+
+function knownKeys(schema: ZodType, path: readonly PropertyKey[]): string[] {
+  return Object.keys((unwrap(schemaAt(schema, path)) as { shape?: Record<string, unknown> } | undefined)?.shape ?? {});
 }
 
 function unwrap(schema: unknown): unknown {

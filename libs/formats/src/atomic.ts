@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { ChopError, OutputError } from '@chop/core';
+import { ChopError, OutputError, UsageError } from '@chop/core';
 import { writeStream } from './write-stream.js';
 
 /**
@@ -28,7 +28,8 @@ export interface AtomicFolderOptions {
  * Writes a folder as a whole: `build` fills a hidden folder beside it, which is synced and renamed. An old folder is
  * set aside first, comes back if the new one cannot take its place, and is deleted last.
  *
- * @throws {@link OutputError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`, `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`; nothing is left behind.
+ * @throws {@link UsageError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
+ * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`; nothing is left behind.
  */
 export async function atomicFolder(path: string, options: AtomicFolderOptions, build: (temporary: string) => Promise<void>): Promise<void> {
   await checkReplaceable(path, options).catch((cause: unknown) => {
@@ -42,6 +43,16 @@ export async function atomicFolder(path: string, options: AtomicFolderOptions, b
   });
 }
 
+/** Removes a folder so that it is there as a whole or not at all, whenever the process is killed; what is left then goes with the next write beside it. */
+export async function removeFolder(path: string): Promise<void> {
+  const doomed = partialName(await real(path));
+  const there = await rename(path, doomed).then(() => true, (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return false;
+    throw outputError(error, path);
+  });
+  if (there) await rm(doomed, { recursive: true, force: true });
+}
+
 /** Syncs the files of a folder that were written by other means, then the folder itself. */
 export async function syncFolder(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
@@ -52,14 +63,19 @@ export async function syncFolder(folder: string): Promise<void> {
   await syncPath(folder);
 }
 
-async function checkReplaceable(path: string, { force, objection }: AtomicFolderOptions): Promise<void> {
+/**
+ * Whether a folder may be written there.
+ *
+ * @throws {@link UsageError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
+ */
+export async function checkReplaceable(path: string, { force, objection }: AtomicFolderOptions): Promise<void> {
   const found = await lstat(await real(path)).catch(() => undefined);
   if (found === undefined) return;
-  if (!found.isDirectory()) throw new OutputError('OUTPUT_EXISTS', { file: path, found: 'a file', expected: 'a new folder', remedy: 'Choose another output.' });
+  if (!found.isDirectory()) throw new UsageError('OUTPUT_EXISTS', { file: path, found: 'a file', expected: 'a new folder', remedy: 'Choose another output.' });
   if ((await readdir(path)).length === 0) return;
-  if (!force) throw new OutputError('OUTPUT_EXISTS', { file: path, found: 'a folder that is not empty', expected: 'a new folder', remedy: 'Choose another output, or replace it with --force.' });
+  if (!force) throw new UsageError('OUTPUT_EXISTS', { file: path, found: 'a folder that is not empty', expected: 'a new folder', remedy: 'Choose another output, or replace it with --force.' });
   const reason = await objection(path);
-  if (reason !== undefined) throw new OutputError('OUTPUT_FOREIGN', { file: path, found: reason, expected: 'a folder that chop may replace', remedy: 'Move it away yourself, or choose another output.' });
+  if (reason !== undefined) throw new UsageError('OUTPUT_FOREIGN', { file: path, found: reason, expected: 'a folder that chop may replace', remedy: 'Move it away yourself, or choose another output.' });
 }
 
 async function swap(temporary: string, target: string, options: AtomicFolderOptions): Promise<void> {
@@ -82,12 +98,11 @@ async function swap(temporary: string, target: string, options: AtomicFolderOpti
 async function beside(path: string, write: (temporary: string, target: string) => Promise<void>): Promise<void> {
   const target = await real(path);
   const parent = dirname(target);
-  const prefix = `.${basename(target)}.partial-`;
-  const temporary = join(parent, `${prefix}${process.pid}-${randomBytes(3).toString('hex')}`);
+  const temporary = partialName(target);
   let made: string | undefined;
   try {
     made = await mkdir(parent, { recursive: true });
-    await removeStale(parent, prefix);
+    await removeStale(parent, partialPrefix(target));
     await write(temporary, target);
     await syncPath(parent);
   } catch (cause) {
@@ -95,6 +110,14 @@ async function beside(path: string, write: (temporary: string, target: string) =
     if (made !== undefined) await removeEmpty(parent, made);
     throw outputError(cause, path);
   }
+}
+
+function partialPrefix(target: string): string {
+  return `.${basename(target)}.partial-`;
+}
+
+function partialName(target: string): string {
+  return join(dirname(target), `${partialPrefix(target)}${process.pid}-${randomBytes(3).toString('hex')}`);
 }
 
 /** What a killed process left: a partial whose process no longer runs. */

@@ -1,7 +1,7 @@
 import { readFile, stat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Checkpoint, CheckpointError, type Config, DTYPE_BYTES, type Dtype, elementCount, type TensorInfo } from '@chop/core';
-import { atomicFolder } from './atomic.js';
+import { atomicFolder, checkReplaceable } from './atomic.js';
 import { reading } from './byte-ranges.js';
 import { checkFileName } from './names.js';
 import { openSafetensors, type SafetensorsFile, type TensorSource, writeSafetensors } from './safetensors.js';
@@ -26,7 +26,7 @@ const SHARD_BYTES = 5e9;
 const OTHER_WEIGHTS = /\.(bin|pt|pth|ckpt|pkl|safetensors|gguf|onnx|onnx_data|h5|msgpack|ot|tflite|npz)$|\.index\.json$/i;
 const PICKLE = /\.(bin|pt|pth|ckpt|pkl)$/i;
 /** What a model folder holds beside weights, in the spelling of transformers and of hosts. */
-const KNOWN_FILE = /^(\.gitattributes|\.gitignore|README\.md|(LICENSE|NOTICE|USE_POLICY)(\.\w+)?|(merges|vocab)\.txt|.+\.(json|safetensors|jinja|model|tiktoken|py))$/;
+const KNOWN_FILE = /^(\.gitattributes|\.gitignore|README\.md|(LICENSE|NOTICE|USE_POLICY)(\.\w+)?|(merges|vocab)\.txt|training\.jsonl|.+\.(json|safetensors|jinja|model|tiktoken|py))$/;
 
 /** True for a file of a model folder that is copied along byte for byte: tokenizer, generation config, chat template, licence … */
 export function isCompanion(name: string, bytes: number): boolean {
@@ -96,7 +96,8 @@ export interface SavedFolder {
  * Writes a Hugging Face folder that transformers loads: as a whole or not at all, one piece of a tensor in memory at a
  * time. The config's `torch_dtype` (and `dtype`, which newer versions write) names the dtype of most of the weights.
  *
- * @throws {@link OutputError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`, `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`, `OUTPUT_SIZE`
+ * @throws {@link UsageError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
+ * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`, `OUTPUT_SIZE`
  * @throws {@link CheckpointError} `CHECKPOINT_NAME`, `CHECKPOINT_HEADER`
  * @throws {@link InterruptedError} when the signal fires
  */
@@ -137,6 +138,15 @@ export async function modelFolderObjection(folder: string): Promise<string | und
   if (!names.includes(CONFIG) || !(names.includes(SINGLE) || names.includes(INDEX))) return 'a folder that is no model (no config.json with safetensors)';
   const foreign = entries.find((entry) => !entry.isFile() || !KNOWN_FILE.test(entry.name));
   return foreign === undefined ? undefined : `${foreign.isDirectory() ? 'the folder' : 'the file'} ${JSON.stringify(foreign.name)} beside a model`;
+}
+
+/**
+ * Whether {@link saveFolder} may write there: what the end of hours of work would say is said at their beginning.
+ *
+ * @throws {@link UsageError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
+ */
+export function checkModelOutput(folder: string, { force }: Pick<SaveOptions, 'force'>): Promise<void> {
+  return checkReplaceable(folder, { force, objection: modelFolderObjection });
 }
 
 async function openWeights(folder: string, names: readonly string[]): Promise<{ files: SafetensorsFile[]; owners: Map<string, SafetensorsFile> }> {
@@ -210,9 +220,9 @@ async function findCompanions(folder: string, names: readonly string[]): Promise
 
 async function readJson(file: string, code: string): Promise<Record<string, unknown>> {
   const { size } = await reading(file, () => stat(file));
-  if (size > MAX_JSON_BYTES) throw new CheckpointError(code, { file, found: `${size} bytes`, expected: `at most ${MAX_JSON_BYTES}` });
+  if (size > MAX_JSON_BYTES) throw new CheckpointError(code, { file, found: `${size} bytes`, expected: `at most ${MAX_JSON_BYTES}`, remedy: 'Download the file again.' });
   const value = parseStrictJson(await reading(file, () => readFile(file, 'utf8')), file, basename(file));
-  if (!isJsonObject(value)) throw new CheckpointError(code, { file, found: 'no JSON object', expected: 'a JSON object' });
+  if (!isJsonObject(value)) throw new CheckpointError(code, { file, found: 'no JSON object', expected: 'a JSON object', remedy: 'Download the file again.' });
   return value;
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Blueprint, type Checkpoint, type Dtype, elementCount, Mask, nearest, Plan, PlanError, toFloat32 } from '@chop/core';
 import { atomicFile } from './atomic.js';
+import { checkFileName } from './names.js';
 import { openSafetensors, type TensorSource, writeSafetensors } from './safetensors.js';
 
 /** The version of plan files; another one is refused. */
@@ -53,23 +54,31 @@ export async function savePlan(file: string, plan: Plan, made: Record<string, un
  * @throws {@link PlanError} `PLAN_FILE` for a broken file, `PLAN_VERSION`, `PLAN_OTHER_MODEL` when it was made for a model of other sizes.
  */
 export async function loadPlan(file: string, model: Blueprint): Promise<Plan> {
-  const document = parse(
-    file,
-    await readFile(file, 'utf8').catch((cause: unknown) =>
-      Promise.reject(new PlanError('PLAN_FILE', { file, found: 'no readable file', expected: 'a plan written by chop plan', cause })),
-    ),
-  );
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => Promise.reject(noPlan(file, 'no readable file', cause)));
+  const document = parse(file, text);
   checkModel(file, document, model);
+  try {
+    return await readPlan(file, document, model);
+  } catch (error) {
+    throw error instanceof PlanError ? error.with({ file }) : error;
+  }
+}
+
+async function readPlan(file: string, document: PlanDocument, model: Blueprint): Promise<Plan> {
   const keeps = new Map(Object.entries(document.keep));
   if (document.tensors === undefined) return Plan.of(model, { keeps });
-  if (document.tensors !== basename(document.tensors))
-    throw new PlanError('PLAN_FILE', { file, found: `tensors in ${JSON.stringify(document.tensors)}`, expected: 'the name of a file beside the plan' });
+  checkFileName(document.tensors, file);
   const side = await openSafetensors(join(dirname(file), document.tensors));
   try {
     return await readPlanTensors(model, keeps, side);
   } finally {
     await side.close();
   }
+}
+
+function noPlan(file: string, found: string, cause?: unknown): PlanError {
+  const expected = 'a plan written by chop plan';
+  return new PlanError('PLAN_FILE', { file, found, expected, remedy: 'Make it: chop plan STRATEGY MODEL -o FILE.', ...(cause === undefined ? {} : { cause }) });
 }
 
 /** A plan's masks (packed bits) and values as tensors to be written: `mask/NAME`, `replace/NAME`. */
@@ -122,10 +131,9 @@ function parse(file: string, text: string): PlanDocument {
   try {
     document = JSON.parse(text) as PlanDocument;
   } catch (cause) {
-    throw new PlanError('PLAN_FILE', { file, found: 'text that is no JSON', expected: 'a plan written by chop plan', cause });
+    throw noPlan(file, 'text that is no JSON', cause);
   }
-  if (document?.format !== 'chop-plan')
-    throw new PlanError('PLAN_FILE', { file, found: `format ${JSON.stringify(document?.format)}`, expected: '"chop-plan"' });
+  if (document?.format !== 'chop-plan') throw noPlan(file, `JSON of the format ${JSON.stringify(document?.format) ?? 'of something else'}`);
   if (document.version !== PLAN_VERSION)
     throw new PlanError('PLAN_VERSION', {
       file,
@@ -135,11 +143,7 @@ function parse(file: string, text: string): PlanDocument {
     });
   const isKeep = (value: unknown): boolean => Array.isArray(value) && value.every((index) => Number.isInteger(index));
   if (typeof document.model?.axes !== 'object' || document.keep === null || typeof document.keep !== 'object' || !Object.values(document.keep).every(isKeep)) {
-    throw new PlanError('PLAN_FILE', {
-      file,
-      found: 'a plan without its model or with keeps that are no lists of whole numbers',
-      expected: 'model.axes, and keep by axis',
-    });
+    throw noPlan(file, 'a plan without its model, or with keeps that are no lists of whole numbers');
   }
   return document;
 }

@@ -31,6 +31,9 @@ const count = z
   .min(1)
   .max(1 << 24);
 
+/** Twenty times the deepest models in use: a config that lies about it would fill the memory with names of weights. */
+const MAX_LAYERS = 4096;
+
 const scalingSchema = z.looseObject({
   rope_type: z.string().optional(),
   type: z.string().optional(),
@@ -46,7 +49,7 @@ const configSchema = z.looseObject({
   vocab_size: count,
   hidden_size: count,
   intermediate_size: count,
-  num_hidden_layers: count,
+  num_hidden_layers: count.max(MAX_LAYERS),
   num_attention_heads: count,
   num_key_value_heads: count.nullish(),
   head_dim: count.nullish(),

@@ -67,9 +67,10 @@ export class SnapshotStore {
   /**
    * The last snapshot as a live model, or `undefined` when there is none.
    *
+   * @param mayDiffer - facts of the run that may be others than it was started with.
    * @throws {@link UsageError} `RESUME_OTHER_RUN` when the run was started with other options.
    */
-  async restore(family: Family, opened: Blueprint): Promise<Restored | undefined> {
+  async restore(family: Family, opened: Blueprint, mayDiffer: readonly string[] = []): Promise<Restored | undefined> {
     const last = (await list(this.folder)).at(-1);
     if (last === undefined) return undefined;
     const folder = join(this.folder, last);
@@ -81,7 +82,7 @@ export class SnapshotStore {
         expected: `version ${SNAPSHOT_VERSION}`,
         remedy: 'Start the run again with --force.',
       });
-    checkRun(folder, document.run, this.#run);
+    checkRun(folder, document.run, this.#run, mayDiffer);
     const state = await openSafetensors(join(folder, 'state.safetensors'));
     try {
       const plan = await readPlanTensors(opened, new Map(Object.entries(document.keep)), state);
@@ -153,10 +154,10 @@ async function list(folder: string): Promise<string[]> {
   return entries.filter((name) => /^step-\d+$/.test(name)).sort();
 }
 
-function checkRun(folder: string, before: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): void {
+function checkRun(folder: string, before: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>, mayDiffer: readonly string[]): void {
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
     const [was, is] = [JSON.stringify(before[key]), JSON.stringify(now[key])];
-    if (was === is) continue;
+    if (was === is || mayDiffer.includes(key)) continue;
     throw new UsageError('RESUME_OTHER_RUN', {
       file: folder,
       found: `${key} ${is}`,

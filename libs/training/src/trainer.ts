@@ -88,7 +88,7 @@ export async function train(parts: TrainingParts): Promise<Plan> {
     ...(parts.signal ? { signal: parts.signal } : {}),
   });
   trainer.session = session;
-  if (parts.pruner) await drive(parts.pruner.method.plan(session, parts.pruner.options), session);
+  if (parts.pruner) await drive(parts.pruner.method.plan(session, parts.pruner.options), session, parts.pruner.method.name);
   for await (const _ of trainer.steps());
   return session.plan;
 }
@@ -178,6 +178,7 @@ class Trainer {
     if (evaluate && evalSteps && (step % evalSteps === 0 || step === steps))
       await tell({ type: 'evaluation', step, tokens: record.tokens, scores: await evaluate(model) });
     if (snapshots && (step % saveSteps === 0 || step === steps || signal?.aborted)) {
+      if (!allFinite(model)) throw this.#broken(step, record.loss);
       const folder = await snapshots.save(model, this.session.plan, step);
       onEvent?.({ type: 'snapshot', step, folder });
     }
@@ -207,9 +208,14 @@ class Trainer {
   #broken(index: number, loss: number): TrainingError {
     const last = this.#parts.snapshots?.latest;
     return new TrainingError('TRAIN_LOSS', {
-      found: `loss ${loss} or an infinite gradient at step ${index}`,
-      expected: 'numbers',
-      remedy: `Lower --lr or --clip.${last ? ` The last good snapshot is ${last}; --resume goes on from it.` : ''}`,
+      found: `a loss of ${loss}, and a gradient or weights that are no finite numbers, at step ${index}`,
+      expected: 'finite numbers',
+      remedy: `Lower --lr or --clip. ${last ? `The last good snapshot is ${last}: go on from it with --resume --force and other values.` : 'No snapshot had been written: start again with --force.'}`,
     });
   }
+}
+
+/** Weights of which one is infinite or no number make no snapshot to go on from. */
+function allFinite(model: Model): boolean {
+  return model.names.every((name) => tf.tidy(() => tf.all(tf.isFinite(model.value(name))).dataSync()[0] === 1));
 }

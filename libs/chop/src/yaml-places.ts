@@ -1,0 +1,42 @@
+import type { Place } from '@chop/core';
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+
+/** A YAML 1.2 text that knows on which line each of its keys stands. */
+export class PlacedYaml {
+  readonly value: unknown;
+  /** The first thing that is no YAML. */
+  readonly broken: { readonly line: number; readonly message: string } | undefined;
+  readonly #file: string;
+  readonly #document: Document;
+  readonly #lines = new LineCounter();
+
+  constructor(text: string, file: string) {
+    this.#file = file;
+    const document = parseDocument(text, { version: '1.2', lineCounter: this.#lines });
+    const [error] = document.errors;
+    this.broken = error && { line: this.#line(error.pos[0]), message: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') };
+    this.value = error ? undefined : document.toJS();
+    this.#document = document;
+  }
+
+  /** Where a key or an entry of a list was written; where what holds it was, when it is not there itself. */
+  placeOf(path: readonly PropertyKey[]): Place {
+    for (let length = path.length; length > 0; length--) {
+      const start = this.#startOf(path.slice(0, length));
+      if (start !== undefined) return { file: this.#file, line: this.#line(start) };
+    }
+    return { file: this.#file };
+  }
+
+  #startOf(path: readonly PropertyKey[]): number | undefined {
+    const holder = path.length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, -1), true);
+    const key = path.at(-1);
+    const pair = isMap(holder) ? holder.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+    const node = pair ? pair.key : this.#document.getIn(path, true);
+    return (node as { range?: [number, number, number] } | undefined)?.range?.[0];
+  }
+
+  #line(offset: number): number {
+    return this.#lines.linePos(offset).line;
+  }
+}
