@@ -1,51 +1,55 @@
-import { LineChart, ScatterChart } from 'echarts/charts';
-import { GridComponent, LegendComponent } from 'echarts/components';
-import { init, use } from 'echarts/core';
+import { BarChart, LineChart } from 'echarts/charts';
+import { GridComponent } from 'echarts/components';
+import * as echarts from 'echarts/core';
+import type { EChartsCoreOption } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import type { RunFacts } from './facts.js';
 
-/** Colours that the page's variables replace, so that a chart follows the theme. */
-const INK = '#010203';
-const GRID = '#010204';
-const LINE = '#010205';
-const MARK = '#010206';
-const VARIABLES: Readonly<Record<string, string>> = { [INK]: 'var(--muted)', [GRID]: 'var(--rule)', [LINE]: 'var(--accent)', [MARK]: 'var(--mark)' };
+/** Colours of the page's style sheet, which change with the theme. */
+export const INK = { text: 'var(--ink)', muted: 'var(--muted)', rule: 'var(--rule)' } as const;
 
-const WIDTH = 760;
-const HEIGHT = 300;
+const SERIES = 6;
 
-/** The loss over tokens, and the perplexities that were measured on the way (as a loss: its logarithm), as SVG; nothing when there is no curve. */
-export function lossChart({ curves, evaluations }: RunFacts): string | undefined {
-  if (curves.every(({ points }) => points.length < 2)) return undefined;
-  use([LineChart, ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT });
-  const measured = evaluations.filter(({ name, value }) => name === 'perplexity' && value > 0);
-  chart.setOption({
-    animation: false,
-    textStyle: { fontFamily: 'inherit', color: INK },
-    grid: { left: 56, right: 24, top: 40, bottom: 44 },
-    legend: { top: 0, textStyle: { color: INK } },
-    xAxis: { type: 'value', name: 'tokens', nameLocation: 'middle', nameGap: 28, axisLine: { lineStyle: { color: GRID } }, axisLabel: { color: INK, formatter: short }, splitLine: { show: false }, nameTextStyle: { color: INK } },
-    yAxis: { type: 'value', scale: true, name: 'loss', axisLabel: { color: INK }, splitLine: { lineStyle: { color: GRID } }, nameTextStyle: { color: INK } },
-    series: [
-      ...curves.map(({ name, points }) => ({ name, type: 'line', showSymbol: false, lineStyle: { width: 2, color: LINE }, itemStyle: { color: LINE }, data: points.map(({ tokens, loss }) => [tokens, loss]) })),
-      ...(measured.length > 0 ? [{ name: 'held-out loss', type: 'scatter', symbolSize: 9, itemStyle: { color: MARK }, data: measured.map(({ tokens, value }) => [tokens, Math.log(value)]) }] : []),
-    ],
-  });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return Object.entries(VARIABLES)
-    .reduce((text, [color, variable]) => text.replaceAll(color, variable).replaceAll(rgb(color), variable), svg)
-    .replace('<svg ', '<svg aria-hidden="true" focusable="false" ')
-    .replace(/width="\d+" height="\d+"/, `viewBox="0 0 ${WIDTH} ${HEIGHT}" width="100%"`);
+/** The colour of the variant or curve at `index`; they come round again. */
+export function seriesColour(index: number): string {
+  return `var(--series-${(index % SERIES) + 1})`;
 }
 
-function short(tokens: number): string {
-  if (tokens >= 1e6) return `${tokens / 1e6} M`;
-  return tokens >= 1000 ? `${tokens / 1000} k` : String(tokens);
+export interface Drawing {
+  /** Of this drawing alone on its page. */
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+  /** What somebody hears who does not see it. */
+  readonly label: string;
+  readonly option: EChartsCoreOption;
 }
 
-function rgb(hex: string): string {
-  const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
-  return `rgb(${red},${green},${blue})`;
+/** Draws a chart into SVG text that scales with its container, the same text for the same drawing. */
+export function draw({ id, width, height, label, option }: Drawing): string {
+  echarts.use([LineChart, BarChart, GridComponent, SVGRenderer]);
+  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
+  try {
+    chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...option });
+    return named(chart.renderToSVGString({ useViewBox: true }), id, label);
+  } finally {
+    // A chart that is not disposed of keeps a timer, and with it the process.
+    chart.dispose();
+  }
+}
+
+/** Takes out what serves hovering only, numbers that count the charts of the process, and gives the picture its name. */
+function named(svg: string, id: string, label: string): string {
+  return svg
+    .replace(/<style\s*>[\s\S]*?<\/style>/g, '')
+    .replace(/ (class="zr[^"]*"|pointer-events="visible"|xml:space="preserve"|version="1\.1"|baseProfile="full")/g, '')
+    .replace(/\bzr\d+-/g, `${id}-`)
+    .replace(
+      /^<svg[^>]*?(viewBox="[^"]*")[^>]*>/,
+      (_, viewBox: string) => `<svg xmlns="http://www.w3.org/2000/svg" ${viewBox} role="img" aria-label="${attribute(label)}">`,
+    )
+    .replace(/\n+/g, '\n');
+}
+
+function attribute(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }

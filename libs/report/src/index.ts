@@ -1,2 +1,2 @@
-export type { CurvePoint, RunFacts, VariantFacts } from './facts.js';
-export { renderReport } from './render.js';
+export type { CurvePoint, EvaluationPoint, Machine, RunFacts, VariantFacts } from './facts.js';
+export { renderReport } from './page.js';

@@ -46,9 +46,9 @@ export function sentenceOf(facts: RunFacts): string {
 }
 
 function shrinking(model: string, before: VariantFacts, after: VariantFacts): string {
-  const parameters = `${countFigure(before.parameters)} to ${countFigure(after.parameters)} parameters`;
-  if (after.layers < before.layers) return `${model} went from ${before.layers} to ${after.layers} layers and from ${parameters}`;
-  return after.parameters === before.parameters ? `${model} kept its ${countFigure(before.parameters)} parameters` : `${model} went from ${parameters}`;
+  if (after.layers < before.layers) return `${model} went from ${before.layers} to ${after.layers} layers`;
+  if (after.parameters === before.parameters) return `${model} kept its ${countFigure(before.parameters)} parameters`;
+  return `${model} went from ${countFigure(before.parameters)} to ${countFigure(after.parameters)} parameters`;
 }
 
 function scores({ before, cut, recovered, tokens }: Outcome): string {

@@ -1,73 +1,92 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { lossChart } from './chart.js';
-import type { RunFacts, VariantFacts } from './facts.js';
-import { bytes, count, duration, MISSING, number, ratio } from './numbers.js';
+import { renderToString } from 'preact-render-to-string';
+import { drawBars, isLogarithmic } from './bar-chart.js';
+import type { RunFacts } from './facts.js';
+import { momentFigure, secondsFigure } from './figures.js';
+import { LayerPicture, layersInWords } from './layers.js';
+import { drawTraining, smoothingSteps, type Training, trainingOf } from './loss-chart.js';
+import { measuredIn } from './measure.js';
+import { sentenceOf } from './outcome.js';
+import { Listing, Outputs, Provenance, Samples } from './provenance.js';
 import { STYLE } from './style.js';
+import { Headline, SummaryTable } from './summary.js';
 
-interface Row {
-  readonly title: string;
-  readonly of: (variant: VariantFacts) => number | undefined;
-  readonly show: (value: number | undefined) => string;
+/** Pictures with text in them are drawn twice, and the style sheet shows the one whose letters are legible. */
+const WIDE = 880;
+const NARROW = 350;
+
+/** Nothing is fetched and nothing runs, whatever a model may write. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+/**
+ * The report of a run: one HTML document that needs no network, no script and no file beside it. The same facts give the same bytes.
+ *
+ * @param facts - a number that is missing or not finite is shown as an en dash; text is shown as it is, never read as HTML.
+ */
+export function renderReport(facts: RunFacts): string {
+  return `<!doctype html>\n${renderToString(<Page facts={facts} />)}\n`;
 }
 
-const ROWS: readonly Row[] = [
-  { title: 'parameters', of: ({ parameters }) => parameters, show: count },
-  { title: 'bytes', of: (variant) => variant.bytes, show: bytes },
-  { title: 'layers', of: ({ layers }) => layers, show: count },
-  { title: 'perplexity', of: ({ perplexity }) => perplexity, show: number },
-  { title: 'bits per byte', of: ({ bitsPerByte }) => bitsPerByte, show: (value) => value?.toFixed(3) ?? MISSING },
-  { title: 'prefill, tokens/s', of: ({ prefillTokensPerSecond }) => prefillTokensPerSecond, show: number },
-  { title: 'decode, tokens/s', of: ({ decodeTokensPerSecond }) => decodeTokensPerSecond, show: number },
-];
-
-/** The page of a run. */
-export function Page({ facts }: { readonly facts: RunFacts }): JSX.Element {
-  const { title, model, created, seconds, variants, plan, keptLayers, recipe, outputs, nextCommand } = facts;
-  const chart = lossChart(facts);
+function Page({ facts }: { readonly facts: RunFacts }): JSX.Element {
+  const { title, variants, keptLayers, plan, recipe, outputs, nextCommand } = facts;
+  const training = trainingOf(facts);
+  const sentence = sentenceOf(facts);
   return (
     <html lang="en">
       <head>
         <meta charSet="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta http-equiv="Content-Security-Policy" content={POLICY} />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="description" content={sentence} />
         <title>{`${title} · chop`}</title>
         <style dangerouslySetInnerHTML={{ __html: STYLE }} />
       </head>
       <body>
+        <header>
+          <p class="eyebrow">
+            chop <span aria-hidden="true">/</span> {title}
+          </p>
+          <h1>{unbroken(sentence)}</h1>
+          <p class="byline">
+            <time dateTime={facts.created}>{momentFigure(facts.created)}</time> · {secondsFigure(facts.seconds)} on {facts.machine.cpu} · engine{' '}
+            {facts.machine.engine}
+          </p>
+          <Headline facts={facts} />
+        </header>
         <main>
-          <header>
-            <h1>{title}</h1>
-            <p class="lead">{summary(facts)}</p>
-            <p>
-              {model} · {new Date(created).toUTCString()} · {duration(seconds)}
-            </p>
-          </header>
-          {variants.length > 0 && <Summary variants={variants} />}
-          {keptLayers && <Layers {...keptLayers} plan={plan} />}
-          {chart && (
-            <Section title="Recovery">
-              <figure>
-                <figcaption>Training loss over tokens{facts.evaluations.length > 0 ? ', and the loss on held-out text' : ''}. {curveInWords(facts)}</figcaption>
-                <div dangerouslySetInnerHTML={{ __html: chart }} />
-              </figure>
+          {variants.length > 0 && (
+            <Section id="summary" title="Summary">
+              <SummaryTable variants={variants} />
+              {variants.length > 1 && <Bars facts={facts} />}
             </Section>
           )}
-          {variants.some(({ bitsPerByte, perplexity }) => bitsPerByte ?? perplexity) && <Bars variants={variants} />}
+          {(keptLayers || plan !== undefined) && (
+            <Section id="cut" title="What was cut">
+              {plan !== undefined && <p>{plan}</p>}
+              {keptLayers && <Layers {...keptLayers} />}
+            </Section>
+          )}
+          {training && (
+            <Section id="training" title="Training">
+              <TrainingFigure training={training} />
+            </Section>
+          )}
           {variants.some(({ sample }) => sample) && (
-            <Section title="In their own words">
-              <div class="samples">{variants.map((variant) => variant.sample && <Sample name={variant.name} {...variant.sample} />)}</div>
+            <Section id="samples" title="In their own words">
+              <Samples variants={variants} />
             </Section>
           )}
-          {(outputs.length > 0 || nextCommand) && (
-            <Section title="Files">
-              <dl>{outputs.map(({ label, path }) => [<dt>{label}</dt>, <dd><code>{path}</code></dd>])}</dl>
-              {nextCommand && <pre tabIndex={0}>{nextCommand}</pre>}
-            </Section>
-          )}
-          <Section title="The exact recipe">
-            <pre tabIndex={0}>{recipe}</pre>
+          <Section id="again" title="Files and next step">
+            {outputs.length > 0 && <Outputs outputs={outputs} />}
+            {nextCommand !== undefined && <Listing label="Next command" text={nextCommand} />}
           </Section>
-          <Section title="Where it ran">
-            <Machine {...facts} />
+          <Section id="recipe" title="Recipe">
+            <p>As resolved, every default explicit: saved as a file, it is this run.</p>
+            <Listing label="Recipe as YAML" text={recipe} />
+          </Section>
+          <Section id="provenance" title="Machine, seeds, versions">
+            <Provenance facts={facts} />
           </Section>
         </main>
       </body>
@@ -75,116 +94,80 @@ export function Page({ facts }: { readonly facts: RunFacts }): JSX.Element {
   );
 }
 
-function Section({ title, children }: { readonly title: string; readonly children: ComponentChildren }): JSX.Element {
+function Section({ id, title, children }: { readonly id: string; readonly title: string; readonly children: ComponentChildren }): JSX.Element {
   return (
-    <section>
-      <h2>{title}</h2>
+    <section id={id} aria-labelledby={`${id}-title`}>
+      <h2 id={`${id}-title`}>{title}</h2>
       {children}
     </section>
   );
 }
 
-/** What was done, in one sentence made of the measured numbers. */
-export function summary({ variants }: RunFacts): string {
-  const [first, last] = [variants[0], variants.at(-1)];
-  if (!first || !last || first === last) return 'A run of chop.';
-  const worst = variants.reduce((most, variant) => ((variant.bitsPerByte ?? 0) > (most.bitsPerByte ?? 0) ? variant : most), first);
-  const size = `${count(first.parameters)} → ${count(last.parameters)} parameters`;
-  if (first.bitsPerByte === undefined || last.bitsPerByte === undefined || worst.bitsPerByte === undefined) return `${size}.`;
-  const back = (worst.bitsPerByte - last.bitsPerByte) / (worst.bitsPerByte - first.bitsPerByte);
-  const damage = worst === first ? '' : ` The cut took bits per byte from ${first.bitsPerByte.toFixed(3)} to ${worst.bitsPerByte.toFixed(3)}`;
-  return `${size}.${damage}${damage && worst !== last && back > 0 ? `; recovery won back ${(100 * back).toFixed(0)} % of the loss (${last.bitsPerByte.toFixed(3)}).` : damage && '.'}`;
-}
-
-function curveInWords({ curves }: RunFacts): string {
-  const points = curves[0]?.points ?? [];
-  const [first, last] = [points[0], points.at(-1)];
-  return first && last ? `From ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)} in ${points.length} steps and ${count(last.tokens)} tokens.` : '';
-}
-
-function Summary({ variants }: { readonly variants: readonly VariantFacts[] }): JSX.Element {
+function Bars({ facts: { variants } }: { readonly facts: RunFacts }): JSX.Element {
   return (
-    <Section title="Before and after">
-      <div class="scroll" tabIndex={0} role="region" aria-label="Before and after, as a table">
-        <table>
-          <caption>Each model as it was measured in this run; the small numbers are relative to the first.</caption>
-          <thead>
-            <tr>
-              <th scope="col">measure</th>
-              {variants.map(({ name }) => (
-                <th scope="col">{name}</th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {ROWS.filter(({ of }) => variants.some((variant) => of(variant) !== undefined)).map(({ title, of, show }) => (
-              <tr>
-                <th scope="row">{title}</th>
-                {variants.map((variant, index) => (
-                  <td>
-                    {show(of(variant))}
-                    {index > 0 && <small>{ratio(of(variant), of(variants[0]!))}</small>}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </Section>
-  );
-}
-
-function Layers({ total, kept, plan }: { readonly total: number; readonly kept: readonly number[]; readonly plan?: string | undefined }): JSX.Element {
-  return (
-    <Section title="Layers">
-      {plan && <p class="quiet">{plan}</p>}
-      <ol class="layers" aria-label={`Layers that stay: ${kept.join(', ')} of ${total}`}>
-        {Array.from({ length: total }, (_, layer) => (
-          <li class={kept.includes(layer) ? 'stays' : 'goes'}>{layer}</li>
+    <div class="bars">
+      {measuredIn(variants)
+        .filter(({ drawn }) => drawn)
+        .map((measure, index) => (
+          <figure>
+            <figcaption>
+              {measure.label} <small>{caption(measure.unit, measure.better, isLogarithmic(measure, variants) ? measure.floor : undefined)}</small>
+            </figcaption>
+            <Svg text={drawBars(measure, variants, `bars${index}`)} />
+          </figure>
         ))}
-      </ol>
-    </Section>
+    </div>
   );
 }
 
-function Bars({ variants }: { readonly variants: readonly VariantFacts[] }): JSX.Element {
-  const inBits = variants.every(({ bitsPerByte }) => bitsPerByte !== undefined);
-  const value = ({ bitsPerByte, perplexity }: VariantFacts): number => (inBits ? bitsPerByte : perplexity) ?? 0;
-  const most = Math.max(...variants.map(value));
+function caption(unit: string | undefined, better: string, from: number | undefined): string {
+  return [...(unit === undefined ? [] : [unit]), `${better} is better`, ...(from === undefined ? [] : [`log scale from ${from}`])].join(' · ');
+}
+
+function Layers({ total, kept }: NonNullable<RunFacts['keptLayers']>): JSX.Element {
   return (
-    <Section title={`${inBits ? 'Bits per byte' : 'Perplexity'} on held-out text, lower is better`}>
-      <div class="bars">
-        {variants.map((variant) => [
-          <span>{variant.name}</span>,
-          <i style={{ width: `${most > 0 ? (100 * value(variant)) / most : 0}%` }} />,
-          <span>{value(variant) > 0 ? number(value(variant)) : MISSING}</span>,
-        ])}
+    <figure class="layers">
+      <div class="wide">
+        <LayerPicture total={total} kept={kept} width={WIDE} />
       </div>
-    </Section>
-  );
-}
-
-function Sample({ name, prompt, text }: { readonly name: string; readonly prompt: string; readonly text: string }): JSX.Element {
-  return (
-    <figure>
-      <figcaption>{name}</figcaption>
-      <blockquote>
-        <b>{prompt}</b>
-        {text.startsWith(prompt) ? text.slice(prompt.length) : ` ${text}`}
-      </blockquote>
+      <div class="narrow">
+        <LayerPicture total={total} kept={kept} width={NARROW} />
+      </div>
+      <figcaption>{layersInWords({ total, kept })} Input is on the left, output on the right.</figcaption>
     </figure>
   );
 }
 
-function Machine({ machine, seeds, versions }: RunFacts): JSX.Element {
-  const rows: [string, string][] = [
-    ['processor', `${machine.cpu}, ${machine.cores} cores`],
-    ['engine', `${machine.engine}, ${machine.threads} threads`],
-    ['memory', bytes(machine.memoryBytes)],
-    ['system', `${machine.platform}, Node.js ${machine.node}`],
-    ['seeds', Object.entries(seeds).map(([name, seed]) => `${name} ${seed}`).join(', ')],
-    ['packages', Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')],
-  ];
-  return <dl>{rows.map(([name, value]) => [<dt>{name}</dt>, <dd>{value}</dd>])}</dl>;
+function TrainingFigure({ training }: { readonly training: Training }): JSX.Element {
+  const steps = Math.max(...training.curves.map(({ places }) => smoothingSteps(places.length)), 1);
+  return (
+    <figure>
+      <div class="wide">
+        <Svg text={drawTraining(training, 'wide', WIDE)} />
+      </div>
+      <div class="narrow">
+        <Svg text={drawTraining(training, 'narrow', NARROW)} />
+      </div>
+      <figcaption>
+        {training.curves.map(({ name }, index) => (
+          <span class="key">
+            <span class={`swatch series-${((index + 2) % 6) + 1}`} aria-hidden="true" />
+            {name}
+          </span>
+        ))}
+        {steps > 1 && `Thin: every step. Bold: running mean of up to ${steps.toLocaleString('en-US')} steps. `}
+        {training.scores.length > 0 && `${training.curves.length > 0 ? 'Below: scores' : 'Scores'} measured on the way, by the settings of the training step.`}
+      </figcaption>
+    </figure>
+  );
+}
+
+/** A drawing of this package: its text is escaped where it is drawn. */
+function Svg({ text }: { readonly text: string }): JSX.Element {
+  return <div class="drawing" dangerouslySetInnerHTML={{ __html: text }} />;
+}
+
+/** Keeps a number and its unit on one line. */
+function unbroken(text: string): string {
+  return text.replace(/(\d) (?=\p{L})/gu, '$1\u00a0');
 }

@@ -1,38 +1,103 @@
-/** The page's only style sheet. */
+/** The page's style sheet: the colours of both themes are variables, which the drawings use too. */
 export const STYLE = `
-:root { color-scheme: light dark; --paper: #fdfdfb; --ink: #1c1d20; --muted: #5b6068; --rule: #dcdcd6; --accent: #0b6e63; --mark: #b4490c; --panel: #f4f4ef; }
-@media (prefers-color-scheme: dark) { :root { --paper: #15171a; --ink: #e8e8e4; --muted: #a2a7ae; --rule: #353a40; --accent: #56c8b7; --mark: #f0a06a; --panel: #1e2125; } }
+:root {
+  color-scheme: light dark;
+  --paper: #fdfdfb; --card: #f5f5f1; --ink: #1a1e23; --muted: #59626c; --rule: #dedfd9; --focus: #1c5fc4;
+  --series-1: #6a7681; --series-2: #c05a20; --series-3: #1c5fc4; --series-4: #7b4ba8; --series-5: #14786a; --series-6: #a6791a;
+  --sans: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif;
+  --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #14171b; --card: #1c2025; --ink: #e6e8eb; --muted: #9ba5b0; --rule: #31373e; --focus: #78b0ff;
+    --series-1: #8f9ba7; --series-2: #e58a52; --series-3: #6ea8ff; --series-4: #bd93e6; --series-5: #4fbfa9; --series-6: #d9b04f;
+  }
+}
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif; }
-main { max-width: 880px; margin: 0 auto; padding: 48px 24px 80px; }
-header p, .quiet { color: var(--muted); }
-h1 { font-size: 2rem; line-height: 1.15; letter-spacing: -0.02em; margin: 0 0 8px; }
-h2 { font-size: 1.15rem; margin: 48px 0 12px; letter-spacing: -0.01em; }
-.lead { font-size: 1.15rem; margin: 0 0 4px; color: var(--ink); }
+body { margin: 0 auto; padding: 3rem 1.25rem 4rem; max-width: 58rem; background: var(--paper); color: var(--ink); font: 1rem/1.55 var(--sans); -webkit-text-size-adjust: 100%; }
+:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
+small { color: var(--muted); font-size: .8125rem; font-weight: 400; }
+.eyebrow { margin: 0 0 .75rem; color: var(--muted); font: 500 .8125rem/1.4 var(--mono); overflow-wrap: anywhere; }
+h1 { margin: 0; font-size: clamp(1.3rem, 1rem + 1.5vw, 1.75rem); font-weight: 600; line-height: 1.28; letter-spacing: -.018em; text-wrap: pretty; overflow-wrap: anywhere; }
+.byline { margin: .9rem 0 0; color: var(--muted); font-size: .875rem; }
+h2 { margin: 0 0 1.1rem; font-size: 1.125rem; font-weight: 600; letter-spacing: -.01em; }
+h3 { margin: 0 0 .5rem; font-size: .875rem; font-weight: 600; }
+p { max-width: 44rem; }
+section { margin-top: 3rem; padding-top: 1.5rem; border-top: 1px solid var(--rule); }
+section > p { margin: -.4rem 0 1.1rem; color: var(--muted); font-size: .9375rem; overflow-wrap: anywhere; }
+.headline { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1.25rem 2rem; margin: 2.25rem 0 0; }
+.headline div { display: flex; flex-direction: column-reverse; justify-content: flex-end; }
+.headline dt { color: var(--muted); font-size: .8125rem; line-height: 1.35; }
+.headline dd { margin: 0; font-size: 2rem; font-weight: 600; line-height: 1.2; letter-spacing: -.03em; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--muted); padding-bottom: 8px; }
-th, td { text-align: right; padding: 8px 0 8px 20px; border-top: 1px solid var(--rule); white-space: nowrap; vertical-align: top; }
-thead th { border-top: 0; color: var(--muted); font-weight: 500; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td small { display: block; color: var(--muted); font-size: 0.8rem; }
-.layers { display: flex; gap: 4px; flex-wrap: wrap; padding: 0; margin: 0; list-style: none; }
-.layers li { flex: 1 0 22px; max-width: 56px; height: 44px; border-radius: 4px; border: 1px solid var(--rule); font-size: 0.75rem; display: grid; place-items: center; color: var(--muted); }
-.layers .stays { background: var(--accent); border-color: var(--accent); color: var(--paper); }
-.layers .goes { border-style: dashed; text-decoration: line-through; }
-.bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: 6px 14px; align-items: center; font-variant-numeric: tabular-nums; }
-.bars i { display: block; height: 12px; border-radius: 2px; background: var(--accent); min-width: 2px; }
-.samples { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 16px; }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+caption { padding-bottom: .5rem; color: var(--muted); font-size: .8125rem; text-align: left; }
+th, td { padding: .5rem 0 .5rem 1.25rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: baseline; font-weight: 400; }
+th:first-child { padding-left: 0; text-align: left; }
+thead th { font-size: .875rem; font-weight: 600; }
+.summary td { white-space: nowrap; }
+.summary td small { display: inline-block; min-width: 3.6rem; padding-left: .5rem; }
+.summary thead th:nth-child(n+3) { padding-right: 3.6rem; }
+.summary tr:last-child > *, .pairs tr:last-child > * { border-bottom: 0; }
+.swatch { display: inline-block; width: .625rem; height: .625rem; margin-right: .45em; border-radius: 2px; background: currentColor; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.series-1 { color: var(--series-1); } .series-2 { color: var(--series-2); } .series-3 { color: var(--series-3); }
+.series-4 { color: var(--series-4); } .series-5 { color: var(--series-5); } .series-6 { color: var(--series-6); }
+.note { margin: .5rem 0 0; color: var(--muted); font-size: .875rem; }
 figure { margin: 0; }
-.samples figure { background: var(--panel); border-radius: 8px; padding: 14px 16px; }
-figcaption { color: var(--muted); font-size: 0.9rem; margin-bottom: 6px; }
-blockquote { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
-blockquote b { font-weight: 500; color: var(--muted); }
-pre { background: var(--panel); border-radius: 8px; padding: 14px 16px; overflow-x: auto; font: 13px/1.5 ui-monospace, 'SF Mono', Menlo, Consolas, monospace; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 0; }
-dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
-code { font: 0.92em ui-monospace, 'SF Mono', Menlo, Consolas, monospace; overflow-wrap: anywhere; }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-@media (max-width: 520px) { main { padding: 28px 16px 56px; } h1 { font-size: 1.6rem; } }
-@media print { body { background: #fff; color: #000; } main { max-width: none; padding: 0; } h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
+figcaption { color: var(--muted); font-size: .8125rem; }
+svg { display: block; width: 100%; height: auto; font-family: var(--sans); overflow: visible; }
+.bars { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); gap: 1.75rem 3rem; margin-top: 2.25rem; }
+.bars figcaption { margin-bottom: .35rem; color: var(--ink); font-size: .875rem; font-weight: 600; }
+.bars svg { max-width: 24rem; }
+.layers { padding: 1.25rem 0 0; }
+.layers figcaption { margin-top: .9rem; }
+.layer rect { stroke-width: 1.25; }
+.layer text { font-size: 12px; font-variant-numeric: tabular-nums; }
+.kept rect { fill: var(--series-3); stroke: var(--series-3); } .kept text { fill: var(--paper); font-weight: 600; }
+.dropped rect { fill: none; stroke: var(--muted); stroke-dasharray: 3 3; } .dropped text { fill: var(--muted); }
+.thread { fill: none; stroke: var(--series-3); stroke-width: 1.25; opacity: .55; }
+.narrow { display: none; }
+.key { margin-right: 1rem; color: var(--ink); white-space: nowrap; }
+.samples { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 1rem; }
+.samples article { padding: 1rem 1.1rem; border-radius: 8px; background: var(--card); }
+blockquote { margin: 0; font-size: .9375rem; line-height: 1.5; white-space: pre-wrap; overflow-wrap: anywhere; }
+blockquote b { font-weight: 400; color: var(--muted); }
+pre { margin: 0; padding: 1rem 1.1rem; border-radius: 8px; background: var(--card); font: .8125rem/1.55 var(--mono); tab-size: 2; }
+code { font-family: var(--mono); }
+.pairs + pre { margin-top: 1.25rem; }
+.columns { columns: 2 20rem; column-gap: 3rem; }
+.columns .pairs { margin-bottom: 1.75rem; break-inside: avoid; }
+.pairs { font-size: .875rem; }
+.pairs th, .pairs td { text-align: left; padding-block: .32rem; }
+.pairs tbody th { width: 9.5rem; color: var(--muted); }
+.pairs td { text-align: left; overflow-wrap: anywhere; }
+.pairs caption { color: var(--ink); font-weight: 600; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+@media screen and (max-width: 40rem) {
+  body { padding: 1.75rem 1rem 3rem; }
+  section { margin-top: 2.25rem; }
+  .wide { display: none; }
+  .narrow { display: block; }
+  .headline { grid-template-columns: 1fr 1fr; gap: 1.1rem; }
+  .headline dd { font-size: 1.6rem; }
+  th, td { padding-left: .75rem; }
+  .summary { font-size: .9375rem; }
+  .summary th small { display: block; }
+  .summary td small { display: block; min-width: 0; padding: 0; }
+  .summary thead th:nth-child(n+3) { padding-right: 0; }
+}
+@page { margin: 16mm; }
+@media print {
+  :root {
+    color-scheme: light;
+    --paper: #fff; --card: #f6f6f3; --ink: #000; --muted: #4b535b; --rule: #ccc; --focus: #1c5fc4;
+    --series-1: #6a7681; --series-2: #c05a20; --series-3: #1c5fc4; --series-4: #7b4ba8; --series-5: #14786a; --series-6: #a6791a;
+  }
+  body { max-width: none; padding: 0; font-size: 10.5pt; }
+  section { margin-top: 1.75rem; }
+  h2 { break-after: avoid; }
+  figure, article, tr, .headline { break-inside: avoid; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  .layer rect, .samples article, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
 `;
