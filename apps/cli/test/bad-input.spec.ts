@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +49,10 @@ describe('how many layers stay', () => {
   });
 
   test.each(['2.5', 'half', '[2]', '""'])('keep=%s', async (keep) => {
-    await refuse(['plan', 'layer-chop', model, '--set', `keep=${keep}`, '--out', join(folder, 'plan.json')], { code: 'OPTION_VALUE', says: ['layer-chop.keep', /expected (number|int)/, 'keep: how many layers stay'] });
+    await refuse(['plan', 'layer-chop', model, '--set', `keep=${keep}`, '--out', join(folder, 'plan.json')], {
+      code: 'OPTION_VALUE',
+      says: ['layer-chop.keep', /expected (number|int)/, 'keep: how many layers stay'],
+    });
   });
 
   test.each(['[0, 0]', '[-1, 3]', '[0, 4]', '[]'])('layers=%s', async (layers) => {
@@ -64,7 +67,10 @@ describe('a method that must train, without training', () => {
     ['plan', 'layer-chop', '--set', 'keep=2', '--set', 'gapTokens=100'],
     ['prune', 'layer-chop', '--set', 'keep=2', '--set', 'warmupSteps=5'],
   ])('%s %s', async (verb, strategy, ...settings) => {
-    await refuse([verb, strategy, model, ...settings, '--out', out], { code: 'METHOD_NEEDS_TRAINING', says: [strategy, `chop train ${model} --prune ${strategy}`] });
+    await refuse([verb, strategy, model, ...settings, '--out', out], {
+      code: 'METHOD_NEEDS_TRAINING',
+      says: [strategy, `chop train ${model} --prune ${strategy}`],
+    });
   });
 });
 
@@ -91,17 +97,45 @@ describe('misspelt words', () => {
   test('a command, an option and a choice', async () => {
     await refuse(['prun', 'layer-chop', model], { code: 'COMMAND_UNKNOWN', says: ['prun', 'prune'] });
     await refuse(['prune', 'layer-chop', model, '--out', out, '--ouput', out], { code: 'OPTION_UNKNOWN', says: ['--ouput', '--out'] });
-    await refuse(['train', model, '--data', text, ...LENGTH, '--out', out, '--schedule', 'cosin'], { code: 'OPTION_VALUE', says: ['cosin', 'cosine, linear, constant'] });
+    await refuse(['train', model, '--data', text, ...LENGTH, '--out', out, '--schedule', 'cosin'], {
+      code: 'OPTION_VALUE',
+      says: ['cosin', 'cosine, linear, constant'],
+    });
   });
 
   test.each<[string, string, number, Expected]>([
     ['a key at the top', 'name: x\nmodel: m\nseeds: 1\nsteps: [report]\n', 3, { code: 'OPTION_UNKNOWN', says: ['recipe.seeds', 'Did you mean seed?'] }],
     ['a step', 'name: x\nmodel: m\nsteps:\n  - report\n  - evalute: {}\n', 5, { code: 'OPTION_UNKNOWN', says: ['evalute', 'Did you mean evaluate?'] }],
-    ['an option of a step', 'name: x\nmodel: m\nsteps:\n  - train:\n      steps: 3\n      bathSize: 2\n', 6, { code: 'OPTION_UNKNOWN', says: ['train.bathSize', 'Did you mean batchSize?'] }],
-    ['a method', 'name: x\nmodel: m\nsteps:\n  - prune:\n      layerchop: { keep: 2 }\n', 5, { code: 'METHOD_UNKNOWN', says: ['layerchop', 'Did you mean layer-chop?'] }],
-    ['an option of a method', 'name: x\nmodel: m\nsteps:\n  - evaluate: { latency: true }\n  - prune:\n      layer-chop:\n        keep: 2\n        configurations: input\n', 8, { code: 'OPTION_UNKNOWN', says: ['layer-chop.configurations', 'Did you mean configuration?'] }],
-    ['an option of a method inside training', 'name: x\nmodel: m\nsteps:\n  - train:\n      steps: 3\n      prune: { dim-chop: { spars: 0.5 } }\n', 6, { code: 'OPTION_UNKNOWN', says: ['dim-chop.spars', 'Did you mean sparsity?'] }],
-    ['an option of a distiller', 'name: x\nmodel: m\nsteps:\n  - train:\n      steps: 3\n      distill: { distill-logits: { weigth: 0.5 } }\n', 6, { code: 'OPTION_UNKNOWN', says: ['distill-logits.weigth', 'Did you mean weight?'] }],
+    [
+      'an option of a step',
+      'name: x\nmodel: m\nsteps:\n  - train:\n      steps: 3\n      bathSize: 2\n',
+      6,
+      { code: 'OPTION_UNKNOWN', says: ['train.bathSize', 'Did you mean batchSize?'] },
+    ],
+    [
+      'a method',
+      'name: x\nmodel: m\nsteps:\n  - prune:\n      layerchop: { keep: 2 }\n',
+      5,
+      { code: 'METHOD_UNKNOWN', says: ['layerchop', 'Did you mean layer-chop?'] },
+    ],
+    [
+      'an option of a method',
+      'name: x\nmodel: m\nsteps:\n  - evaluate: { latency: true }\n  - prune:\n      layer-chop:\n        keep: 2\n        configurations: input\n',
+      8,
+      { code: 'OPTION_UNKNOWN', says: ['layer-chop.configurations', 'Did you mean configuration?'] },
+    ],
+    [
+      'an option of a method inside training',
+      'name: x\nmodel: m\nsteps:\n  - train:\n      steps: 3\n      prune: { dim-chop: { spars: 0.5 } }\n',
+      6,
+      { code: 'OPTION_UNKNOWN', says: ['dim-chop.spars', 'Did you mean sparsity?'] },
+    ],
+    [
+      'an option of a distiller',
+      'name: x\nmodel: m\nsteps:\n  - train:\n      steps: 3\n      distill: { distill-logits: { weigth: 0.5 } }\n',
+      6,
+      { code: 'OPTION_UNKNOWN', says: ['distill-logits.weigth', 'Did you mean weight?'] },
+    ],
     ['a value', 'name: x\nmodel: m\nsteps:\n  - train:\n      steps: 3\n      lr: fast\n', 6, { code: 'OPTION_VALUE', says: ['train.lr = "fast"', 'number'] }],
     ['YAML', 'name: x\n\tmodel: m\nsteps: [report]\n', 2, { code: 'RECIPE_SYNTAX', says: ['YAML'] }],
   ])('%s in a recipe, with file and line', async (_, recipe, line, expected) => {
@@ -128,7 +162,10 @@ describe('text', () => {
 
   test.each(Object.keys(commands))('with a broken line, for %s', async (command) => {
     const file = await written('text.jsonl', '{"text": "one"}\n\n{"text": "two"\n{"text": "three"}\n');
-    const error = await refuse(commands[command]!(file), { code: 'DATA_LINE', says: [`${file}:3: `, '{"text": "two"', 'one JSON object', 'Mend or remove that line'] });
+    const error = await refuse(commands[command]!(file), {
+      code: 'DATA_LINE',
+      says: [`${file}:3: `, '{"text": "two"', 'one JSON object', 'Mend or remove that line'],
+    });
     expect(error).toMatchObject({ file, line: 3 });
   });
 
@@ -143,8 +180,14 @@ describe('text', () => {
 
   test('that is shorter than a window', async () => {
     const file = await written('short.txt', 'Too short.');
-    await refuse(['train', model, '--data', file, '--steps', '2', '--window', '64', '--out', out], { code: 'DATA_SHORT', says: ['tokens of text', 'one window of 64', 'smaller --window'] });
-    await refuse(['prune', 'wanda', model, '--data', file, '--window', '64', '--out', out], { code: 'DATA_EMPTY', says: ['no calibration window', 'smaller --window'] });
+    await refuse(['train', model, '--data', file, '--steps', '2', '--window', '64', '--out', out], {
+      code: 'DATA_SHORT',
+      says: ['tokens of text', 'one window of 64', 'smaller --window'],
+    });
+    await refuse(['prune', 'wanda', model, '--data', file, '--window', '64', '--out', out], {
+      code: 'DATA_EMPTY',
+      says: ['no calibration window', 'smaller --window'],
+    });
     await refuse(['eval', model, '--perplexity', file, '--window', '64'], { code: 'DATA_EMPTY', says: ['smaller --window'] });
   });
 
@@ -235,8 +278,16 @@ describe('a place to write that is taken, closed or full', () => {
     const before = await listing(folder);
     // Files beyond that many kilobytes fail like those on a full disk.
     const command = `ulimit -f 100 && exec "$0" "$@" --json`;
-    const { status, stdout } = spawnSync('bash', ['-c', command, process.execPath, join(ROOT, 'apps/cli/bin/chop.js'), ...prune()], { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } });
-    expect({ status, ...toldError(stdout) }).toMatchObject({ status: 1, code: 'OUTPUT_DISK_FULL', file: out, remedy: expect.stringContaining('Free some space') });
+    const { status, stdout } = spawnSync('bash', ['-c', command, process.execPath, join(ROOT, 'apps/cli/bin/chop.js'), ...prune()], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    expect({ status, ...toldError(stdout) }).toMatchObject({
+      status: 1,
+      code: 'OUTPUT_DISK_FULL',
+      file: out,
+      remedy: expect.stringContaining('Free some space'),
+    });
     expect(await listing(folder)).toEqual(before);
   });
 });
@@ -255,7 +306,10 @@ describe('a plan', () => {
   });
 
   test('for another model', async () => {
-    await refuse(['apply', plan, other, '--out', out], { code: 'PLAN_OTHER_MODEL', says: [plan, 'a plan for a model with layer 4', 'expected layer 6', 'chop plan'] });
+    await refuse(['apply', plan, other, '--out', out], {
+      code: 'PLAN_OTHER_MODEL',
+      says: [plan, 'a plan for a model with layer 4', 'expected layer 6', 'chop plan'],
+    });
   });
 
   test.each<[string, (document: Record<string, unknown>) => unknown, Expected]>([
@@ -264,7 +318,11 @@ describe('a plan', () => {
     ['that keeps what is not there', (document) => ({ ...document, keep: { layer: [0, 9] } }), { code: 'PLAN_INDICES', says: ['index 9 of layer', '0 to 3'] }],
     ['that keeps an axis that is not there', (document) => ({ ...document, keep: { depth: [0] } }), { code: 'AXIS_UNKNOWN', says: ['depth', 'layer'] }],
     ['that drops words of the vocabulary', (document) => ({ ...document, keep: { vocab: [0] } }), { code: 'AXIS_PINNED', says: ['vocab'] }],
-    ['whose tensors lie elsewhere', (document) => ({ ...document, tensors: '../../secret.safetensors' }), { code: 'CHECKPOINT_NAME', says: ['../../secret.safetensors', 'the same folder'] }],
+    [
+      'whose tensors lie elsewhere',
+      (document) => ({ ...document, tensors: '../../secret.safetensors' }),
+      { code: 'CHECKPOINT_NAME', says: ['../../secret.safetensors', 'the same folder'] },
+    ],
     ['whose tensors are missing', (document) => ({ ...document, tensors: 'lost.safetensors' }), { code: 'CHECKPOINT_MISSING', says: ['lost.safetensors'] }],
   ])('%s', async (_, change, expected) => {
     const file = await written('plan.json', JSON.stringify(change(JSON.parse(await readFile(plan, 'utf8')) as Record<string, unknown>)));
@@ -278,73 +336,8 @@ describe('a plan', () => {
   });
 });
 
-describe('a plugin', () => {
-  async function plugin(source: string): Promise<string> {
-    const home = join(folder, 'node_modules', 'chop-odd');
-    await mkdir(home, { recursive: true });
-    await writeFile(join(home, 'package.json'), JSON.stringify({ name: 'chop-odd', version: '1.2.3', type: 'module', exports: './index.js' }));
-    await writeFile(join(home, 'index.js'), source);
-    // As a package manager would, for the plugin's peer dependencies.
-    for (const name of ['@chop', 'zod']) await symlink(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name));
-    return 'chop-odd';
-  }
-  const prune = (strategy: string, name: string): string[] => ['prune', strategy, model, '--plugin', name, '--set', 'keep=2', '--out', out];
-
-  test('that is missing', async () => {
-    await refuse(prune('layer-chop', 'chop-absent'), { code: 'PLUGIN_MISSING', says: ['chop-absent', folder, 'npm install chop-absent'] });
-  });
-
-  test('that throws while it loads', async () => {
-    await refuse(prune('layer-chop', await plugin("throw new TypeError('the plugin is tired');")), { code: 'PLUGIN_BROKEN', says: ['chop-odd', 'the plugin is tired', 'Tell its author'] });
-  });
-
-  test('that lacks something it needs', async () => {
-    await refuse(prune('layer-chop', await plugin("import 'chop-odd-needs-this';")), { code: 'PLUGIN_BROKEN', says: ['chop-odd', 'chop-odd-needs-this'] });
-  });
-
-  test('that has no plugin in it', async () => {
-    await refuse(prune('layer-chop', await plugin('export const answer = 42;')), { code: 'PLUGIN_EMPTY', says: ['chop-odd', 'answer', 'pruner()'] });
-  });
-
-  test('that was built for another contract', async () => {
-    const name = await plugin("export const odd = { kind: 'pruner', pluginName: 'odd', contract: 99, module: {} };");
-    await refuse(prune('odd', name), { code: 'PLUGIN_CONTRACT', says: ['chop-odd', 'odd', 'contract 99', 'contract 1', 'Install a version of the plugin'] });
-  });
-
-  test('that takes a name which is taken', async () => {
-    const name = await plugin(METHOD('layer-chop', ''));
-    await refuse(prune('layer-chop', name), { code: 'PLUGIN_TWICE', says: ['two pruners named layer-chop'] });
-  });
-
-  test('whose method throws', async () => {
-    const name = await plugin(METHOD('odd', "throw new RangeError('too odd');"));
-    await refuse(['prune', 'odd', model, '--plugin', name, '--out', out], { code: 'METHOD_FAILED', says: ['odd that throws: RangeError: too odd', 'Tell its author'] });
-  });
-
-  test('whose method throws in the middle of training', async () => {
-    const name = await plugin(METHOD('odd', "for await (const step of session.steps()) if (step.index === 2) throw new RangeError('too odd');"));
-    const { exitCode, stdout } = await chop(['train', model, '--plugin', name, '--prune', 'odd', '--data', text, ...LENGTH, '--out', out, '--json'], folder);
-    expect({ exitCode, ...toldError(stdout) }).toMatchObject({ exitCode: 2, code: 'METHOD_FAILED', message: expect.stringContaining('too odd') });
-    expect(await readdir(folder)).not.toContain('out');
-  });
-
-  test('whose method asks for what cannot be', async () => {
-    const name = await plugin(METHOD('odd', "yield keep('layer', [3, 1]);"));
-    await refuse(['prune', 'odd', model, '--plugin', name, '--out', out], { code: 'PLAN_INDICES', says: ['index 1 of layer after 3', 'increasing'] });
-  });
-});
-
-/** A package with one pruner whose plan has that body. */
-const METHOD = (name: string, body: string): string => `
-import { keep, pruner } from '@chop/core';
-import { z } from 'zod';
-export const odd = pruner({ name: '${name}', description: 'Odd.', needs: 'nothing', options: z.strictObject({}), async *plan(session) { ${body} } });
-export const unused = keep;
-`;
-
 test('without --json a failure is two lines on standard error, and standard output stays empty', async () => {
   const { exitCode, stdout, stderr } = await chop(['prune', 'layer-chop', model, '--set', 'kep=2', '--out', out], folder);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
   expect(stderr.split('\n')).toEqual([expect.stringMatching(/^chop: OPTION_UNKNOWN: found layer-chop\.kep, expected one of /), 'Did you mean keep?', '']);
 });
-

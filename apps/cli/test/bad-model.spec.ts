@@ -60,16 +60,40 @@ const NORM = 'model.norm.weight';
 
 describe('safetensors whose header lies or breaks off', () => {
   test.each<[string, (file: Buffer) => Buffer, Expected]>([
-    ['data cut short', (file) => file.subarray(0, -100), { code: 'CHECKPOINT_TRUNCATED', says: ['model.safetensors: ', / bytes \(tensor .* ends there\)/, 'Download the file again'] }],
-    ['cut inside its header', (file) => file.subarray(0, 200), { code: 'CHECKPOINT_TRUNCATED', says: ['found 200 bytes', 'the header ends there', 'Download the file again'] }],
+    [
+      'data cut short',
+      (file) => file.subarray(0, -100),
+      { code: 'CHECKPOINT_TRUNCATED', says: ['model.safetensors: ', / bytes \(tensor .* ends there\)/, 'Download the file again'] },
+    ],
+    [
+      'cut inside its header',
+      (file) => file.subarray(0, 200),
+      { code: 'CHECKPOINT_TRUNCATED', says: ['found 200 bytes', 'the header ends there', 'Download the file again'] },
+    ],
     ['no bytes', () => Buffer.alloc(0), { code: 'CHECKPOINT_TRUNCATED', says: ['found 0 bytes', 'Download the file again'] }],
-    ['a header of 2^60 bytes', (file) => Buffer.concat([u64(2n ** 60n), file.subarray(8)]), { code: 'CHECKPOINT_HEADER', says: ['a header of 1152921504606846976 bytes', 'at most 100000000'] }],
-    ['a header that is no JSON', (file) => Buffer.concat([file.subarray(0, 8), Buffer.from('{"a": nonsense'), file.subarray(22)]), { code: 'CHECKPOINT_JSON', says: ['model.safetensors'] }],
-    ['a web page instead of a model', () => Buffer.from('<!doctype html><html><body>Not found</body></html>'), { code: 'CHECKPOINT_HEADER', says: ['no safetensors file'] }],
+    [
+      'a header of 2^60 bytes',
+      (file) => Buffer.concat([u64(2n ** 60n), file.subarray(8)]),
+      { code: 'CHECKPOINT_HEADER', says: ['a header of 1152921504606846976 bytes', 'at most 100000000'] },
+    ],
+    [
+      'a header that is no JSON',
+      (file) => Buffer.concat([file.subarray(0, 8), Buffer.from('{"a": nonsense'), file.subarray(22)]),
+      { code: 'CHECKPOINT_JSON', says: ['model.safetensors'] },
+    ],
+    [
+      'a web page instead of a model',
+      () => Buffer.from('<!doctype html><html><body>Not found</body></html>'),
+      { code: 'CHECKPOINT_HEADER', says: ['no safetensors file'] },
+    ],
   ])('%s', async (_, change, expected) => refuse(await withWeights(change), expected));
 
   test.each<[string, (header: Header) => unknown, Expected]>([
-    ['offsets past the end', (header) => void header[EMBED]!.data_offsets.fill(9e9), { code: 'CHECKPOINT_SHAPE', says: [EMBED, '0 bytes', 'download the file again'] }],
+    [
+      'offsets past the end',
+      (header) => void header[EMBED]!.data_offsets.fill(9e9),
+      { code: 'CHECKPOINT_SHAPE', says: [EMBED, '0 bytes', 'download the file again'] },
+    ],
     [
       'a tensor beyond the end',
       (header) => {
@@ -80,20 +104,40 @@ describe('safetensors whose header lies or breaks off', () => {
       },
       { code: 'CHECKPOINT_TRUNCATED', says: ['ends there', 'its header lies'] },
     ],
-    ['two tensors over the same bytes', (header) => void (header['copy'] = { ...header[EMBED]! }), { code: 'CHECKPOINT_OVERLAP', says: ['starting at byte', 'Two tensors share bytes'] }],
+    [
+      'two tensors over the same bytes',
+      (header) => void (header['copy'] = { ...header[EMBED]! }),
+      { code: 'CHECKPOINT_OVERLAP', says: ['starting at byte', 'Two tensors share bytes'] },
+    ],
     ['bytes of no tensor', (header) => void delete header[NORM], { code: 'CHECKPOINT_HOLE', says: ['64 bytes', 'belong to no tensor'] }],
     ['a count of 10^30 elements', (header) => void (header[EMBED]!.shape = [1e15, 1e15]), { code: 'CHECKPOINT_SHAPE', says: [EMBED, 'corrupt'] }],
     ['a negative size', (header) => void (header[EMBED]!.shape[0] = -4096), { code: 'CHECKPOINT_HEADER', says: ['[-4096,16]', 'whole numbers'] }],
     ['a dtype that nobody knows', (header) => void (header[EMBED]!.dtype = 'F13'), { code: 'CHECKPOINT_DTYPE', says: [EMBED, '"F13"', 'BF16', 'Convert'] }],
-    ['a name that climbs out of the folder', ({ [NORM]: norm, ...rest }) => ({ ...rest, '../../../etc/passwd': norm }), { code: 'CHECKPOINT_NAME', says: ['"../../../etc/passwd"', 'Do not use this file'] }],
-    ['a name that moves the cursor', ({ [NORM]: norm, ...rest }) => ({ ...rest, '\u001b[2J': norm }), { code: 'CHECKPOINT_NAME', says: ['"\\u001b[2J"', 'control characters'] }],
+    [
+      'a name that climbs out of the folder',
+      ({ [NORM]: norm, ...rest }) => ({ ...rest, '../../../etc/passwd': norm }),
+      { code: 'CHECKPOINT_NAME', says: ['"../../../etc/passwd"', 'Do not use this file'] },
+    ],
+    [
+      'a name that moves the cursor',
+      ({ [NORM]: norm, ...rest }) => ({ ...rest, '\u001b[2J': norm }),
+      { code: 'CHECKPOINT_NAME', says: ['"\\u001b[2J"', 'control characters'] },
+    ],
   ])('%s', async (_, change, expected) => refuse(await withHeader(change), expected));
 });
 
 describe('a config that disagrees with the tensors', () => {
   test.each<[string, Readonly<Record<string, unknown>> | string, Expected]>([
-    ['another width', { hidden_size: 32 }, { code: 'CHECKPOINT_CONFIG_MISMATCH', says: [`${EMBED} of shape [4096, 16]`, '[4096, 32] (vocab × width)', 'different models'] }],
-    ['more layers than there are', { num_hidden_layers: 6 }, { code: 'CHECKPOINT_CONFIG_MISMATCH', says: ['no tensor model.layers.4.input_layernorm.weight', 'different models'] }],
+    [
+      'another width',
+      { hidden_size: 32 },
+      { code: 'CHECKPOINT_CONFIG_MISMATCH', says: [`${EMBED} of shape [4096, 16]`, '[4096, 32] (vocab × width)', 'different models'] },
+    ],
+    [
+      'more layers than there are',
+      { num_hidden_layers: 6 },
+      { code: 'CHECKPOINT_CONFIG_MISMATCH', says: ['no tensor model.layers.4.input_layernorm.weight', 'different models'] },
+    ],
     ['fewer layers than there are', { num_hidden_layers: 2 }, { code: 'CHECKPOINT_CONFIG_MISMATCH', says: ['tensor model.layers.2.', 'num_hidden_layers'] }],
     ['a head that is missing', { tie_word_embeddings: false }, { code: 'CHECKPOINT_CONFIG_MISMATCH', says: ['no tensor lm_head.weight'] }],
     ['no layers', { num_hidden_layers: 0 }, { code: 'CONFIG_INVALID', says: ['config.json', 'num_hidden_layers = 0'] }],
@@ -102,7 +146,11 @@ describe('a config that disagrees with the tensors', () => {
     ['heads that do not go into each other', { num_attention_heads: 5 }, { code: 'CONFIG_INVALID', says: ['5 query heads and 2 key-value heads'] }],
     ['no JSON', '{ "architectures": [', { code: 'CHECKPOINT_JSON', says: ['config.json'] }],
     ['no object', '[1, 2]', { code: 'CHECKPOINT_CONFIG', says: ['config.json', 'a JSON object'] }],
-    ['an architecture that no family has', { architectures: ['MambaForCausalLM'] }, { code: 'ARCHITECTURE_UNKNOWN', says: ['MambaForCausalLM', 'LlamaForCausalLM', 'Qwen3ForCausalLM', 'A plugin can add a family'] }],
+    [
+      'an architecture that no family has',
+      { architectures: ['MambaForCausalLM'] },
+      { code: 'ARCHITECTURE_UNKNOWN', says: ['MambaForCausalLM', 'LlamaForCausalLM', 'Qwen3ForCausalLM', 'A plugin can add a family'] },
+    ],
     ['no architecture', { architectures: undefined }, { code: 'ARCHITECTURE_UNKNOWN', says: ['a config without "architectures"', 'LlamaForCausalLM'] }],
   ])('%s', async (_, change, expected) => refuse(await withConfig(change), expected));
 });
@@ -149,18 +197,50 @@ describe('GGUF files whose header lies or breaks off', () => {
     ['no bytes', Buffer.alloc(0), { code: 'CHECKPOINT_TRUNCATED', says: ['found 0 bytes', 'Download the file again'] }],
     ['cut inside its header', gguf(whole).subarray(0, 60), { code: 'CHECKPOINT_TRUNCATED', says: ['found 60 bytes', 'Download the file again'] }],
     ['data cut short', gguf(whole).subarray(0, -8), { code: 'CHECKPOINT_TRUNCATED', says: ['output_norm.weight ends there', 'Download the file again'] }],
-    ['a version from the future', gguf({ ...whole, version: 9 }), { code: 'CHECKPOINT_HEADER', says: ['version 9', 'version 2 or 3', 'Convert the model anew'] }],
+    [
+      'a version from the future',
+      gguf({ ...whole, version: 9 }),
+      { code: 'CHECKPOINT_HEADER', says: ['version 9', 'version 2 or 3', 'Convert the model anew'] },
+    ],
     ['2^62 tensors', gguf({ ...whole, tensorCount: 2n ** 62n }), { code: 'CHECKPOINT_HEADER', says: ['4611686018427387904', 'corrupt'] }],
     ['a billion tensors', gguf({ ...whole, tensorCount: 1_000_000_000 }), { code: 'CHECKPOINT_HEADER', says: ['1000000000 tensors', 'at most'] }],
     ['a billion keys', gguf({ ...whole, keyCount: 1_000_000_000 }), { code: 'CHECKPOINT_HEADER', says: ['1000000000 keys', 'at most'] }],
-    ['a text longer than the file', gguf({ ...whole, keys: [Buffer.concat([u64(60_000), Buffer.from('x')])] }), { code: 'CHECKPOINT_TRUNCATED', says: ['the header goes on there'] }],
-    ['a list longer than the file', gguf({ ...whole, keys: [ggufKey('x', 9, Buffer.concat([u32(0), u64(5_000_000)]))] }), { code: 'CHECKPOINT_TRUNCATED', says: ['the header goes on there'] }],
-    ['an offset past the end', gguf({ ...whole, tensors: [{ ...weight, offset: 2 ** 40 }] }), { code: 'CHECKPOINT_TRUNCATED', says: ['output_norm.weight ends there', 'its header lies'] }],
-    ['two tensors over the same bytes', gguf({ ...whole, tensors: [weight, { ...weight, name: 'other' }] }), { code: 'CHECKPOINT_OVERLAP', says: ['starting at byte', 'share bytes'] }],
+    [
+      'a text longer than the file',
+      gguf({ ...whole, keys: [Buffer.concat([u64(60_000), Buffer.from('x')])] }),
+      { code: 'CHECKPOINT_TRUNCATED', says: ['the header goes on there'] },
+    ],
+    [
+      'a list longer than the file',
+      gguf({ ...whole, keys: [ggufKey('x', 9, Buffer.concat([u32(0), u64(5_000_000)]))] }),
+      { code: 'CHECKPOINT_TRUNCATED', says: ['the header goes on there'] },
+    ],
+    [
+      'an offset past the end',
+      gguf({ ...whole, tensors: [{ ...weight, offset: 2 ** 40 }] }),
+      { code: 'CHECKPOINT_TRUNCATED', says: ['output_norm.weight ends there', 'its header lies'] },
+    ],
+    [
+      'two tensors over the same bytes',
+      gguf({ ...whole, tensors: [weight, { ...weight, name: 'other' }] }),
+      { code: 'CHECKPOINT_OVERLAP', says: ['starting at byte', 'share bytes'] },
+    ],
     ['a size of 10^18', gguf({ ...whole, tensors: [{ ...weight, sizes: [1e9, 1e9] }] }), { code: 'CHECKPOINT_SHAPE', says: ['output_norm.weight', 'corrupt'] }],
-    ['a type that is not read', gguf({ ...whole, tensors: [{ ...weight, type: 12 }] }), { code: 'CHECKPOINT_DTYPE', says: ['Q4_K', 'Q8_0', 'Use a file of the same model'] }],
-    ['a name that climbs out of the folder', gguf({ ...whole, tensors: [{ ...weight, name: '../x' }] }), { code: 'CHECKPOINT_NAME', says: ['"../x"', 'Do not use this file'] }],
-    ['an architecture that no family has', gguf({ ...whole, keys: [ggufKey('general.architecture', 8, Buffer.concat([u64(4), Buffer.from('bert')]))] }), { code: 'ARCHITECTURE_UNKNOWN', says: ['GGUF architecture bert', 'llama'] }],
+    [
+      'a type that is not read',
+      gguf({ ...whole, tensors: [{ ...weight, type: 12 }] }),
+      { code: 'CHECKPOINT_DTYPE', says: ['Q4_K', 'Q8_0', 'Use a file of the same model'] },
+    ],
+    [
+      'a name that climbs out of the folder',
+      gguf({ ...whole, tensors: [{ ...weight, name: '../x' }] }),
+      { code: 'CHECKPOINT_NAME', says: ['"../x"', 'Do not use this file'] },
+    ],
+    [
+      'an architecture that no family has',
+      gguf({ ...whole, keys: [ggufKey('general.architecture', 8, Buffer.concat([u64(4), Buffer.from('bert')]))] }),
+      { code: 'ARCHITECTURE_UNKNOWN', says: ['GGUF architecture bert', 'llama'] },
+    ],
     ['no sizes of the model', gguf(whole), { code: 'CONFIG_INVALID', says: ['llama.'] }],
   ])('%s', async (_, bytes, expected) => {
     const file = join(folder, 'model.gguf');

@@ -33,7 +33,14 @@ export function ggufKey(name: string, type: number, value: Buffer): Buffer {
 }
 
 /** A GGUF file as its description lays it out (magic, version, counts, keys, tensors, data at a multiple of 32), true or not. */
-export function gguf({ version = 3, keys = [], keyCount = keys.length, tensors = [], tensorCount = tensors.length, data = Buffer.alloc(0) }: GgufParts): Buffer {
+export function gguf({
+  version = 3,
+  keys = [],
+  keyCount = keys.length,
+  tensors = [],
+  tensorCount = tensors.length,
+  data = Buffer.alloc(0),
+}: GgufParts): Buffer {
   const described = tensors.map(({ name, sizes, type, offset }) => Buffer.concat([text(name), u32(sizes.length), ...sizes.map(u64), u32(type), u64(offset)]));
   const header = Buffer.concat([Buffer.from('GGUF'), u32(version), u64(tensorCount), u64(keyCount), ...keys, ...described]);
   return Buffer.concat([header, Buffer.alloc(-header.length & 31), data]);

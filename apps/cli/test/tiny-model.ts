@@ -48,4 +48,3 @@ export async function writeTinyModel(folder: string, config: Config = TINY, opti
   await saveFolder(folder, { config, tensors: tinyTensors(config), companions }, options);
   return folder;
 }
-

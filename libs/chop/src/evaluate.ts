@@ -3,7 +3,7 @@ import type { Tokenizer } from '@chop/data';
 import type { LatencyResult, PerplexityResult } from '@chop/eval';
 import { type Engine, startEngine } from '@chop/kernels';
 import { readText } from './calibrate.js';
-import { openModel } from './opened.js';
+import { withModel } from './opened.js';
 import type { Common, EvalResult, EvaluateRequest } from './verbs.js';
 
 export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
@@ -11,17 +11,17 @@ export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
 /** `chop eval`. */
 export async function evaluate(parts: Parts, source: string, request: EvaluateRequest): Promise<EvalResult> {
   if (!request.perplexity && !request.latency)
-    throw new UsageError('EVAL_NOTHING', { found: 'nothing to measure', expected: '--perplexity DATA or --latency' });
-  const opened = await openModel(parts, source, request);
-  const engine = await engineFor(request);
-  const model = await opened.load(request.signal);
-  try {
-    const scores = await measure(parts, model, await opened.tokenizer(), engine, request);
-    return { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name, ...scores };
-  } finally {
-    model.drop();
-    await opened.checkpoint.close();
-  }
+    throw new UsageError('EVAL_NOTHING', { found: 'nothing to measure', expected: 'a measurement', remedy: 'Give --perplexity DATA, --latency, or both.' });
+  return withModel(parts, source, request, async (opened) => {
+    const engine = await engineFor(request);
+    const model = await opened.load(request.signal);
+    try {
+      const scores = await measure(parts, model, await opened.tokenizer(), engine, request);
+      return { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name, ...scores };
+    } finally {
+      model.drop();
+    }
+  });
 }
 
 /** Starts the engine that was asked for, and says which one runs and why. */

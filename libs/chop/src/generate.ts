@@ -2,21 +2,21 @@ import type { Model, Parts } from '@chop/core';
 import { TextStream, type Tokenizer } from '@chop/data';
 import { generate as generateIds } from '@chop/models';
 import { engineFor } from './evaluate.js';
-import { openModel } from './opened.js';
+import { withModel } from './opened.js';
 import type { GenerateRequest, GenerateResult } from './verbs.js';
 
 /** `chop generate`. */
 export async function generate(parts: Parts, source: string, prompt: string, request: GenerateRequest): Promise<GenerateResult> {
-  const opened = await openModel(parts, source, request);
-  const tokenizer = await opened.tokenizer();
-  await engineFor(request);
-  const model = await opened.load(request.signal);
-  try {
-    return await continueText(model, tokenizer, prompt, request);
-  } finally {
-    model.drop();
-    await opened.checkpoint.close();
-  }
+  return withModel(parts, source, request, async (opened) => {
+    const tokenizer = await opened.tokenizer();
+    await engineFor(request);
+    const model = await opened.load(request.signal);
+    try {
+      return await continueText(model, tokenizer, prompt, request);
+    } finally {
+      model.drop();
+    }
+  });
 }
 
 /** Continues a text, or answers it as a chat; `onText` hears each piece as it comes. */

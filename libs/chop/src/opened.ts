@@ -83,7 +83,12 @@ export async function openModel(parts: Parts, model: string, { signal, onProgres
 }
 
 /** Opens a model, works with it, and closes its files however the work ends. */
-export async function withModel<T>(parts: Parts, model: string, request: Pick<Common, 'signal' | 'onProgress'>, work: (opened: OpenModel) => Promise<T>): Promise<T> {
+export async function withModel<T>(
+  parts: Parts,
+  model: string,
+  request: Pick<Common, 'signal' | 'onProgress'>,
+  work: (opened: OpenModel) => Promise<T>,
+): Promise<T> {
   const opened = await openModel(parts, model, request);
   try {
     return await work(opened);

@@ -112,7 +112,12 @@ function readStep(given: unknown, placeOf: PlaceOf): RecipeStep {
 
 function readPrune({ calibration: given, ...methods }: Record<string, unknown>, placeOf: PlaceOf): RecipeStep {
   const [name, set] = onlyMethod(checkOptions(choice, methods, 'prune', placeOf));
-  return { kind: 'prune', name, set, ...(given === undefined ? {} : { calibration: checkOptions(calibration, given, 'prune.calibration', (path) => placeOf(['calibration', ...path])) }) };
+  return {
+    kind: 'prune',
+    name,
+    set,
+    ...(given === undefined ? {} : { calibration: checkOptions(calibration, given, 'prune.calibration', (path) => placeOf(['calibration', ...path])) }),
+  };
 }
 
 /** The one method of `{ layer-chop: { keep: 4 } }`. */

@@ -163,5 +163,6 @@ function checkIndices(axes: Axes, axis: string, at: number | undefined, indices:
     }
     previous = index;
   }
-  if (indices.length === 0) throw new PlanError('PLAN_INDICES', { found: `nothing kept of ${where}`, expected: `between 1 and ${size} indices`, remedy: 'Keep one of them at least.' });
+  if (indices.length === 0)
+    throw new PlanError('PLAN_INDICES', { found: `nothing kept of ${where}`, expected: `between 1 and ${size} indices`, remedy: 'Keep one of them at least.' });
 }
