@@ -82,7 +82,7 @@ function Page({ facts }: { readonly facts: RunFacts }): JSX.Element {
             {nextCommand !== undefined && <Listing label="Next command" text={nextCommand} />}
           </Section>
           <Section id="recipe" title="Recipe">
-            <p>As resolved, every default explicit: saved as a file, it is this run.</p>
+            <p>As resolved, every default explicit.</p>
             <Listing label="Recipe as YAML" text={recipe} />
           </Section>
           <Section id="provenance" title="Machine, seeds, versions">
