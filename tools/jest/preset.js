@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 
+/** Milliseconds: a test that starts an engine or a process on a busy machine of two cores takes its time. Of several projects jest reads the root's only. */
+export const TEST_TIMEOUT = 120_000;
+
 /** The jest configuration that every package shares: TypeScript sources, ES modules, the outer realm's typed arrays. */
 export default function preset(configUrl) {
   return {
@@ -23,6 +26,6 @@ export default function preset(configUrl) {
         },
       ],
     },
-    testTimeout: 120_000,
+    testTimeout: TEST_TIMEOUT,
   };
 }
