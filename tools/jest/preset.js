@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(import.meta.url);
 
 /** Milliseconds: a test that starts an engine or a process on a busy machine of two cores takes its time. Of several projects jest reads the root's only. */
-export const TEST_TIMEOUT = 120_000;
+export const TEST_TIMEOUT = 300_000;
 
 /** The jest configuration that every package shares: TypeScript sources, ES modules, the outer realm's typed arrays. */
 export default function preset(configUrl) {
