@@ -16,6 +16,8 @@ const KILLS = Number(process.env['CHOP_KILLS'] ?? 4);
 /** Moments are drawn anew each time; `CHOP_KILL_SEED` draws those of a failure again. */
 const SEED = Number(process.env['CHOP_KILL_SEED'] ?? Date.now() % 1_000_000);
 const STEPS = 40;
+/** A start takes a second or two, on a busy machine ten. */
+const MILLISECONDS = 60_000 + KILLS * 20_000;
 /** A poll of the log takes less than a step. */
 const POLL_MILLISECONDS = 3;
 
@@ -130,29 +132,33 @@ function whole(name: string): Promise<Result> {
 }
 
 describe.each(Object.entries(RUNS))('%s', (name, options) => {
-  test('killed at random moments and resumed gives the bytes of the run that nobody killed', async () => {
-    const out = name.replaceAll(' ', '-');
-    const expected = await whole(name);
-    const random = Random.of(SEED, name);
-    const moments = Array.from({ length: KILLS }, () => ({ step: random.integer(STEPS + 1), milliseconds: random.integer(60) })).sort(
-      (a, b) => a.step - b.step,
-    );
-    let killed = 0;
-    for (const { step, milliseconds } of moments) {
-      const run = start(training(out, ...options, '--resume'));
-      await passed(run, out, step, milliseconds);
-      run.child.kill('SIGKILL');
-      const { signal, exitCode, stdout, stderr } = await run.ended;
-      if (signal === 'SIGKILL') killed++;
-      else if (exitCode === 0) break;
-      else throw new Error(`seed ${SEED}: exit code ${exitCode}\n${stdout}\n${stderr}`);
-    }
-    const isDone = !(await readdir(base)).includes(`${out}.training`) && (await readdir(base)).includes(out);
-    const resumed = isDone ? await result(out) : await finished(training(out, ...options, '--resume'), out);
-    expect({ seed: SEED, moments, ...resumed }).toEqual({ seed: SEED, moments, ...expected });
-    expect(killed).toBeGreaterThan(0);
-    expect((await readdir(base)).filter((entry) => entry.startsWith(`${out}.`))).toEqual([]);
-  });
+  test(
+    'killed at random moments and resumed gives the bytes of the run that nobody killed',
+    async () => {
+      const out = name.replaceAll(' ', '-');
+      const expected = await whole(name);
+      const random = Random.of(SEED, name);
+      const moments = Array.from({ length: KILLS }, () => ({ step: random.integer(STEPS + 1), milliseconds: random.integer(60) })).sort(
+        (a, b) => a.step - b.step,
+      );
+      let killed = 0;
+      for (const { step, milliseconds } of moments) {
+        const run = start(training(out, ...options, '--resume'));
+        await passed(run, out, step, milliseconds);
+        run.child.kill('SIGKILL');
+        const { signal, exitCode, stdout, stderr } = await run.ended;
+        if (signal === 'SIGKILL') killed++;
+        else if (exitCode === 0) break;
+        else throw new Error(`seed ${SEED}: exit code ${exitCode}\n${stdout}\n${stderr}`);
+      }
+      const isDone = !(await readdir(base)).includes(`${out}.training`) && (await readdir(base)).includes(out);
+      const resumed = isDone ? await result(out) : await finished(training(out, ...options, '--resume'), out);
+      expect({ seed: SEED, moments, ...resumed }).toEqual({ seed: SEED, moments, ...expected });
+      expect(killed).toBeGreaterThan(0);
+      expect((await readdir(base)).filter((entry) => entry.startsWith(`${out}.`))).toEqual([]);
+    },
+    MILLISECONDS,
+  );
 });
 
 test('Ctrl-C saves and stops with exit code 130; resumed, the bytes are those of the whole run', async () => {

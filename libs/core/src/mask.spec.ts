@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Mask } from './mask.js';
+
+test("bits are packed as numpy's packbits packs them: row-major, the first element in the highest bit", () => {
+  // np.packbits([1, 0, 1, 1, 0, 0, 0, 0,  1, 1]) == [176, 192]
+  const mask = Mask.from([2, 5], [1, 0, 1, 1, 0, 0, 0, 0, 1, 1]);
+  expect([...mask.bits]).toEqual([0b10110000, 0b11000000]);
+  expect({ kept: mask.kept, total: mask.total }).toEqual({ kept: 5, total: 10 });
+  expect([0, 1, 2, 8, 9].map((element) => mask.has(element))).toEqual([true, false, true, true, true]);
+});
+
+test('what is packed is unpacked, and two masks keep what both keep', () => {
+  const pair = fc
+    .integer({ min: 0, max: 40 })
+    .chain((length) =>
+      fc.tuple(fc.array(fc.boolean(), { minLength: length, maxLength: length }), fc.array(fc.boolean(), { minLength: length, maxLength: length })),
+    );
+  fc.assert(
+    fc.property(pair, ([a, b]) => {
+      const [left, right] = [Mask.from([a.length], a), Mask.from([b.length], b)];
+      expect([...left.unpack()].map(Boolean)).toEqual(a);
+      expect([...left.and(right).unpack()].map(Boolean)).toEqual(a.map((kept, i) => kept && b[i]!));
+      expect(left.and(right).kept).toBe(a.filter((kept, i) => kept && b[i]).length);
+    }),
+  );
+});
