@@ -132,7 +132,11 @@ export class Chop {
     const schema = known.get(what);
     if (schema) return schema;
     const names = ['recipe', ...known.keys()];
-    throw new UsageError('SCHEMA_UNKNOWN', { found: `schema ${what}`, expected: `one of ${names.join(', ')}`, remedy: `Did you mean ${nearest(what, names)}?` });
+    throw new UsageError('SCHEMA_UNKNOWN', {
+      found: `schema ${what}`,
+      expected: `one of ${names.join(', ')}`,
+      remedy: `Did you mean ${nearest(what, names)}?`,
+    });
   }
 
   #part(kind: PluginKind, name: string): { description: string; options?: z.ZodType } {

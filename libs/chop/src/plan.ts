@@ -105,6 +105,5 @@ export async function writePlanned(
   plan.after.checkUniform();
   const lineage = afterPlan(await opened.lineage(), plan, made);
   const written = await saveModel(applyToCheckpoint(opened.checkpoint, plan), { ...request, lineage });
-  await opened.checkpoint.close();
   return { ...written, explanation: plan.explain() };
 }

@@ -8,6 +8,9 @@ import type { Chop } from './compose.js';
 import type { Recipe } from './recipe.js';
 import type { StepResult } from './run.js';
 
+/** What a plan says that changes nothing. */
+const NOTHING = 'nothing changes';
+
 export interface ReportRequest {
   readonly out: string;
   readonly recipe: Recipe;
@@ -18,14 +21,10 @@ export interface ReportRequest {
 
 /** Writes the page of a run. */
 export async function writeReport(chop: Chop, { out, recipe, resolved, steps, seed }: ReportRequest): Promise<void> {
-  const events = await readEvents(join(out, 'events.jsonl'));
+  const { curves, evaluations } = await trainingFacts(steps);
   const engine = await startEngine();
-  let seconds = 0;
-  const points = events.flatMap((event) =>
-    event.type === 'step' ? [{ step: event.step, tokens: event.tokens, seconds: (seconds += event.seconds), loss: event.loss }] : [],
-  );
   const kept = steps.find(({ keptLayers }) => keptLayers)?.keptLayers;
-  const explanations = steps.flatMap(({ written }) => (written?.explanation ? [written.explanation] : []));
+  const explanations = steps.flatMap(({ written }) => (written?.explanation && written.explanation !== NOTHING ? [written.explanation] : []));
   const last = steps.at(-1)?.model ?? recipe.model;
   const facts: RunFacts = {
     title: recipe.name,
@@ -33,11 +32,9 @@ export async function writeReport(chop: Chop, { out, recipe, resolved, steps, se
     created: new Date().toISOString(),
     seconds: steps.reduce((sum, step) => sum + step.seconds, 0),
     variants: steps.flatMap(({ evaluation }) => (evaluation ? [variant(evaluation)] : [])),
-    curves: points.length > 0 ? [{ name: 'training loss', points }] : [],
-    evaluations: events.flatMap((event) =>
-      event.type === 'evaluation' ? Object.entries(event.scores).map(([name, value]) => ({ name, tokens: event.tokens, value })) : [],
-    ),
-    ...(explanations.length > 0 ? { plan: explanations[0]! } : {}),
+    curves,
+    evaluations,
+    ...(explanations.length > 0 ? { plan: explanations.join(', then ') } : {}),
     ...(kept ? { keptLayers: { total: kept.total, kept: [...kept.kept] } } : {}),
     recipe: resolved,
     machine: {
@@ -57,6 +54,25 @@ export async function writeReport(chop: Chop, { out, recipe, resolved, steps, se
   await atomicFile(join(out, 'report.html'), renderReport(facts));
 }
 
+/** The curve of each training step; a later one goes on where the one before ended. */
+async function trainingFacts(steps: readonly StepResult[]): Promise<Pick<RunFacts, 'curves' | 'evaluations'>> {
+  const curves: RunFacts['curves'][number][] = [];
+  const evaluations: RunFacts['evaluations'][number][] = [];
+  let before = { tokens: 0, seconds: 0 };
+  for (const { model } of steps.filter(({ kind }) => kind === 'train')) {
+    let { seconds } = before;
+    const points: RunFacts['curves'][number]['points'][number][] = [];
+    for (const event of await readEvents(join(model, 'training.jsonl'))) {
+      const tokens = before.tokens + ('tokens' in event ? event.tokens : 0);
+      if (event.type === 'step') points.push({ step: event.step, tokens, seconds: (seconds += event.seconds), loss: event.loss });
+      if (event.type === 'evaluation') evaluations.push(...Object.entries(event.scores).map(([name, value]) => ({ name, tokens, value })));
+    }
+    curves.push({ name: curves.length === 0 ? 'training loss' : `training loss ${curves.length + 1}`, points });
+    before = { tokens: points.at(-1)?.tokens ?? before.tokens, seconds };
+  }
+  return { curves, evaluations };
+}
+
 function variant({ name, parameters, bytes, layers, perplexity, latency, sample }: NonNullable<StepResult['evaluation']>): VariantFacts {
   return {
     name,
@@ -66,6 +82,6 @@ function variant({ name, parameters, bytes, layers, perplexity, latency, sample 
     ...(perplexity ? { perplexity: perplexity.value } : {}),
     ...(perplexity?.bitsPerByte === undefined ? {} : { bitsPerByte: perplexity.bitsPerByte }),
     ...(latency ? { prefillTokensPerSecond: latency.prefill.tokensPerSecond, decodeTokensPerSecond: latency.decode.tokensPerSecond } : {}),
-    ...(sample ? { sample } : {}),
+    ...(sample ? { sample: { ...sample, text: sample.text.slice(sample.prompt.length) } } : {}),
   };
 }

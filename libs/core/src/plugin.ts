@@ -29,7 +29,7 @@ export interface Configured<M> {
 }
 
 /** A plugin that is also the function with which scripts give its options. */
-export type MethodPlugin<M, Schema extends ZodType> = Plugin & { readonly method: M } & (undefined extends z.input<Schema>
+export type MethodPlugin<M, Schema extends ZodType> = Plugin & { readonly method: M } & (Record<string, never> extends z.input<Schema>
     ? (options?: z.input<Schema>) => Configured<M>
     : (options: z.input<Schema>) => Configured<M>);
 

@@ -37,7 +37,10 @@ test('an existing folder is refused without force, replaced with it, and taken w
   const path = join(base, 'out');
   await mkdir(path);
   await atomicFolder(path, mayReplace, fill('first'));
-  await expect(atomicFolder(path, mayReplace, fill('second'))).rejects.toMatchObject({ code: 'OUTPUT_EXISTS', message: expect.stringContaining('--force') as unknown });
+  await expect(atomicFolder(path, mayReplace, fill('second'))).rejects.toMatchObject({
+    code: 'OUTPUT_EXISTS',
+    message: expect.stringContaining('--force') as unknown,
+  });
   expect(await readFile(join(path, 'a.txt'), 'utf8')).toBe('first');
   await atomicFolder(path, { ...mayReplace, force: true }, fill('second'));
   expect(await readFile(join(path, 'a.txt'), 'utf8')).toBe('second');
@@ -49,7 +52,10 @@ test('a folder that must not be replaced stays, force or not', async () => {
   await mkdir(path);
   await writeFile(join(path, 'thesis.txt'), 'years');
   const options = { force: true, objection: () => Promise.resolve('a folder of somebody else') };
-  await expect(atomicFolder(path, options, fill('x'))).rejects.toMatchObject({ code: 'OUTPUT_FOREIGN', message: expect.stringContaining('somebody else') as unknown });
+  await expect(atomicFolder(path, options, fill('x'))).rejects.toMatchObject({
+    code: 'OUTPUT_FOREIGN',
+    message: expect.stringContaining('somebody else') as unknown,
+  });
   expect(await readFile(join(path, 'thesis.txt'), 'utf8')).toBe('years');
 });
 
@@ -83,12 +89,23 @@ test('when building fails, the old folder is as it was and nothing is left, made
 });
 
 test('a full disk is said, and nothing is left behind', async () => {
-  const tensor = { name: 'w', shape: [1 << 18], dtype: 'F32' as const, pieces: async function* () { yield new Uint8Array(1 << 20); } };
+  const tensor = {
+    name: 'w',
+    shape: [1 << 18],
+    dtype: 'F32' as const,
+    pieces: async function* () {
+      yield new Uint8Array(1 << 20);
+    },
+  };
   const write = async (temporary: string): Promise<void> => {
     await fill('half')(temporary);
     await writeSafetensors('/dev/full', [tensor]);
   };
-  await expect(atomicFolder(join(base, 'out'), mayReplace, write)).rejects.toMatchObject({ code: 'OUTPUT_DISK_FULL', exitCode: 1, facts: { file: join(base, 'out') } });
+  await expect(atomicFolder(join(base, 'out'), mayReplace, write)).rejects.toMatchObject({
+    code: 'OUTPUT_DISK_FULL',
+    exitCode: 1,
+    facts: { file: join(base, 'out') },
+  });
   expect(await readdir(base)).toEqual([]);
 });
 

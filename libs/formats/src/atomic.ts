@@ -46,10 +46,13 @@ export async function atomicFolder(path: string, options: AtomicFolderOptions, b
 /** Removes a folder so that it is there as a whole or not at all, whenever the process is killed; what is left then goes with the next write beside it. */
 export async function removeFolder(path: string): Promise<void> {
   const doomed = partialName(await real(path));
-  const there = await rename(path, doomed).then(() => true, (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return false;
-    throw outputError(error, path);
-  });
+  const there = await rename(path, doomed).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw outputError(error, path);
+    },
+  );
   if (there) await rm(doomed, { recursive: true, force: true });
 }
 
@@ -73,18 +76,33 @@ export async function checkReplaceable(path: string, { force, objection }: Atomi
   if (found === undefined) return;
   if (!found.isDirectory()) throw new UsageError('OUTPUT_EXISTS', { file: path, found: 'a file', expected: 'a new folder', remedy: 'Choose another output.' });
   if ((await readdir(path)).length === 0) return;
-  if (!force) throw new UsageError('OUTPUT_EXISTS', { file: path, found: 'a folder that is not empty', expected: 'a new folder', remedy: 'Choose another output, or replace it with --force.' });
+  if (!force)
+    throw new UsageError('OUTPUT_EXISTS', {
+      file: path,
+      found: 'a folder that is not empty',
+      expected: 'a new folder',
+      remedy: 'Choose another output, or replace it with --force.',
+    });
   const reason = await objection(path);
-  if (reason !== undefined) throw new UsageError('OUTPUT_FOREIGN', { file: path, found: reason, expected: 'a folder that chop may replace', remedy: 'Move it away yourself, or choose another output.' });
+  if (reason !== undefined)
+    throw new UsageError('OUTPUT_FOREIGN', {
+      file: path,
+      found: reason,
+      expected: 'a folder that chop may replace',
+      remedy: 'Move it away yourself, or choose another output.',
+    });
 }
 
 async function swap(temporary: string, target: string, options: AtomicFolderOptions): Promise<void> {
   await checkReplaceable(target, options);
   const old = `${temporary}-old`;
-  const aside = await rename(target, old).then(() => true, (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return false;
-    throw error;
-  });
+  const aside = await rename(target, old).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
   try {
     await rename(temporary, target);
   } catch (error) {
@@ -139,7 +157,10 @@ function isRunning(process_: number): boolean {
 /** Removes the parents that were made for an output which then failed, as long as they are empty. */
 async function removeEmpty(folder: string, upTo: string): Promise<void> {
   for (let at = folder; at.length >= upTo.length; at = dirname(at)) {
-    const removed = await rmdir(at).then(() => true, () => false);
+    const removed = await rmdir(at).then(
+      () => true,
+      () => false,
+    );
     if (!removed) return;
   }
 }
@@ -169,7 +190,21 @@ const READ_ONLY = ['EROFS', 'EACCES', 'EPERM'];
 export function outputError(cause: unknown, file: string): unknown {
   const { code, message } = cause as NodeJS.ErrnoException;
   if (cause instanceof ChopError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return cause;
-  if (DISK_FULL.includes(code)) return new OutputError('OUTPUT_DISK_FULL', { file, found: `no space left (${code})`, expected: 'room for the whole output', remedy: 'Free some space or choose another disk; nothing was left behind.', cause });
-  if (READ_ONLY.includes(code)) return new OutputError('OUTPUT_READ_ONLY', { file, found: `no permission to write there (${code})`, expected: 'a folder that can be written', remedy: 'Choose another output; nothing was left behind.', cause });
+  if (DISK_FULL.includes(code))
+    return new OutputError('OUTPUT_DISK_FULL', {
+      file,
+      found: `no space left (${code})`,
+      expected: 'room for the whole output',
+      remedy: 'Free some space or choose another disk; nothing was left behind.',
+      cause,
+    });
+  if (READ_ONLY.includes(code))
+    return new OutputError('OUTPUT_READ_ONLY', {
+      file,
+      found: `no permission to write there (${code})`,
+      expected: 'a folder that can be written',
+      remedy: 'Choose another output; nothing was left behind.',
+      cause,
+    });
   return new OutputError('OUTPUT_FAILED', { file, found: message, expected: 'a file system that takes the output', remedy: 'Nothing was left behind.', cause });
 }

@@ -27,7 +27,7 @@ export async function openRanges(file: string): Promise<RangedFile> {
       size,
       async *pieces(from, to, pieceBytes = CHUNK_BYTES) {
         const buffer = new Uint8Array(Math.min(pieceBytes, to - from));
-        for (let at = from; at < to; ) {
+        for (let at = from; at < to;) {
           const piece = buffer.subarray(0, Math.min(buffer.byteLength, to - at));
           await fill(file, handle, piece, at);
           at += piece.byteLength;
@@ -54,10 +54,15 @@ async function regular(file: string, handle: FileHandle): Promise<{ size: number
 }
 
 async function fill(file: string, handle: FileHandle, buffer: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < buffer.byteLength; ) {
+  for (let done = 0; done < buffer.byteLength;) {
     const { bytesRead } = await reading(file, () => handle.read(buffer, done, buffer.byteLength - done, position + done));
     if (bytesRead === 0) {
-      throw new CheckpointError('CHECKPOINT_TRUNCATED', { file, found: `the end of the file at byte ${position + done}`, expected: `${position + buffer.byteLength} bytes`, remedy: 'The file became shorter after it was opened.' });
+      throw new CheckpointError('CHECKPOINT_TRUNCATED', {
+        file,
+        found: `the end of the file at byte ${position + done}`,
+        expected: `${position + buffer.byteLength} bytes`,
+        remedy: 'The file became shorter after it was opened.',
+      });
     }
     done += bytesRead;
   }
@@ -70,7 +75,8 @@ export async function reading<T>(file: string, read: () => Promise<T>): Promise<
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === undefined) throw cause;
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CheckpointError('CHECKPOINT_MISSING', { file, found: 'no such file', expected: 'a file of the model', remedy: 'Check the path.', cause });
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new CheckpointError('CHECKPOINT_MISSING', { file, found: 'no such file', expected: 'a file of the model', remedy: 'Check the path.', cause });
     throw new CheckpointError('CHECKPOINT_READ', { file, found: `an error while reading (${message})`, expected: 'a readable file', cause });
   }
 }

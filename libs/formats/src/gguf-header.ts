@@ -66,7 +66,12 @@ function parse(reader: Reader): GgufHeader {
   const { file } = reader;
   if (reader.u32() !== MAGIC) throw reader.wrong('other first bytes', 'GGUF', 'It is no GGUF file.');
   const version = reader.u32();
-  if (!VERSIONS.includes(version)) throw reader.wrong(version > 0xffff ? 'a big-endian file' : `version ${version}`, 'version 2 or 3, little-endian', 'Convert the model anew with a current llama.cpp.');
+  if (!VERSIONS.includes(version))
+    throw reader.wrong(
+      version > 0xffff ? 'a big-endian file' : `version ${version}`,
+      'version 2 or 3, little-endian',
+      'Convert the model anew with a current llama.cpp.',
+    );
   const tensorCount = reader.count('tensors', MAX_TENSORS);
   const keyCount = reader.count('keys', MAX_KEYS);
   const metadata = new Map<string, GgufValue>();
@@ -106,7 +111,12 @@ function tensor(reader: Reader): Omit<GgufTensor, 'from' | 'to'> & { offset: num
   const elements = sizes.reduce((product, size) => product * size, 1);
   const size = (elements / type.blockElements) * type.blockBytes;
   if (elements === 0 || !Number.isSafeInteger(elements) || (sizes[0] ?? 1) % type.blockElements !== 0 || size > reader.fileSize) {
-    throw new CheckpointError('CHECKPOINT_SHAPE', { file: reader.file, found: `${name} of [${sizes.join(', ')}] ${type.name}`, expected: `sizes from 1 on, rows of whole blocks of ${type.blockElements}, and no more bytes than the file's ${reader.fileSize}`, remedy: 'The header is corrupt, or the file cut short: download it again.' });
+    throw new CheckpointError('CHECKPOINT_SHAPE', {
+      file: reader.file,
+      found: `${name} of [${sizes.join(', ')}] ${type.name}`,
+      expected: `sizes from 1 on, rows of whole blocks of ${type.blockElements}, and no more bytes than the file's ${reader.fileSize}`,
+      remedy: 'The header is corrupt, or the file cut short: download it again.',
+    });
   }
   return { name, shape: sizes.reverse(), type, offset: reader.u64(`the offset of ${name}`), size };
 }
@@ -115,10 +125,23 @@ function checkPlaces(tensors: readonly GgufTensor[], fileSize: number, file: str
   const names = new Set<string>();
   let previous: GgufTensor | undefined;
   for (const tensor of tensors) {
-    if (names.has(tensor.name)) throw new CheckpointError('CHECKPOINT_HEADER', { file, found: `two tensors named ${tensor.name}`, expected: 'every name once' });
+    if (names.has(tensor.name))
+      throw new CheckpointError('CHECKPOINT_HEADER', { file, found: `two tensors named ${tensor.name}`, expected: 'every name once' });
     names.add(tensor.name);
-    if (tensor.to > fileSize) throw new CheckpointError('CHECKPOINT_TRUNCATED', { file, found: `${fileSize} bytes`, expected: `${tensor.to} bytes (tensor ${tensor.name} ends there)`, remedy: 'Download the file again: it is cut short, or its header lies.' });
-    if (previous && tensor.from < previous.to) throw new CheckpointError('CHECKPOINT_OVERLAP', { file, found: `${tensor.name} starting at byte ${tensor.from}`, expected: `byte ${previous.to} or later, where ${previous.name} ends`, remedy: 'Two tensors share bytes: the header is corrupt.' });
+    if (tensor.to > fileSize)
+      throw new CheckpointError('CHECKPOINT_TRUNCATED', {
+        file,
+        found: `${fileSize} bytes`,
+        expected: `${tensor.to} bytes (tensor ${tensor.name} ends there)`,
+        remedy: 'Download the file again: it is cut short, or its header lies.',
+      });
+    if (previous && tensor.from < previous.to)
+      throw new CheckpointError('CHECKPOINT_OVERLAP', {
+        file,
+        found: `${tensor.name} starting at byte ${tensor.from}`,
+        expected: `byte ${previous.to} or later, where ${previous.name} ends`,
+        remedy: 'Two tensors share bytes: the header is corrupt.',
+      });
     previous = tensor;
   }
 }
@@ -177,20 +200,34 @@ class Reader {
   value(type: number, key: string, depth = 0): GgufValue {
     const view = this.#view;
     switch (type) {
-      case 0: return view.getUint8(this.#take(1));
-      case 1: return view.getInt8(this.#take(1));
-      case 2: return view.getUint16(this.#take(2), true);
-      case 3: return view.getInt16(this.#take(2), true);
-      case 4: return this.u32();
-      case 5: return view.getInt32(this.#take(4), true);
-      case 6: return view.getFloat32(this.#take(4), true);
-      case 7: return this.#bool(key);
-      case 8: return this.string(MAX_STRING_BYTES, key);
-      case 9: return this.#array(key, depth);
-      case 10: return whole(view.getBigUint64(this.#take(8), true));
-      case 11: return whole(view.getBigInt64(this.#take(8), true));
-      case 12: return view.getFloat64(this.#take(8), true);
-      default: throw this.wrong(`the value type ${type} for ${JSON.stringify(key.slice(0, 80))}`, '0 to 12');
+      case 0:
+        return view.getUint8(this.#take(1));
+      case 1:
+        return view.getInt8(this.#take(1));
+      case 2:
+        return view.getUint16(this.#take(2), true);
+      case 3:
+        return view.getInt16(this.#take(2), true);
+      case 4:
+        return this.u32();
+      case 5:
+        return view.getInt32(this.#take(4), true);
+      case 6:
+        return view.getFloat32(this.#take(4), true);
+      case 7:
+        return this.#bool(key);
+      case 8:
+        return this.string(MAX_STRING_BYTES, key);
+      case 9:
+        return this.#array(key, depth);
+      case 10:
+        return whole(view.getBigUint64(this.#take(8), true));
+      case 11:
+        return whole(view.getBigInt64(this.#take(8), true));
+      case 12:
+        return view.getFloat64(this.#take(8), true);
+      default:
+        throw this.wrong(`the value type ${type} for ${JSON.stringify(key.slice(0, 80))}`, '0 to 12');
     }
   }
 
@@ -225,7 +262,12 @@ class Reader {
   }
 
   #cut(end: number): CheckpointError {
-    return new CheckpointError('CHECKPOINT_TRUNCATED', { file: this.file, found: `${this.fileSize} bytes`, expected: `${end} bytes (the header goes on there)`, remedy: 'Download the file again: it is cut short, or its header lies.' });
+    return new CheckpointError('CHECKPOINT_TRUNCATED', {
+      file: this.file,
+      found: `${this.fileSize} bytes`,
+      expected: `${end} bytes (the header goes on there)`,
+      remedy: 'Download the file again: it is cut short, or its header lies.',
+    });
   }
 }
 

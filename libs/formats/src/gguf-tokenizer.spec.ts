@@ -4,7 +4,26 @@ import type { GgufValue } from './gguf-header.js';
 import { ggufTokenizerFiles } from './gguf-tokenizer.js';
 
 // Ġ stands for the space and Ċ for the newline, as in every byte-level vocabulary.
-const TOKENS = ['<|end|>', '<tool>', ...'abcdehlot012345\'!ĠĊÃ©e\u0301'.split('').filter((c, i, all) => all.indexOf(c) === i && c !== '\u0301'), 'Ì', 'ģ', '12', '123', '1234', 'he', 'll', 'hell', 'hello', 'Ġhe', "'t", 'ĠĠ', 'Ã©', 'ab', 'abc'];
+const TOKENS = [
+  '<|end|>',
+  '<tool>',
+  ..."abcdehlot012345'!ĠĊÃ©e\u0301".split('').filter((c, i, all) => all.indexOf(c) === i && c !== '\u0301'),
+  'Ì',
+  'ģ',
+  '12',
+  '123',
+  '1234',
+  'he',
+  'll',
+  'hell',
+  'hello',
+  'Ġhe',
+  "'t",
+  'ĠĠ',
+  'Ã©',
+  'ab',
+  'abc',
+];
 const MERGES = ['1 2', '12 3', '123 4', 'h e', 'Ġ he', 'l l', 'he ll', 'hell o', "' t", 'Ġ Ġ', 'Ã ©', 'a b'];
 
 function metadata(over: Record<string, GgufValue | undefined> = {}): Map<string, GgufValue> {
@@ -56,8 +75,19 @@ describe('text is cut as the file names it', () => {
   });
 
   test('a newline after punctuation belongs to it in llama-bpe and qwen2, not in gpt-2', async () => {
-    const over = (pre: string) => ({ ...cut(pre), 'tokenizer.ggml.tokens': [...TOKENS, '!Ċ'], 'tokenizer.ggml.merges': [...MERGES, '! Ċ'], 'tokenizer.ggml.token_type': undefined });
-    for (const [pre, count] of [['llama-bpe', 2], ['qwen2', 2], ['gpt-2', 3], ['smollm', 3]] as const) expect(await pieces('a!\n', over(pre))).toHaveLength(count);
+    const over = (pre: string) => ({
+      ...cut(pre),
+      'tokenizer.ggml.tokens': [...TOKENS, '!Ċ'],
+      'tokenizer.ggml.merges': [...MERGES, '! Ċ'],
+      'tokenizer.ggml.token_type': undefined,
+    });
+    for (const [pre, count] of [
+      ['llama-bpe', 2],
+      ['qwen2', 2],
+      ['gpt-2', 3],
+      ['smollm', 3],
+    ] as const)
+      expect(await pieces('a!\n', over(pre))).toHaveLength(count);
   });
 
   test('a piece that is a token is taken without its merges in llama-bpe only', async () => {
@@ -74,7 +104,10 @@ describe('text is cut as the file names it', () => {
 test('control tokens are special, user-defined ones are added without being special, both found in text', async () => {
   const { added_tokens: added } = await file('tokenizer.json');
   const rest = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-  expect(added).toEqual([{ id: 0, content: '<|end|>', special: true, ...rest }, { id: 1, content: '<tool>', special: false, ...rest }]);
+  expect(added).toEqual([
+    { id: 0, content: '<|end|>', special: true, ...rest },
+    { id: 1, content: '<tool>', special: false, ...rest },
+  ]);
   expect(await pieces('a<|end|>b<tool>')).toEqual(['a', '<|end|>', 'b', '<tool>']);
 });
 
@@ -88,7 +121,12 @@ test('the begin-of-text token comes first when the file says so, or says nothing
 });
 
 test('the other files carry the special tokens, the chat template and the length', async () => {
-  const over = { 'tokenizer.chat_template': '{{ messages }}', 'tokenizer.ggml.unknown_token_id': 1, 'tokenizer.ggml.padding_token_id': 1, 'tokenizer.ggml.eot_token_id': 1 };
+  const over = {
+    'tokenizer.chat_template': '{{ messages }}',
+    'tokenizer.ggml.unknown_token_id': 1,
+    'tokenizer.ggml.padding_token_id': 1,
+    'tokenizer.ggml.eot_token_id': 1,
+  };
   const named = { bos_token: '<|end|>', eos_token: '<|end|>', unk_token: '<tool>', pad_token: '<tool>' };
   expect(await file('special_tokens_map.json', over)).toEqual(named);
   expect(await file('tokenizer_config.json', over)).toMatchObject({ ...named, chat_template: '{{ messages }}', model_max_length: 2048, add_bos_token: false });

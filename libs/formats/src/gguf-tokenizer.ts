@@ -32,7 +32,16 @@ const SMOLLM: PreTokenizer = { normalizer: null, steps: [{ type: 'Digits', indiv
 const QWEN2: PreTokenizer = { normalizer: { type: 'NFC' }, steps: [split(words(String.raw`\p{N}`)), byteLevel(false)] };
 
 /** By `tokenizer.ggml.pre`, in llama.cpp's spelling. */
-const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = { default: GPT2, 'gpt-2': GPT2, smollm: SMOLLM, 'llama-bpe': LLAMA3, llama3: LLAMA3, 'llama-v3': LLAMA3, qwen2: QWEN2, 'deepseek-r1-qwen': QWEN2 };
+const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
+  default: GPT2,
+  'gpt-2': GPT2,
+  smollm: SMOLLM,
+  'llama-bpe': LLAMA3,
+  llama3: LLAMA3,
+  'llama-v3': LLAMA3,
+  qwen2: QWEN2,
+  'deepseek-r1-qwen': QWEN2,
+};
 
 /**
  * The tokenizer of a GGUF file as Hugging Face's files, made when they are asked for: `tokenizer.json`,
@@ -43,7 +52,8 @@ const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = { default: GPT2, 
  */
 export function ggufTokenizerFiles(metadata: Metadata, file: string): ReadonlyMap<string, () => Promise<Uint8Array>> {
   if (!metadata.has('tokenizer.ggml.model')) return new Map();
-  const make = (build: (vocabulary: Vocabulary) => Json) => async () => new TextEncoder().encode(`${JSON.stringify(build(readVocabulary(metadata, file)), null, 2)}\n`);
+  const make = (build: (vocabulary: Vocabulary) => Json) => async () =>
+    new TextEncoder().encode(`${JSON.stringify(build(readVocabulary(metadata, file)), null, 2)}\n`);
   return new Map([
     ['generation_config.json', make(generationConfig)],
     ['special_tokens_map.json', make(({ named }) => named)],
@@ -67,12 +77,21 @@ interface Vocabulary {
 }
 
 function readVocabulary(metadata: Metadata, file: string): Vocabulary {
-  const wrong = (found: string, expected: string, remedy = 'The file is corrupt, or made by another tool: use the model as a Hugging Face folder.'): CheckpointError => new CheckpointError('CHECKPOINT_TOKENIZER', { file, found, expected, remedy });
+  const wrong = (
+    found: string,
+    expected: string,
+    remedy = 'The file is corrupt, or made by another tool: use the model as a Hugging Face folder.',
+  ): CheckpointError => new CheckpointError('CHECKPOINT_TOKENIZER', { file, found, expected, remedy });
   const get = (key: string): GgufValue | undefined => metadata.get(`tokenizer.ggml.${key}`);
   const model = get('model');
   if (model !== 'gpt2') throw wrong(`a tokenizer of kind ${JSON.stringify(model)}`, '"gpt2" (byte-level BPE)', 'Use the model as a Hugging Face folder.');
   const preName = get('pre') ?? 'default';
-  if (typeof preName !== 'string' || !Object.hasOwn(PRE_TOKENIZERS, preName)) throw wrong(`the pre-tokenizer ${JSON.stringify(preName)} (tokenizer.ggml.pre)`, Object.keys(PRE_TOKENIZERS).join(', '), 'Use the model as a Hugging Face folder.');
+  if (typeof preName !== 'string' || !Object.hasOwn(PRE_TOKENIZERS, preName))
+    throw wrong(
+      `the pre-tokenizer ${JSON.stringify(preName)} (tokenizer.ggml.pre)`,
+      Object.keys(PRE_TOKENIZERS).join(', '),
+      'Use the model as a Hugging Face folder.',
+    );
   const pre = PRE_TOKENIZERS[preName]!;
 
   const tokens = texts(get('tokens'));
@@ -82,11 +101,13 @@ function readVocabulary(metadata: Metadata, file: string): Vocabulary {
   const merges = (texts(get('merges')) ?? []).map((merge): [string, string] => {
     const space = merge.indexOf(' ', 1);
     const [left, right] = [merge.slice(0, space), merge.slice(space + 1)];
-    if (space < 0 || !ids.has(left) || !ids.has(right) || !ids.has(left + right)) throw wrong(`the merge ${JSON.stringify(merge)}`, 'two tokens that make a third');
+    if (space < 0 || !ids.has(left) || !ids.has(right) || !ids.has(left + right))
+      throw wrong(`the merge ${JSON.stringify(merge)}`, 'two tokens that make a third');
     return [left, right];
   });
   const kinds = get('token_type');
-  if (kinds !== undefined && (!Array.isArray(kinds) || kinds.length !== tokens.length)) throw wrong(`${Array.isArray(kinds) ? kinds.length : 'no'} token types`, `one for each of ${tokens.length} tokens`);
+  if (kinds !== undefined && (!Array.isArray(kinds) || kinds.length !== tokens.length))
+    throw wrong(`${Array.isArray(kinds) ? kinds.length : 'no'} token types`, `one for each of ${tokens.length} tokens`);
   const id = (key: string): number | undefined => {
     const value = get(`${key}_token_id`);
     if (value === undefined) return undefined;
@@ -100,8 +121,14 @@ function readVocabulary(metadata: Metadata, file: string): Vocabulary {
     tokens,
     merges,
     pre,
-    added: tokens.flatMap((content, number) => (kinds?.[number] === CONTROL || kinds?.[number] === USER_DEFINED ? [addedToken(number, content, kinds[number] === CONTROL)] : [])),
-    named: Object.fromEntries(Object.entries({ bos_token: text(bos), eos_token: text(eos), unk_token: text(unk), pad_token: text(pad) }).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    added: tokens.flatMap((content, number) =>
+      kinds?.[number] === CONTROL || kinds?.[number] === USER_DEFINED ? [addedToken(number, content, kinds[number] === CONTROL)] : [],
+    ),
+    named: Object.fromEntries(
+      Object.entries({ bos_token: text(bos), eos_token: text(eos), unk_token: text(unk), pad_token: text(pad) }).filter(
+        (entry): entry is [string, string] => entry[1] !== undefined,
+      ),
+    ),
     bos,
     eos: [...new Set([eos, turn].filter((number) => number !== undefined))],
     pad,
@@ -123,7 +150,10 @@ function tokenizer({ tokens, merges, added, pre, addBos, addEos, named, bos, eos
     added_tokens: added,
     normalizer: pre.normalizer,
     pre_tokenizer: pre.steps.length === 1 ? pre.steps[0] : { type: 'Sequence', pretokenizers: pre.steps },
-    post_processor: addBos || addEos ? template(addBos ? [named['bos_token']!, bos!] : undefined, addEos ? [named['eos_token']!, eos[0]!] : undefined) : { ...byteLevel(true), trim_offsets: false },
+    post_processor:
+      addBos || addEos
+        ? template(addBos ? [named['bos_token']!, bos!] : undefined, addEos ? [named['eos_token']!, eos[0]!] : undefined)
+        : { ...byteLevel(true), trim_offsets: false },
     decoder: { ...byteLevel(true), add_prefix_space: true },
     model: {
       type: 'BPE',

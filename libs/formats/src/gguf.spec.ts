@@ -21,11 +21,34 @@ const ONE = half(0x3c00);
 const MINUS_TWO = half(0xc000);
 const EIGHTH = half(0x3000);
 
-interface Tensor { name: string; sizes: (number | bigint)[]; type: number; offset: number | bigint }
-interface Parts { magic?: string; version?: number; keys?: Buffer[]; keyCount?: number | bigint; tensors?: Tensor[]; tensorCount?: number | bigint; alignment?: number; data?: Uint8Array | number[] }
+interface Tensor {
+  name: string;
+  sizes: (number | bigint)[];
+  type: number;
+  offset: number | bigint;
+}
+interface Parts {
+  magic?: string;
+  version?: number;
+  keys?: Buffer[];
+  keyCount?: number | bigint;
+  tensors?: Tensor[];
+  tensorCount?: number | bigint;
+  alignment?: number;
+  data?: Uint8Array | number[];
+}
 
 /** A GGUF file as its description lays it out. */
-function gguf({ magic = 'GGUF', version = 3, keys = [], keyCount = keys.length, tensors = [], tensorCount = tensors.length, alignment = 32, data = [] }: Parts): Buffer {
+function gguf({
+  magic = 'GGUF',
+  version = 3,
+  keys = [],
+  keyCount = keys.length,
+  tensors = [],
+  tensorCount = tensors.length,
+  alignment = 32,
+  data = [],
+}: Parts): Buffer {
   const described = tensors.map(({ name, sizes, type, offset }) => Buffer.concat([text(name), u32(sizes.length), ...sizes.map(u64), u32(type), u64(offset)]));
   const header = Buffer.concat([Buffer.from(magic), u32(version), u64(tensorCount), u64(keyCount), ...keys, ...described]);
   return Buffer.concat([header, Buffer.alloc(-header.length & (alignment - 1)), Buffer.from(data)]);
@@ -38,19 +61,47 @@ async function opened(parts: Parts | Buffer): Promise<GgufCheckpoint> {
 }
 
 const key = (name: string, type: number, value: Buffer | number[]): Buffer => Buffer.concat([text(name), u32(type), Buffer.from(value)]);
-const floats = async (checkpoint: GgufCheckpoint, name: string): Promise<number[]> => [...toFloat32(await readBytes(checkpoint, name), checkpoint.tensors.get(name)!.dtype)];
+const floats = async (checkpoint: GgufCheckpoint, name: string): Promise<number[]> => [
+  ...toFloat32(await readBytes(checkpoint, name), checkpoint.tensors.get(name)!.dtype),
+];
 
 test.each([2, 3])('every value type of version %i comes as it was written', async (version) => {
   const checkpoint = await opened({
     version,
     keys: [
-      key('u8', 0, [200]), key('i8', 1, [0xfe]), key('u16', 2, [1, 2]), key('i16', 3, [0xff, 0xff]), key('u32', 4, u32(4_000_000_000)), key('i32', 5, [0xff, 0xff, 0xff, 0xff]),
-      key('f32', 6, [0, 0, 0xc0, 0x3f]), key('bool', 7, [1]), key('text', 8, text('ü\n')), key('u64', 10, u64(2n ** 53n)), key('i64', 11, Buffer.alloc(8, 0xff)), key('f64', 12, Buffer.from(Float64Array.of(0.1).buffer)),
-      key('texts', 9, Buffer.concat([u32(8), u64(2), text('a'), text('')])), key('lists', 9, Buffer.concat([u32(9), u64(1), u32(0), u64(2), Buffer.from([7, 8])])),
+      key('u8', 0, [200]),
+      key('i8', 1, [0xfe]),
+      key('u16', 2, [1, 2]),
+      key('i16', 3, [0xff, 0xff]),
+      key('u32', 4, u32(4_000_000_000)),
+      key('i32', 5, [0xff, 0xff, 0xff, 0xff]),
+      key('f32', 6, [0, 0, 0xc0, 0x3f]),
+      key('bool', 7, [1]),
+      key('text', 8, text('ü\n')),
+      key('u64', 10, u64(2n ** 53n)),
+      key('i64', 11, Buffer.alloc(8, 0xff)),
+      key('f64', 12, Buffer.from(Float64Array.of(0.1).buffer)),
+      key('texts', 9, Buffer.concat([u32(8), u64(2), text('a'), text('')])),
+      key('lists', 9, Buffer.concat([u32(9), u64(1), u32(0), u64(2), Buffer.from([7, 8])])),
     ],
   });
   expect(checkpoint.config).toEqual({
-    gguf: { u8: 200, i8: -2, u16: 513, i16: -1, u32: 4_000_000_000, i32: -1, f32: 1.5, bool: true, text: 'ü\n', u64: '9007199254740992', i64: -1, f64: 0.1, texts: ['a', ''], lists: [[7, 8]] },
+    gguf: {
+      u8: 200,
+      i8: -2,
+      u16: 513,
+      i16: -1,
+      u32: 4_000_000_000,
+      i32: -1,
+      f32: 1.5,
+      bool: true,
+      text: 'ü\n',
+      u64: '9007199254740992',
+      i64: -1,
+      f64: 0.1,
+      texts: ['a', ''],
+      lists: [[7, 8]],
+    },
   });
   expect(checkpoint.companions.size).toBe(0);
   await checkpoint.close();
@@ -59,7 +110,12 @@ test.each([2, 3])('every value type of version %i comes as it was written', asyn
 test('plain tensors keep their bytes and dtype; shapes are row-major, in the order of the data', async () => {
   const data = Uint8Array.from({ length: 160 }, (_, i) => i);
   const checkpoint = await opened({
-    tensors: [{ name: 'half', sizes: [4, 2], type: 1, offset: 32 }, { name: 'full', sizes: [3, 2, 1], type: 0, offset: 0 }, { name: 'brain', sizes: [5], type: 30, offset: 64 }, { name: 'scalar', sizes: [], type: 0, offset: 96 }],
+    tensors: [
+      { name: 'half', sizes: [4, 2], type: 1, offset: 32 },
+      { name: 'full', sizes: [3, 2, 1], type: 0, offset: 0 },
+      { name: 'brain', sizes: [5], type: 30, offset: 64 },
+      { name: 'scalar', sizes: [], type: 0, offset: 96 },
+    ],
     data,
   });
   expect([...checkpoint.tensors.values()]).toEqual([
@@ -84,7 +140,9 @@ test('Q8_0: thirty-two signed bytes times the scale', async () => {
 test('Q4_0: low nibbles are the first half, high nibbles the second, both minus eight', async () => {
   const nibbles = Array.from({ length: 16 }, (_, i) => i | ((15 - i) << 4));
   const checkpoint = await opened({ tensors: [{ name: 'w', sizes: [32, 1], type: 2, offset: 0 }], data: [...MINUS_TWO, ...nibbles] });
-  expect((await floats(checkpoint, 'w')).map((value) => value + 0)).toEqual([...Array.from({ length: 16 }, (_, i) => -2 * (i - 8)), ...Array.from({ length: 16 }, (_, i) => -2 * (7 - i))].map((value) => value + 0));
+  expect((await floats(checkpoint, 'w')).map((value) => value + 0)).toEqual(
+    [...Array.from({ length: 16 }, (_, i) => -2 * (i - 8)), ...Array.from({ length: 16 }, (_, i) => -2 * (7 - i))].map((value) => value + 0),
+  );
   await checkpoint.close();
 });
 
@@ -119,7 +177,15 @@ test('any range of a dequantised tensor is the same bytes as of the whole, in pi
 });
 
 test('data start at the alignment that the file names', async () => {
-  const checkpoint = await opened({ alignment: 128, keys: [key('general.alignment', 4, u32(128))], tensors: [{ name: 'a', sizes: [1], type: 0, offset: 0 }, { name: 'b', sizes: [1], type: 0, offset: 128 }], data: [...new Uint8Array(128), 0, 0, 0x80, 0x3f] });
+  const checkpoint = await opened({
+    alignment: 128,
+    keys: [key('general.alignment', 4, u32(128))],
+    tensors: [
+      { name: 'a', sizes: [1], type: 0, offset: 0 },
+      { name: 'b', sizes: [1], type: 0, offset: 128 },
+    ],
+    data: [...new Uint8Array(128), 0, 0, 0x80, 0x3f],
+  });
   expect(await floats(checkpoint, 'b')).toEqual([1]);
   await checkpoint.close();
 });
@@ -140,7 +206,12 @@ describe('a header that lies is refused with what is wrong', () => {
     ['a text longer than any text', { keys: [key('k', 8, u64(2n ** 40n))] }, 'CHECKPOINT_HEADER', /1099511627776 bytes for k/],
     ['a list longer than the file', { keys: [key('k', 9, Buffer.concat([u32(10), u64(1_000_000)]))] }, 'CHECKPOINT_TRUNCATED', /header goes on/],
     ['a list longer than any list', { keys: [key('k', 9, Buffer.concat([u32(0), u64(2n ** 50n)]))] }, 'CHECKPOINT_HEADER', /elements of k/],
-    ['lists in lists in lists', { keys: [key('k', 9, Buffer.concat(Array.from({ length: 100 }, () => Buffer.concat([u32(9), u64(1)]))))] }, 'CHECKPOINT_HEADER', /nested/],
+    [
+      'lists in lists in lists',
+      { keys: [key('k', 9, Buffer.concat(Array.from({ length: 100 }, () => Buffer.concat([u32(9), u64(1)]))))] },
+      'CHECKPOINT_HEADER',
+      /nested/,
+    ],
     ['an unknown value type', { keys: [key('k', 13, [0])] }, 'CHECKPOINT_HEADER', /value type 13/],
     ['a truth value of two', { keys: [key('k', 7, [2])] }, 'CHECKPOINT_HEADER', /byte 2/],
     ['a text that is not UTF-8', { keys: [key('k', 8, Buffer.concat([u64(2), Buffer.from([0xff, 0xfe])]))] }, 'CHECKPOINT_HEADER', /UTF-8/],
@@ -148,7 +219,12 @@ describe('a header that lies is refused with what is wrong', () => {
     ['an alignment of zero', { keys: [key('general.alignment', 4, u32(0))] }, 'CHECKPOINT_HEADER', /alignment 0/],
     ['an alignment that is no power of two', { keys: [key('general.alignment', 4, u32(24))] }, 'CHECKPOINT_HEADER', /alignment 24/],
     ['an unknown ggml type', { tensors: [{ ...w, type: 99 }], data: zeros(64) }, 'CHECKPOINT_DTYPE', /w stored as ggml type 99/],
-    ['a ggml type that is not read', { tensors: [{ ...w, type: 12 }], data: zeros(64) }, 'CHECKPOINT_DTYPE', /w stored as Q4_K.*expected F32, F16, BF16, Q4_0, Q4_1, Q8_0/],
+    [
+      'a ggml type that is not read',
+      { tensors: [{ ...w, type: 12 }], data: zeros(64) },
+      'CHECKPOINT_DTYPE',
+      /w stored as Q4_K.*expected F32, F16, BF16, Q4_0, Q4_1, Q8_0/,
+    ],
     ['five dimensions', { tensors: [{ ...w, sizes: [1, 1, 1, 1, 32] }], data: zeros(64) }, 'CHECKPOINT_HEADER', /5 dimensions/],
     ['a size of zero', { tensors: [{ ...w, sizes: [32, 0] }], data: zeros(64) }, 'CHECKPOINT_SHAPE', /32, 0/],
     ['sizes whose product wraps around 64 bits', { tensors: [{ ...w, sizes: [2n ** 33n, 2n ** 33n] }], data: zeros(64) }, 'CHECKPOINT_SHAPE', /w of/],
@@ -163,7 +239,10 @@ describe('a header that lies is refused with what is wrong', () => {
     ['a tensor name with a control character', { tensors: [{ ...w, name: 'w\n' }], data: zeros(64) }, 'CHECKPOINT_NAME', /w\\n/],
     ['a part of a split model', { keys: [key('split.count', 2, [3, 0])] }, 'CHECKPOINT_SPLIT', /one of 3 parts/],
   ])('%s', async (_, parts, code, says) => {
-    const error = await opened(parts).then(() => undefined, (thrown: unknown) => thrown);
+    const error = await opened(parts).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     expect(error).toMatchObject({ code, exitCode: 2, message: expect.stringMatching(says) as unknown });
   });
 });
@@ -177,13 +256,20 @@ test('a file cut anywhere is refused', async () => {
 });
 
 test('any bytes in the header are either read or refused with a checkpoint error', async () => {
-  const whole = gguf({ keys: [key('k', 8, text('value')), key('l', 9, Buffer.concat([u32(4), u64(2), u32(1), u32(2)]))], tensors: [w, { ...w, name: 'v', offset: 64 }], data: zeros(128) });
+  const whole = gguf({
+    keys: [key('k', 8, text('value')), key('l', 9, Buffer.concat([u32(4), u64(2), u32(1), u32(2)]))],
+    tensors: [w, { ...w, name: 'v', offset: 64 }],
+    data: zeros(128),
+  });
   const changes = fc.array(fc.tuple(fc.nat(whole.length - 129), fc.nat(255)), { minLength: 1, maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(changes, async (list) => {
       const bytes = Buffer.from(whole);
       for (const [at, byte] of list) bytes[at] = byte;
-      const outcome = await opened(bytes).then((checkpoint) => checkpoint.close().then(() => 'read'), (error: Error) => error.name);
+      const outcome = await opened(bytes).then(
+        (checkpoint) => checkpoint.close().then(() => 'read'),
+        (error: Error) => error.name,
+      );
       expect(['read', 'CheckpointError']).toContain(outcome);
     }),
     { numRuns: 400 },

@@ -36,7 +36,8 @@ export async function openGguf(file: string): Promise<GgufCheckpoint> {
       companions: ggufTokenizerFiles(metadata, file),
       stream(name, from, to) {
         const tensor = byName.get(name);
-        if (!tensor) throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', { file, found: `no tensor ${name} among ${byName.size}`, expected: 'a tensor of this file' });
+        if (!tensor)
+          throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', { file, found: `no tensor ${name} among ${byName.size}`, expected: 'a tensor of this file' });
         const [begin, end] = checkRange(name, elementCount(tensor.shape) * DTYPE_BYTES[tensor.type.dtype], from, to);
         return tensor.type.dequantise ? dequantised(ranges, tensor, begin, end) : ranges.pieces(tensor.from + begin, tensor.from + end);
       },
@@ -53,13 +54,24 @@ async function readHeader(ranges: RangedFile): Promise<GgufHeader> {
   for (let length = FIRST_BYTES; ; length *= 2) {
     const header = parseGgufHeader(await ranges.bytes(0, Math.min(length, limit)), ranges.size, ranges.file);
     if (header) return header;
-    if (length >= limit) throw new CheckpointError('CHECKPOINT_HEADER', { file: ranges.file, found: `a header of more than ${MAX_HEADER_BYTES} bytes`, expected: 'less', remedy: 'The header is corrupt: download the file again.' });
+    if (length >= limit)
+      throw new CheckpointError('CHECKPOINT_HEADER', {
+        file: ranges.file,
+        found: `a header of more than ${MAX_HEADER_BYTES} bytes`,
+        expected: 'less',
+        remedy: 'The header is corrupt: download the file again.',
+      });
   }
 }
 
 function refuseSplit(parts: GgufValue | undefined, file: string): void {
   if (typeof parts !== 'number' || parts <= 1) return;
-  throw new CheckpointError('CHECKPOINT_SPLIT', { file, found: `one of ${parts} parts of a model`, expected: 'a model in one file', remedy: 'Join the parts with llama.cpp: llama-gguf-split --merge FIRST-PART OUT.gguf' });
+  throw new CheckpointError('CHECKPOINT_SPLIT', {
+    file,
+    found: `one of ${parts} parts of a model`,
+    expected: 'a model in one file',
+    remedy: 'Join the parts with llama.cpp: llama-gguf-split --merge FIRST-PART OUT.gguf',
+  });
 }
 
 /** Bytes `[from, to)` of a tensor as float32: the blocks that hold them are read and widened, the ends cut off. */

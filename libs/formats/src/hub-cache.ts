@@ -18,8 +18,15 @@ export interface CachedModel {
 export const COMMIT = /^[0-9a-f]{40}$/;
 
 export function cachedModel(id: string, environment: Environment): CachedModel {
-  const root = join(environment['HF_HUB_CACHE'] ?? environment['HUGGINGFACE_HUB_CACHE'] ?? join(hubHome(environment), 'hub'), `models--${id.replaceAll('/', '--')}`);
-  return { blob: (hash) => join(root, 'blobs', hash), snapshot: (commit) => join(root, 'snapshots', commit), ref: (revision) => join(root, 'refs', ...revision.split('/')) };
+  const root = join(
+    environment['HF_HUB_CACHE'] ?? environment['HUGGINGFACE_HUB_CACHE'] ?? join(hubHome(environment), 'hub'),
+    `models--${id.replaceAll('/', '--')}`,
+  );
+  return {
+    blob: (hash) => join(root, 'blobs', hash),
+    snapshot: (commit) => join(root, 'snapshots', commit),
+    ref: (revision) => join(root, 'refs', ...revision.split('/')),
+  };
 }
 
 /** The token that the user gave by variable or by logging in with Hugging Face's tools. */

@@ -35,7 +35,9 @@ class Hub {
 
   hash(name: string): string {
     const content = this.files.get(name)!;
-    return this.large(name) ? createHash('sha256').update(content).digest('hex') : createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
+    return this.large(name)
+      ? createHash('sha256').update(content).digest('hex')
+      : createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
@@ -43,8 +45,18 @@ class Hub {
     this.requests.push(`${path}${request.headers.range && !path.startsWith('/api') ? ` ${request.headers.range}` : ''}`);
     if (this.intercept(request, response)) return;
     const json = (status: number, value: unknown): unknown => response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
-    if (/^\/api\/models\/org\/tiny\/revision\/(main|v1|c0ffee0+)$/.test(path)) json(200, { _id: '1', id: 'org/tiny', sha: COMMIT, lastModified: '2026-01-01T00:00:00Z' });
-    else if (path === `/api/models/org/tiny/tree/${COMMIT}`) json(200, [{ type: 'directory', size: 0, path: 'onnx', oid: '0'.repeat(40) }, ...[...this.files].map(([name, { length }]) => ({ type: 'file', path: name, size: length, ...(this.large(name) ? { oid: '1'.repeat(40), lfs: { oid: this.hash(name), size: length, pointerSize: 130 } } : { oid: this.hash(name) }) }))]);
+    if (/^\/api\/models\/org\/tiny\/revision\/(main|v1|c0ffee0+)$/.test(path))
+      json(200, { _id: '1', id: 'org/tiny', sha: COMMIT, lastModified: '2026-01-01T00:00:00Z' });
+    else if (path === `/api/models/org/tiny/tree/${COMMIT}`)
+      json(200, [
+        { type: 'directory', size: 0, path: 'onnx', oid: '0'.repeat(40) },
+        ...[...this.files].map(([name, { length }]) => ({
+          type: 'file',
+          path: name,
+          size: length,
+          ...(this.large(name) ? { oid: '1'.repeat(40), lfs: { oid: this.hash(name), size: length, pointerSize: 130 } } : { oid: this.hash(name) }),
+        })),
+      ]);
     else if (path.startsWith(`/org/tiny/resolve/${COMMIT}/`)) this.#content(this.files.get(path.split('/').at(-1)!), request, response);
     else json(404, { error: 'Repository not found' });
   }
@@ -53,7 +65,13 @@ class Hub {
     if (!content) return void response.writeHead(404, { 'X-Error-Code': 'EntryNotFound' }).end();
     const [, from = '0', to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
     const part = content.subarray(Number(from), to ? Number(to) + 1 : undefined);
-    response.writeHead(request.headers.range ? 206 : 200, { ETag: '"x"', 'Content-Length': part.length, 'Content-Range': `bytes ${from}-${Number(from) + part.length - 1}/${content.length}` }).end(part);
+    response
+      .writeHead(request.headers.range ? 206 : 200, {
+        ETag: '"x"',
+        'Content-Length': part.length,
+        'Content-Range': `bytes ${from}-${Number(from) + part.length - 1}/${content.length}`,
+      })
+      .end(part);
   }
 }
 
@@ -64,7 +82,14 @@ beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), 'chop-hub-'));
   hub = new Hub();
   const large = Uint8Array.from({ length: 400_000 }, (_, i) => (i * 7 + (i >> 9)) & 255);
-  const tensors = ['a', 'b'].map((name) => ({ name, shape: [100_000], dtype: 'F32' as const, async *pieces() { yield large; } }));
+  const tensors = ['a', 'b'].map((name) => ({
+    name,
+    shape: [100_000],
+    dtype: 'F32' as const,
+    async *pieces() {
+      yield large;
+    },
+  }));
   const companions = new Map([['tokenizer.json', () => Promise.resolve(Buffer.from('{"t": 1}'))]]);
   await saveFolder(join(base, 'made'), { config: { model_type: 'llama' }, tensors, companions, card: '# card' }, { shardBytes: 500_000 });
   for (const name of await readdir(join(base, 'made'))) hub.files.set(name, await readFile(join(base, 'made', name)));
@@ -125,7 +150,9 @@ test('a download that broke off goes on where it was, in the same run and in the
   };
   await resolveHub('org/tiny', { environment });
   expect(breaks).toBe(2);
-  const ranges = hub.requests.filter((request) => request.includes(shard(2)) && !request.endsWith('bytes=0-0')).map((request) => /bytes=(\d+)-/.exec(request)?.[1] ?? '0');
+  const ranges = hub.requests
+    .filter((request) => request.includes(shard(2)) && !request.endsWith('bytes=0-0'))
+    .map((request) => /bytes=(\d+)-/.exec(request)?.[1] ?? '0');
   expect(ranges).toEqual(['0', '100000', '200000']);
 
   const blob = join(root(), 'blobs', hub.hash(shard(2)));
@@ -171,11 +198,21 @@ test('without a connection a complete copy is used, an incomplete one is not', a
   const unreachable = { ...environment, HF_ENDPOINT: 'http://127.0.0.1:9' };
   expect(await resolveHub('org/tiny', { environment: unreachable })).toBe(join(root(), 'snapshots', COMMIT));
   await rm(join(root(), 'snapshots', COMMIT, shard(2)));
-  await expect(resolveHub('org/tiny', { environment: offline })).rejects.toMatchObject({ code: 'HUB_OFFLINE', message: expect.stringContaining('Unset HF_HUB_OFFLINE') as unknown });
-  await expect(resolveHub('org/tiny', { environment: unreachable })).rejects.toMatchObject({ code: 'HUB_UNREACHABLE', message: expect.stringContaining('HF_ENDPOINT') as unknown });
+  await expect(resolveHub('org/tiny', { environment: offline })).rejects.toMatchObject({
+    code: 'HUB_OFFLINE',
+    message: expect.stringContaining('Unset HF_HUB_OFFLINE') as unknown,
+  });
+  await expect(resolveHub('org/tiny', { environment: unreachable })).rejects.toMatchObject({
+    code: 'HUB_UNREACHABLE',
+    message: expect.stringContaining('HF_ENDPOINT') as unknown,
+  });
 });
 
-test.each([['HF_TOKEN', { HF_TOKEN: 'hf_given' }, 'hf_given'], ['the stored token', {}, 'hf_stored'], ['a stored token elsewhere', { HF_TOKEN_PATH: 'other' }, 'hf_other']])('%s is sent to the hub', async (_, variables: Record<string, string>, expected) => {
+test.each([
+  ['HF_TOKEN', { HF_TOKEN: 'hf_given' }, 'hf_given'],
+  ['the stored token', {}, 'hf_stored'],
+  ['a stored token elsewhere', { HF_TOKEN_PATH: 'other' }, 'hf_other'],
+])('%s is sent to the hub', async (_, variables: Record<string, string>, expected) => {
   await mkdir(environment['HF_HOME']!, { recursive: true });
   await writeFile(join(environment['HF_HOME']!, 'token'), 'hf_stored\n');
   await writeFile(join(base, 'other'), 'hf_other');
@@ -202,19 +239,31 @@ describe('what the hub refuses is said with what to do', () => {
   });
 
   test('an unknown model and an unknown revision', async () => {
-    await expect(resolveHub('org/none', { environment })).rejects.toMatchObject({ code: 'HUB_NOT_FOUND', message: expect.stringContaining('org/none') as unknown });
-    await expect(resolveHub('org/tiny', { environment, revision: 'v9' })).rejects.toMatchObject({ code: 'HUB_NOT_FOUND', message: expect.stringContaining('v9') as unknown });
+    await expect(resolveHub('org/none', { environment })).rejects.toMatchObject({
+      code: 'HUB_NOT_FOUND',
+      message: expect.stringContaining('org/none') as unknown,
+    });
+    await expect(resolveHub('org/tiny', { environment, revision: 'v9' })).rejects.toMatchObject({
+      code: 'HUB_NOT_FOUND',
+      message: expect.stringContaining('v9') as unknown,
+    });
   });
 
   test('a token that is none', async () => {
-    await expect(resolveHub('org/tiny', { environment: { ...environment, HF_TOKEN: 'secret' } })).rejects.toMatchObject({ code: 'HUB_DENIED', message: expect.not.stringContaining('secret') as unknown });
+    await expect(resolveHub('org/tiny', { environment: { ...environment, HF_TOKEN: 'secret' } })).rejects.toMatchObject({
+      code: 'HUB_DENIED',
+      message: expect.not.stringContaining('secret') as unknown,
+    });
   });
 
   test('a model with pickled weights only, and one with GGUF files only', async () => {
     for (const name of [shard(1), shard(2), 'model.safetensors.index.json']) hub.files.delete(name);
     await expect(resolveHub('org/tiny', { environment })).rejects.toMatchObject({ code: 'CHECKPOINT_PICKLE' });
     hub.files.set('tiny-q4.gguf', Buffer.from('x'));
-    await expect(resolveHub('org/tiny', { environment })).rejects.toMatchObject({ code: 'CHECKPOINT_WEIGHTS_MISSING', message: expect.stringContaining('tiny-q4.gguf') as unknown });
+    await expect(resolveHub('org/tiny', { environment })).rejects.toMatchObject({
+      code: 'CHECKPOINT_WEIGHTS_MISSING',
+      message: expect.stringContaining('tiny-q4.gguf') as unknown,
+    });
   });
 
   test('an index that names a path outside, or a shard that is not there', async () => {
@@ -222,7 +271,10 @@ describe('what the hub refuses is said with what to do', () => {
     await expect(resolveHub('org/tiny', { environment })).rejects.toMatchObject({ code: 'CHECKPOINT_NAME' });
     await rm(root(), { recursive: true });
     hub.files.set('model.safetensors.index.json', Buffer.from('{"weight_map":{"a":"gone.safetensors"}}'));
-    await expect(resolveHub('org/tiny', { environment })).rejects.toMatchObject({ code: 'CHECKPOINT_SHARD_MISSING', message: expect.stringContaining('gone.safetensors') as unknown });
+    await expect(resolveHub('org/tiny', { environment })).rejects.toMatchObject({
+      code: 'CHECKPOINT_SHARD_MISSING',
+      message: expect.stringContaining('gone.safetensors') as unknown,
+    });
   });
 
   test.each(['../evil', 'a/b/c', 'org/..', '', 'org/', 'org/na me', 'org--x/y'])('an id that cannot be one: %s', async (id) => {
@@ -242,7 +294,9 @@ describe('what the hub refuses is said with what to do', () => {
       process.seteuid!(65534);
     }
     try {
-      await expect(resolveHub('org/tiny', { environment: { ...environment, HF_HUB_CACHE: join(base, 'locked') } })).rejects.toMatchObject({ code: 'OUTPUT_READ_ONLY' });
+      await expect(resolveHub('org/tiny', { environment: { ...environment, HF_HUB_CACHE: join(base, 'locked') } })).rejects.toMatchObject({
+        code: 'OUTPUT_READ_ONLY',
+      });
     } finally {
       if (asNobody) process.seteuid!(0);
     }

@@ -43,7 +43,12 @@ export async function resolveHub(id: string, options: HubOptions = {}): Promise<
   if (COMMIT.test(revision) || isOffline(environment)) {
     const folder = await cached();
     if (folder !== undefined) return folder;
-    if (isOffline(environment)) throw new CheckpointError('HUB_OFFLINE', { found: `no complete copy of ${id} (${revision}) in the cache`, expected: 'one, because HF_HUB_OFFLINE is set', remedy: 'Unset HF_HUB_OFFLINE once to download it.' });
+    if (isOffline(environment))
+      throw new CheckpointError('HUB_OFFLINE', {
+        found: `no complete copy of ${id} (${revision}) in the cache`,
+        expected: 'one, because HF_HUB_OFFLINE is set',
+        remedy: 'Unset HF_HUB_OFFLINE once to download it.',
+      });
   }
   try {
     return await download(id, revision, cache, options, await client(environment, signal));
@@ -87,8 +92,14 @@ async function download(id: string, revision: string, cache: CachedModel, { sign
     if (!entry) throw new CheckpointError('CHECKPOINT_SHARD_MISSING', { file: id, found: `no ${name}`, expected: `the file that ${INDEX} names` });
     await linkBlob(await fetchBlob(id, commit, entry, cache, hub, onBytes), folder, name);
   };
-  const weights = listed.has(SINGLE) ? [SINGLE] : listed.has(INDEX) ? await bring(INDEX).then(() => shards(`${folder}/${INDEX}`)) : noWeights(id, [...listed.keys()]);
-  const beside = [...listed.values()].filter(({ path, size }) => path === 'config.json' || (WANTED.test(path) && isCompanion(path, size))).map(({ path }) => path);
+  const weights = listed.has(SINGLE)
+    ? [SINGLE]
+    : listed.has(INDEX)
+      ? await bring(INDEX).then(() => shards(`${folder}/${INDEX}`))
+      : noWeights(id, [...listed.keys()]);
+  const beside = [...listed.values()]
+    .filter(({ path, size }) => path === 'config.json' || (WANTED.test(path) && isCompanion(path, size)))
+    .map(({ path }) => path);
   const names = [...beside, ...weights];
   const totalBytes = names.reduce((sum, name) => sum + sizeOf(listed.get(name)), 0);
   let before = 0;
@@ -103,7 +114,14 @@ async function download(id: string, revision: string, cache: CachedModel, { sign
 }
 
 /** Brings one file's content into the cache under its hash, and says where it lies. */
-async function fetchBlob(id: string, commit: string, entry: ListFileEntry, cache: CachedModel, hub: Client, onBytes?: (bytes: number) => void): Promise<string> {
+async function fetchBlob(
+  id: string,
+  commit: string,
+  entry: ListFileEntry,
+  cache: CachedModel,
+  hub: Client,
+  onBytes?: (bytes: number) => void,
+): Promise<string> {
   const hash = entry.lfs?.oid ?? entry.oid ?? '';
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash)) throw corrupt(id, `the hash ${JSON.stringify(hash)} for ${entry.path}`, 'a SHA-1 or SHA-256');
   const blob = cache.blob(hash);
@@ -136,7 +154,16 @@ async function fetchBlob(id: string, commit: string, entry: ListFileEntry, cache
 }
 
 /** Writes what is missing of a file behind what is there; written by place, so that two downloads of the same bytes do no harm. */
-async function append(id: string, commit: string, path: string, partial: string, from: number, size: number, hub: Client, onBytes?: (bytes: number) => void): Promise<void> {
+async function append(
+  id: string,
+  commit: string,
+  path: string,
+  partial: string,
+  from: number,
+  size: number,
+  hub: Client,
+  onBytes?: (bytes: number) => void,
+): Promise<void> {
   const handle = await open(partial, constants.O_RDWR | constants.O_CREAT);
   try {
     let at = from;
@@ -145,7 +172,7 @@ async function append(id: string, commit: string, path: string, partial: string,
       if (content?.size !== size) throw corrupt(id, content ? `${content.size} bytes of ${path}` : `no ${path}`, `${size} bytes`);
       for await (const chunk of content.slice(from).stream() as unknown as AsyncIterable<Uint8Array>) {
         if (at + chunk.byteLength > size) throw corrupt(id, `more than ${size} bytes of ${path}`, `${size} bytes`);
-        for (let done = 0; done < chunk.byteLength; ) {
+        for (let done = 0; done < chunk.byteLength;) {
           const { bytesWritten } = await handle.write(chunk, done, chunk.byteLength - done, at);
           done += bytesWritten;
           at += bytesWritten;
@@ -177,8 +204,19 @@ async function shards(file: string): Promise<string[]> {
 function noWeights(id: string, names: readonly string[]): never {
   const gguf = names.find((name) => name.endsWith('.gguf'));
   const pickled = names.find((name) => /\.(bin|pt|pth)$/.test(name));
-  if (pickled !== undefined && gguf === undefined) throw new CheckpointError('CHECKPOINT_PICKLE', { file: id, found: `weights in ${pickled} only`, expected: 'safetensors', remedy: 'Look for a revision with safetensors: such files run code when they are read.' });
-  throw new CheckpointError('CHECKPOINT_WEIGHTS_MISSING', { file: id, found: gguf === undefined ? 'no weights' : `no safetensors, only ${gguf}`, expected: `${SINGLE}, or ${INDEX}`, ...(gguf === undefined ? {} : { remedy: 'Download that file and give its path.' }) });
+  if (pickled !== undefined && gguf === undefined)
+    throw new CheckpointError('CHECKPOINT_PICKLE', {
+      file: id,
+      found: `weights in ${pickled} only`,
+      expected: 'safetensors',
+      remedy: 'Look for a revision with safetensors: such files run code when they are read.',
+    });
+  throw new CheckpointError('CHECKPOINT_WEIGHTS_MISSING', {
+    file: id,
+    found: gguf === undefined ? 'no weights' : `no safetensors, only ${gguf}`,
+    expected: `${SINGLE}, or ${INDEX}`,
+    ...(gguf === undefined ? {} : { remedy: 'Download that file and give its path.' }),
+  });
 }
 
 /** What went wrong, in words that say what to do. */
@@ -191,19 +229,53 @@ async function explain(error: unknown, id: string, revision: string, cache: Cach
   const name = `${id}${revision === 'main' ? '' : ` at ${revision}`}`;
   const status = error instanceof HubApiError ? error.statusCode : undefined;
   const facts = { file: id, cause };
-  if (status === 404) return new CheckpointError('HUB_NOT_FOUND', { ...facts, found: `no model ${name} on the hub`, expected: 'org/name of a model, and a branch, tag or commit of it', remedy: 'Check the spelling.' });
-  if (status === 401 || status === 403) return new CheckpointError('HUB_DENIED', { ...facts, found: `no access to ${name} (${status})`, expected: 'a public model, or one that your token may read', remedy: 'Check the spelling; for a gated or private model accept its terms on its page and set HF_TOKEN.' });
-  if (status !== undefined) return new CheckpointError('HUB_FAILED', { ...facts, found: `an answer ${status} of the hub for ${name}`, expected: 'the model', remedy: 'Try again later.' });
-  if (cause instanceof TypeError && cause.message.includes('access token')) return new CheckpointError('HUB_DENIED', { ...facts, found: 'a token that does not start with hf_', expected: 'a token of the hub', remedy: 'Correct HF_TOKEN, or log in anew.' });
-  return new CheckpointError('HUB_UNREACHABLE', { ...facts, found: `no answer from the hub for ${name} (${(cause.cause as Error | undefined)?.message || cause.message})`, expected: 'a connection, or a complete copy in the cache', remedy: 'Check the network and HF_ENDPOINT; what was downloaded is kept.' });
+  if (status === 404)
+    return new CheckpointError('HUB_NOT_FOUND', {
+      ...facts,
+      found: `no model ${name} on the hub`,
+      expected: 'org/name of a model, and a branch, tag or commit of it',
+      remedy: 'Check the spelling.',
+    });
+  if (status === 401 || status === 403)
+    return new CheckpointError('HUB_DENIED', {
+      ...facts,
+      found: `no access to ${name} (${status})`,
+      expected: 'a public model, or one that your token may read',
+      remedy: 'Check the spelling; for a gated or private model accept its terms on its page and set HF_TOKEN.',
+    });
+  if (status !== undefined)
+    return new CheckpointError('HUB_FAILED', {
+      ...facts,
+      found: `an answer ${status} of the hub for ${name}`,
+      expected: 'the model',
+      remedy: 'Try again later.',
+    });
+  if (cause instanceof TypeError && cause.message.includes('access token'))
+    return new CheckpointError('HUB_DENIED', {
+      ...facts,
+      found: 'a token that does not start with hf_',
+      expected: 'a token of the hub',
+      remedy: 'Correct HF_TOKEN, or log in anew.',
+    });
+  return new CheckpointError('HUB_UNREACHABLE', {
+    ...facts,
+    found: `no answer from the hub for ${name} (${(cause.cause as Error | undefined)?.message || cause.message})`,
+    expected: 'a connection, or a complete copy in the cache',
+    remedy: 'Check the network and HF_ENDPOINT; what was downloaded is kept.',
+  });
 }
 
 function checkId(id: string, revision: string): void {
   const part = /^(?!.*(\.\.|--))[\w-][\w.-]{0,95}$/;
   const parts = id.split('/');
-  const revisionFits = revision.length > 0 && revision.length < 256 && revision.split('/').every((step) => /^[\w.+@-]+$/.test(step) && step !== '.' && step !== '..');
+  const revisionFits =
+    revision.length > 0 && revision.length < 256 && revision.split('/').every((step) => /^[\w.+@-]+$/.test(step) && step !== '.' && step !== '..');
   if (parts.length > 2 || !parts.every((one) => part.test(one)) || !revisionFits) {
-    throw new UsageError('HUB_ID', { found: JSON.stringify(`${id}${revision === 'main' ? '' : `@${revision}`}`), expected: 'org/name, or org/name@revision', remedy: 'For example hf:HuggingFaceTB/SmolLM2-135M.' });
+    throw new UsageError('HUB_ID', {
+      found: JSON.stringify(`${id}${revision === 'main' ? '' : `@${revision}`}`),
+      expected: 'org/name, or org/name@revision',
+      remedy: 'For example hf:HuggingFaceTB/SmolLM2-135M.',
+    });
   }
 }
 
@@ -221,7 +293,9 @@ async function fileBytes(path: string): Promise<number | undefined> {
 
 /** Errors of this machine's file system, not of the network. */
 function isSystemError(error: unknown): boolean {
-  return error instanceof Error && ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE'].includes((error as NodeJS.ErrnoException).code ?? '');
+  return (
+    error instanceof Error && ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE'].includes((error as NodeJS.ErrnoException).code ?? '')
+  );
 }
 
 function isAbort(error: unknown): boolean {

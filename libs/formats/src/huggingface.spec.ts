@@ -15,24 +15,45 @@ afterEach(() => rm(base, { recursive: true, force: true }));
 
 function tensor(name: string, shape: readonly number[], dtype: Dtype = 'F32', seed = 0): TensorSource {
   const bytes = Uint8Array.from({ length: elementCount(shape) * DTYPE_BYTES[dtype] }, (_, i) => (seed + 3 * i) & 0xff);
-  return { name, shape, dtype, async *pieces() { if (bytes.length > 0) yield bytes; } };
+  return {
+    name,
+    shape,
+    dtype,
+    async *pieces() {
+      if (bytes.length > 0) yield bytes;
+    },
+  };
 }
 
 const text = (value: string) => () => Promise.resolve(new TextEncoder().encode(value));
 const content = (over: Partial<FolderContent> = {}): FolderContent => ({
   config: { model_type: 'llama', num_hidden_layers: 2, rms_norm_eps: 1e-5 },
   tensors: [tensor('a', [4, 2]), tensor('b', [3], 'F32', 5), tensor('c', [6], 'F32', 9)],
-  companions: new Map([['tokenizer.json', text('{"version": "1.0"}  ')], ['chat_template.jinja', text('{{ x }}\n')]]),
+  companions: new Map([
+    ['tokenizer.json', text('{"version": "1.0"}  ')],
+    ['chat_template.jinja', text('{{ x }}\n')],
+  ]),
   ...over,
 });
 const out = (): string => join(base, 'model');
 
 test('a folder that was saved is opened as it was, in one file or in shards', async () => {
   const dtype = fc.constantFrom<Dtype>('F32', 'F16', 'BF16', 'I64');
-  const tensors = fc.uniqueArray(fc.record({ name: fc.stringMatching(/^[a-z]{1,3}(\.[a-z0-9]{1,3}){0,3}$/), shape: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }), dtype, seed: fc.nat(255) }), { selector: (one) => one.name, minLength: 1, maxLength: 9 });
+  const tensors = fc.uniqueArray(
+    fc.record({
+      name: fc.stringMatching(/^[a-z]{1,3}(\.[a-z0-9]{1,3}){0,3}$/),
+      shape: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }),
+      dtype,
+      seed: fc.nat(255),
+    }),
+    { selector: (one) => one.name, minLength: 1, maxLength: 9 },
+  );
   await fc.assert(
     fc.asyncProperty(tensors, fc.integer({ min: 1, max: 300 }), async (list, shardBytes) => {
-      const companions = new Map([['tokenizer.json', text('{"a": "ü"}')], ['generation_config.json', text('{}')]]);
+      const companions = new Map([
+        ['tokenizer.json', text('{"a": "ü"}')],
+        ['generation_config.json', text('{}')],
+      ]);
       const sources = list.map(({ name, shape, dtype: type, seed }) => tensor(name, shape, type, seed));
       const saved = await saveFolder(out(), content({ tensors: sources, companions }), { shardBytes, force: true });
       const opened = await openFolder(out());
@@ -81,7 +102,18 @@ test('the config names the dtype of most weights, in the keys that it has', asyn
 
 test('companions are small regular files that are neither weights nor config nor card, links included', async () => {
   await saveFolder(out(), content({ companions: new Map(), card: 'x' }));
-  for (const name of ['vocab.json', 'LICENSE', 'merges.txt', 'tokenizer.model', '.hidden', 'pytorch_model.bin', 'pytorch_model.bin.index.json', 'training_args.bin', 'model.onnx']) await writeFile(join(out(), name), name);
+  for (const name of [
+    'vocab.json',
+    'LICENSE',
+    'merges.txt',
+    'tokenizer.model',
+    '.hidden',
+    'pytorch_model.bin',
+    'pytorch_model.bin.index.json',
+    'training_args.bin',
+    'model.onnx',
+  ])
+    await writeFile(join(out(), name), name);
   await mkdir(join(out(), 'onnx'));
   await writeFile(join(out(), 'huge.json'), '');
   await truncate(join(out(), 'huge.json'), MAX_COMPANION_BYTES + 1);
@@ -103,7 +135,12 @@ describe('a folder that is incomplete or contradicts itself is refused', () => {
 
   test.each<[what: string, harm: () => Promise<unknown>, code: string, says: string]>([
     ['a missing shard', () => unlink(join(out(), shard(2))), 'CHECKPOINT_SHARD_MISSING', 'no model-00002-of-00003.safetensors'],
-    ['two missing shards', () => Promise.all([unlink(join(out(), shard(1))), unlink(join(out(), shard(2)))]), 'CHECKPOINT_SHARD_MISSING', '(and 1 more missing)'],
+    [
+      'two missing shards',
+      () => Promise.all([unlink(join(out(), shard(1))), unlink(join(out(), shard(2)))]),
+      'CHECKPOINT_SHARD_MISSING',
+      '(and 1 more missing)',
+    ],
     ['a truncated shard', async () => truncate(join(out(), shard(3)), (await stat(join(out(), shard(3)))).size - 1), 'CHECKPOINT_TRUNCATED', shard(3)],
     ['a shard outside the folder', () => index({ a: '../model.safetensors' }), 'CHECKPOINT_NAME', '"../model.safetensors"'],
     ['a shard by an absolute path', () => index({ a: '/etc/passwd' }), 'CHECKPOINT_NAME', '/etc/passwd'],
@@ -121,7 +158,10 @@ describe('a folder that is incomplete or contradicts itself is refused', () => {
     ['no weights', () => unlink(join(out(), 'model.safetensors.index.json')), 'CHECKPOINT_WEIGHTS_MISSING', 'model-00001-of-00003.safetensors'],
   ])('%s', async (_, harm, code, says) => {
     await harm();
-    const error = await openFolder(out()).then(() => undefined, (thrown: unknown) => thrown);
+    const error = await openFolder(out()).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     expect(error).toMatchObject({ code, exitCode: 2, message: expect.stringContaining(says) as unknown });
   });
 
@@ -150,9 +190,15 @@ test('force replaces a model, also the one that is being read, but nothing that 
   expect(again.companions.size).toBe(2);
   await again.close();
 
-  for (const [name, make] of [['photos', mkdir], ['thesis.txt', (path: string) => writeFile(path, '')]] as const) {
+  for (const [name, make] of [
+    ['photos', mkdir],
+    ['thesis.txt', (path: string) => writeFile(path, '')],
+  ] as const) {
     await make(join(out(), name));
-    await expect(saveFolder(out(), content(), { force: true })).rejects.toMatchObject({ code: 'OUTPUT_FOREIGN', message: expect.stringContaining(name) as unknown });
+    await expect(saveFolder(out(), content(), { force: true })).rejects.toMatchObject({
+      code: 'OUTPUT_FOREIGN',
+      message: expect.stringContaining(name) as unknown,
+    });
     await rm(join(out(), name), { recursive: true });
   }
   await unlink(join(out(), 'config.json'));
@@ -161,7 +207,14 @@ test('force replaces a model, also the one that is being read, but nothing that 
 
 test('an interrupted save leaves nothing', async () => {
   const controller = new AbortController();
-  const slow: TensorSource = { ...tensor('w', [4]), async *pieces() { yield new Uint8Array(8); controller.abort(); yield new Uint8Array(8); } };
+  const slow: TensorSource = {
+    ...tensor('w', [4]),
+    async *pieces() {
+      yield new Uint8Array(8);
+      controller.abort();
+      yield new Uint8Array(8);
+    },
+  };
   await expect(saveFolder(out(), content({ tensors: [slow] }), { signal: controller.signal })).rejects.toMatchObject({ code: 'INTERRUPTED', exitCode: 130 });
   expect(await readdir(base)).toEqual([]);
 });
@@ -170,7 +223,9 @@ test('names that would leave the folder or take a place in it are not written', 
   for (const name of ['../evil.json', 'config.json', 'model.safetensors', 'a/b.json']) {
     await expect(saveFolder(out(), content({ companions: new Map([[name, text('')]]) }))).rejects.toMatchObject({ code: 'CHECKPOINT_NAME' });
   }
-  await expect(saveFolder(out(), content({ tensors: [tensor('a', [1]), tensor('a', [1])] }), { shardBytes: 1 })).rejects.toMatchObject({ code: 'CHECKPOINT_NAME' });
+  await expect(saveFolder(out(), content({ tensors: [tensor('a', [1]), tensor('a', [1])] }), { shardBytes: 1 })).rejects.toMatchObject({
+    code: 'CHECKPOINT_NAME',
+  });
   await expect(saveFolder(out(), content({ tensors: [tensor('../a', [1])] }))).rejects.toMatchObject({ code: 'CHECKPOINT_NAME' });
   expect(await readdir(base)).toEqual([]);
 });

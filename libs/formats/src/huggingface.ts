@@ -26,7 +26,8 @@ const SHARD_BYTES = 5e9;
 const OTHER_WEIGHTS = /\.(bin|pt|pth|ckpt|pkl|safetensors|gguf|onnx|onnx_data|h5|msgpack|ot|tflite|npz)$|\.index\.json$/i;
 const PICKLE = /\.(bin|pt|pth|ckpt|pkl)$/i;
 /** What a model folder holds beside weights, in the spelling of transformers and of hosts. */
-const KNOWN_FILE = /^(\.gitattributes|\.gitignore|README\.md|(LICENSE|NOTICE|USE_POLICY)(\.\w+)?|(merges|vocab)\.txt|training\.jsonl|.+\.(json|safetensors|jinja|model|tiktoken|py))$/;
+const KNOWN_FILE =
+  /^(\.gitattributes|\.gitignore|README\.md|(LICENSE|NOTICE|USE_POLICY)(\.\w+)?|(merges|vocab)\.txt|training\.jsonl|.+\.(json|safetensors|jinja|model|tiktoken|py))$/;
 
 /** True for a file of a model folder that is copied along byte for byte: tokenizer, generation config, chat template, licence … */
 export function isCompanion(name: string, bytes: number): boolean {
@@ -45,7 +46,9 @@ export async function openFolder(folder: string): Promise<Checkpoint> {
   const { files, owners } = await openWeights(folder, names);
   try {
     const companions = await findCompanions(folder, names);
-    const tensors = new Map<string, TensorInfo>(files.flatMap((file) => [...file.tensors].map(([name, { shape, dtype }]) => [name, { name, shape, dtype }] as const)));
+    const tensors = new Map<string, TensorInfo>(
+      files.flatMap((file) => [...file.tensors].map(([name, { shape, dtype }]) => [name, { name, shape, dtype }] as const)),
+    );
     return {
       source: folder,
       config,
@@ -53,7 +56,12 @@ export async function openFolder(folder: string): Promise<Checkpoint> {
       companions,
       stream(name, from, to) {
         const owner = owners.get(name);
-        if (!owner) throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', { file: folder, found: `no tensor ${name} among ${tensors.size}`, expected: 'a tensor of this checkpoint' });
+        if (!owner)
+          throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', {
+            file: folder,
+            found: `no tensor ${name} among ${tensors.size}`,
+            expected: 'a tensor of this checkpoint',
+          });
         return owner.stream(name, from, to);
       },
       close: () => closeAll(files),
@@ -155,7 +163,12 @@ async function openWeights(folder: string, names: readonly string[]): Promise<{ 
   const shardNames = index ? [...new Set(index.values())] : [SINGLE];
   const missing = shardNames.filter((name) => !names.includes(name));
   if (missing.length > 0) {
-    throw new CheckpointError('CHECKPOINT_SHARD_MISSING', { file: folder, found: `no ${missing[0]}${missing.length > 1 ? ` (and ${missing.length - 1} more missing)` : ''}`, expected: `the ${shardNames.length} files that ${INDEX} names`, remedy: 'Download the missing files.' });
+    throw new CheckpointError('CHECKPOINT_SHARD_MISSING', {
+      file: folder,
+      found: `no ${missing[0]}${missing.length > 1 ? ` (and ${missing.length - 1} more missing)` : ''}`,
+      expected: `the ${shardNames.length} files that ${INDEX} names`,
+      remedy: 'Download the missing files.',
+    });
   }
   const files: SafetensorsFile[] = [];
   try {
@@ -165,7 +178,8 @@ async function openWeights(folder: string, names: readonly string[]): Promise<{ 
       files.push(file);
       for (const name of file.tensors.keys()) {
         const said = index ? index.get(name) : shard;
-        if (said !== shard) throw disagreement(folder, `${name} in ${shard}`, said === undefined ? `no ${name}, as the index says` : `it in ${said}, as the index says`);
+        if (said !== shard)
+          throw disagreement(folder, `${name} in ${shard}`, said === undefined ? `no ${name}, as the index says` : `it in ${said}, as the index says`);
         owners.set(name, file);
       }
     }
@@ -184,23 +198,39 @@ async function readIndex(folder: string): Promise<Map<string, string>> {
   const { weight_map: map } = await readJson(file, 'CHECKPOINT_INDEX');
   if (!isJsonObject(map)) throw new CheckpointError('CHECKPOINT_INDEX', { file, found: 'no weight_map', expected: '{ "weight_map": { weight: shard } }' });
   for (const [name, shard] of Object.entries(map)) {
-    if (typeof shard !== 'string') throw new CheckpointError('CHECKPOINT_INDEX', { file, found: `${JSON.stringify(shard)?.slice(0, 80)} as the shard of ${name}`, expected: 'the name of a file' });
+    if (typeof shard !== 'string')
+      throw new CheckpointError('CHECKPOINT_INDEX', {
+        file,
+        found: `${JSON.stringify(shard)?.slice(0, 80)} as the shard of ${name}`,
+        expected: 'the name of a file',
+      });
     checkFileName(shard, file);
     if (!shard.endsWith('.safetensors')) throw pickle(file, shard);
   }
   const shards = new Set(Object.values(map)).size;
-  if (shards === 0 || shards > MAX_SHARDS) throw new CheckpointError('CHECKPOINT_INDEX', { file, found: `${shards} shards`, expected: `1 to ${MAX_SHARDS}`, remedy: 'Write it with larger shards.' });
+  if (shards === 0 || shards > MAX_SHARDS)
+    throw new CheckpointError('CHECKPOINT_INDEX', { file, found: `${shards} shards`, expected: `1 to ${MAX_SHARDS}`, remedy: 'Write it with larger shards.' });
   return new Map(Object.entries(map as Record<string, string>));
 }
 
 function noWeights(folder: string, names: readonly string[]): never {
   const other = names.find((name) => PICKLE.test(name) && name !== 'training_args.bin') ?? names.find((name) => OTHER_WEIGHTS.test(name));
   if (other !== undefined && PICKLE.test(other)) throw pickle(folder, other);
-  throw new CheckpointError('CHECKPOINT_WEIGHTS_MISSING', { file: folder, found: other === undefined ? 'no weights' : `no ${SINGLE}, only ${other}`, expected: `${SINGLE}, or ${INDEX} with its shards`, remedy: other?.endsWith('.gguf') ? `Give the file itself: ${join(folder, other)}` : 'Download the safetensors files too.' });
+  throw new CheckpointError('CHECKPOINT_WEIGHTS_MISSING', {
+    file: folder,
+    found: other === undefined ? 'no weights' : `no ${SINGLE}, only ${other}`,
+    expected: `${SINGLE}, or ${INDEX} with its shards`,
+    remedy: other?.endsWith('.gguf') ? `Give the file itself: ${join(folder, other)}` : 'Download the safetensors files too.',
+  });
 }
 
 function pickle(file: string, name: string): CheckpointError {
-  return new CheckpointError('CHECKPOINT_PICKLE', { file, found: `weights in ${name}`, expected: 'safetensors', remedy: 'Such files run code when they are read, so chop does not. Save the model as safetensors once, with transformers: model.save_pretrained(folder).' });
+  return new CheckpointError('CHECKPOINT_PICKLE', {
+    file,
+    found: `weights in ${name}`,
+    expected: 'safetensors',
+    remedy: 'Such files run code when they are read, so chop does not. Save the model as safetensors once, with transformers: model.save_pretrained(folder).',
+  });
 }
 
 function disagreement(file: string, found: string, expected: string): CheckpointError {
@@ -220,7 +250,8 @@ async function findCompanions(folder: string, names: readonly string[]): Promise
 
 async function readJson(file: string, code: string): Promise<Record<string, unknown>> {
   const { size } = await reading(file, () => stat(file));
-  if (size > MAX_JSON_BYTES) throw new CheckpointError(code, { file, found: `${size} bytes`, expected: `at most ${MAX_JSON_BYTES}`, remedy: 'Download the file again.' });
+  if (size > MAX_JSON_BYTES)
+    throw new CheckpointError(code, { file, found: `${size} bytes`, expected: `at most ${MAX_JSON_BYTES}`, remedy: 'Download the file again.' });
   const value = parseStrictJson(await reading(file, () => readFile(file, 'utf8')), file, basename(file));
   if (!isJsonObject(value)) throw new CheckpointError(code, { file, found: 'no JSON object', expected: 'a JSON object', remedy: 'Download the file again.' });
   return value;
@@ -229,12 +260,18 @@ async function readJson(file: string, code: string): Promise<Record<string, unkn
 function checkContent(folder: string, tensors: readonly TensorInfo[], companions: Iterable<string>): void {
   const names = new Set<string>();
   for (const { name } of tensors) {
-    if (names.has(name)) throw new CheckpointError('CHECKPOINT_NAME', { file: folder, found: `two tensors named ${name} to write`, expected: 'every name once' });
+    if (names.has(name))
+      throw new CheckpointError('CHECKPOINT_NAME', { file: folder, found: `two tensors named ${name} to write`, expected: 'every name once' });
     names.add(name);
   }
   for (const name of companions) {
     checkFileName(name, folder);
-    if (!isCompanion(name, 0)) throw new CheckpointError('CHECKPOINT_NAME', { file: folder, found: `a companion named ${name}`, expected: 'a name that is not taken by the model itself' });
+    if (!isCompanion(name, 0))
+      throw new CheckpointError('CHECKPOINT_NAME', {
+        file: folder,
+        found: `a companion named ${name}`,
+        expected: 'a name that is not taken by the model itself',
+      });
   }
 }
 

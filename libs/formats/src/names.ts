@@ -13,7 +13,11 @@ const CONTROL_CHARACTER = /\p{Cc}/u;
  */
 export function checkTensorName(name: string, file: string): void {
   const trick =
-    name.length === 0 || name.length > MAX_NAME_CHARACTERS || CONTROL_CHARACTER.test(name) || name.includes('\\') || /^[a-z]:/i.test(name) ||
+    name.length === 0 ||
+    name.length > MAX_NAME_CHARACTERS ||
+    CONTROL_CHARACTER.test(name) ||
+    name.includes('\\') ||
+    /^[a-z]:/i.test(name) ||
     (/[/]|^\.{1,2}$/.test(name) && name.split('/').some((part) => part === '' || part === '.' || part === '..'));
   if (trick) {
     throw new CheckpointError('CHECKPOINT_NAME', {

@@ -8,7 +8,20 @@ import { openCheckpoint } from './open.js';
 let base: string;
 beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), 'chop-open-'));
-  await saveFolder(join(base, 'model'), { config: {}, companions: new Map(), tensors: [{ name: 'w', shape: [1], dtype: 'F32', async *pieces() { yield new Uint8Array(4); } }] });
+  await saveFolder(join(base, 'model'), {
+    config: {},
+    companions: new Map(),
+    tensors: [
+      {
+        name: 'w',
+        shape: [1],
+        dtype: 'F32',
+        async *pieces() {
+          yield new Uint8Array(4);
+        },
+      },
+    ],
+  });
   await writeFile(join(base, 'empty.GGUF'), Buffer.from('GGUF\u0003\0\0\0'.padEnd(24, '\0'), 'latin1'));
   await mkdir(join(base, 'folder'));
 });

@@ -21,7 +21,13 @@ export async function openCheckpoint(model: string, options: HubOptions = {}): P
   const found = await stat(model).catch(() => undefined);
   if (found?.isDirectory()) return openFolder(model);
   if (found?.isFile() && /\.gguf$/i.test(model)) return openGguf(model);
-  if (found) throw new CheckpointError('CHECKPOINT_KIND', { file: model, found: found.isFile() ? 'a file that is no .gguf' : 'neither a file nor a folder', expected: EXPECTED, remedy: model.endsWith('.safetensors') ? `Give its folder: ${dirname(model)}` : 'Give the model itself.' });
+  if (found)
+    throw new CheckpointError('CHECKPOINT_KIND', {
+      file: model,
+      found: found.isFile() ? 'a file that is no .gguf' : 'neither a file nor a folder',
+      expected: EXPECTED,
+      remedy: model.endsWith('.safetensors') ? `Give its folder: ${dirname(model)}` : 'Give the model itself.',
+    });
   throw new CheckpointError('CHECKPOINT_MISSING', { file: model, found: 'nothing there', expected: EXPECTED, remedy: await hint(model) });
 }
 

@@ -40,7 +40,15 @@ function source(name: string, shape: readonly number[], dtype: Dtype, bytes: Uin
 }
 
 test('a file written by hand is read as its header says, in the order of its data', async () => {
-  const file = await handWritten({ __metadata__: { format: 'pt' }, b: { dtype: 'BF16', shape: [3], data_offsets: [8, 14] }, a: { dtype: 'F32', shape: [1, 2], data_offsets: [0, 8] }, empty: { dtype: 'I64', shape: [0, 4], data_offsets: [14, 14] } }, 14);
+  const file = await handWritten(
+    {
+      __metadata__: { format: 'pt' },
+      b: { dtype: 'BF16', shape: [3], data_offsets: [8, 14] },
+      a: { dtype: 'F32', shape: [1, 2], data_offsets: [0, 8] },
+      empty: { dtype: 'I64', shape: [0, 4], data_offsets: [14, 14] },
+    },
+    14,
+  );
   const opened = await openSafetensors(file);
   expect([...opened.tensors.keys()]).toEqual(['a', 'b', 'empty']);
   expect(opened.tensors.get('a')).toMatchObject({ shape: [1, 2], dtype: 'F32' });
@@ -54,24 +62,43 @@ test('a file written by hand is read as its header says, in the order of its dat
 
 test('whatever is written is read back: names, shapes, dtypes, bytes, metadata; the data start at a multiple of eight', async () => {
   const path = join(folder, 'property.safetensors');
-  const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((text) => !/[\p{Cc}\\/]|^\.+$|^[a-z]:/iu.test(text) && text !== '__metadata__');
+  const name = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
+    .filter((text) => !/[\p{Cc}\\/]|^\.+$|^[a-z]:/iu.test(text) && text !== '__metadata__');
   const dtype = fc.constantFrom(...(Object.keys(DTYPE_BYTES) as Dtype[]));
-  const tensor = fc.record({ name, dtype, shape: fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 }), seed: fc.nat(255), pieceBytes: fc.integer({ min: 1, max: 600_000 }) });
+  const tensor = fc.record({
+    name,
+    dtype,
+    shape: fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 }),
+    seed: fc.nat(255),
+    pieceBytes: fc.integer({ min: 1, max: 600_000 }),
+  });
   await fc.assert(
-    fc.asyncProperty(fc.uniqueArray(tensor, { selector: (one) => one.name, maxLength: 8 }), fc.dictionary(fc.string(), fc.string()), async (tensors, metadata) => {
-      const written = tensors.map((one) => ({ ...one, bytes: Uint8Array.from({ length: elementCount(one.shape) * DTYPE_BYTES[one.dtype] }, (_, i) => (one.seed + i) & 0xff) }));
-      await writeSafetensors(path, written.map((one) => source(one.name, one.shape, one.dtype, one.bytes, one.pieceBytes)), { metadata });
-      const opened = await openSafetensors(path);
-      expect((await readFile(path)).readBigUInt64LE() % 8n).toBe(0n);
-      expect(Object.entries(opened.metadata).sort()).toEqual(Object.entries(metadata).sort());
-      expect(opened.tensors.size).toBe(written.length);
-      for (const { name: known, shape, dtype: type, bytes } of written) {
-        expect(opened.tensors.get(known)).toMatchObject({ shape, dtype: type });
-        expect(opened.tensors.get(known)!.from % DTYPE_BYTES[type]).toBe(0);
-        expect(await collect(opened.stream(known))).toEqual(Buffer.from(bytes));
-      }
-      await opened.close();
-    }),
+    fc.asyncProperty(
+      fc.uniqueArray(tensor, { selector: (one) => one.name, maxLength: 8 }),
+      fc.dictionary(fc.string(), fc.string()),
+      async (tensors, metadata) => {
+        const written = tensors.map((one) => ({
+          ...one,
+          bytes: Uint8Array.from({ length: elementCount(one.shape) * DTYPE_BYTES[one.dtype] }, (_, i) => (one.seed + i) & 0xff),
+        }));
+        await writeSafetensors(
+          path,
+          written.map((one) => source(one.name, one.shape, one.dtype, one.bytes, one.pieceBytes)),
+          { metadata },
+        );
+        const opened = await openSafetensors(path);
+        expect((await readFile(path)).readBigUInt64LE() % 8n).toBe(0n);
+        expect(Object.entries(opened.metadata).sort()).toEqual(Object.entries(metadata).sort());
+        expect(opened.tensors.size).toBe(written.length);
+        for (const { name: known, shape, dtype: type, bytes } of written) {
+          expect(opened.tensors.get(known)).toMatchObject({ shape, dtype: type });
+          expect(opened.tensors.get(known)!.from % DTYPE_BYTES[type]).toBe(0);
+          expect(await collect(opened.stream(known))).toEqual(Buffer.from(bytes));
+        }
+        await opened.close();
+      },
+    ),
     { numRuns: 60 },
   );
 });
@@ -98,13 +125,31 @@ describe('a header that lies is refused with what is wrong', () => {
     ['negative offsets', one({ data_offsets: [-8, 0] }), 8, 'CHECKPOINT_HEADER', /-8/],
     ['three offsets', one({ data_offsets: [0, 4, 8] }), 8, 'CHECKPOINT_HEADER', /data_offsets/],
     ['no offsets', one({ data_offsets: undefined }), 8, 'CHECKPOINT_HEADER', /nothing/],
-    ['two tensors on the same bytes', { a: { dtype: 'F32', shape: [2], data_offsets: [0, 8] }, b: { dtype: 'F32', shape: [2], data_offsets: [4, 12] } }, 12, 'CHECKPOINT_OVERLAP', /b starting at byte/],
-    ['a hole between tensors', { a: { dtype: 'F32', shape: [1], data_offsets: [0, 4] }, b: { dtype: 'F32', shape: [1], data_offsets: [8, 12] } }, 12, 'CHECKPOINT_HOLE', /4 bytes after a/],
+    [
+      'two tensors on the same bytes',
+      { a: { dtype: 'F32', shape: [2], data_offsets: [0, 8] }, b: { dtype: 'F32', shape: [2], data_offsets: [4, 12] } },
+      12,
+      'CHECKPOINT_OVERLAP',
+      /b starting at byte/,
+    ],
+    [
+      'a hole between tensors',
+      { a: { dtype: 'F32', shape: [1], data_offsets: [0, 4] }, b: { dtype: 'F32', shape: [1], data_offsets: [8, 12] } },
+      12,
+      'CHECKPOINT_HOLE',
+      /4 bytes after a/,
+    ],
     ['bytes behind the last tensor', one({}), 11, 'CHECKPOINT_HOLE', /3 bytes after w/],
     ['a shape that needs other bytes', one({ shape: [3] }), 8, 'CHECKPOINT_SHAPE', /expected 12 bytes/],
     ['a huge count', one({ shape: [9_007_199_254_740_991, 9_007_199_254_740_991] }), 8, 'CHECKPOINT_SHAPE', /w/],
     ['a count beyond whole numbers', '{"w":{"dtype":"F32","shape":[18446744073709551616],"data_offsets":[0,8]}}', 8, 'CHECKPOINT_HEADER', /shape/],
-    ['a product that wraps around 64 bits to the right size', '{"w":{"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[0,8]}}', 8, 'CHECKPOINT_SHAPE', /w/],
+    [
+      'a product that wraps around 64 bits to the right size',
+      '{"w":{"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[0,8]}}',
+      8,
+      'CHECKPOINT_SHAPE',
+      /w/,
+    ],
     ['a negative size', one({ shape: [-2] }), 8, 'CHECKPOINT_HEADER', /shape/],
     ['a shape that is no list', one({ shape: 2 }), 8, 'CHECKPOINT_HEADER', /shape/],
     ['an unknown dtype', one({ dtype: 'F8_E4M3' }), 8, 'CHECKPOINT_DTYPE', /"F8_E4M3".*expected F64, F32/],
@@ -112,8 +157,20 @@ describe('a header that lies is refused with what is wrong', () => {
     ['no dtype', one({ dtype: undefined }), 8, 'CHECKPOINT_DTYPE', /undefined/],
     ['an entry that is no object', { w: 3 }, 0, 'CHECKPOINT_HEADER', /entry for w/],
     ['metadata that are no texts', { __metadata__: { a: 1 } }, 0, 'CHECKPOINT_HEADER', /__metadata__/],
-    ['the same tensor twice', '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', 8, 'CHECKPOINT_JSON', /"w" twice/],
-    ['the same tensor twice, once spelt by escapes', String.raw`{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0077":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8, 'CHECKPOINT_JSON', /"w" twice/],
+    [
+      'the same tensor twice',
+      '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+      8,
+      'CHECKPOINT_JSON',
+      /"w" twice/,
+    ],
+    [
+      'the same tensor twice, once spelt by escapes',
+      String.raw`{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0077":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`,
+      8,
+      'CHECKPOINT_JSON',
+      /"w" twice/,
+    ],
     ['a header that is a list', '[]', 0, 'CHECKPOINT_HEADER', /start with \{/],
     ['broken JSON', '{"w":', 0, 'CHECKPOINT_JSON', /not JSON/],
     ['a path out of the folder', { '../../etc/passwd': { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }, 8, 'CHECKPOINT_NAME', /passwd/],
@@ -123,13 +180,19 @@ describe('a header that lies is refused with what is wrong', () => {
     ['no name', { '': { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }, 8, 'CHECKPOINT_NAME', /""/],
   ])('%s', async (_, header, dataBytes, code, says) => {
     const file = await handWritten(header, dataBytes);
-    const error = await openSafetensors(file).then(() => undefined, (thrown: unknown) => thrown);
+    const error = await openSafetensors(file).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     expect(error).toMatchObject({ code, message: expect.stringMatching(says) as unknown });
     expect((error as Error).message).toContain(file);
   });
 
   test('a header longer than its limit, without reading it', async () => {
-    await expect(openSafetensors(await handWritten('{}', 0, 1n << 62n))).rejects.toMatchObject({ code: 'CHECKPOINT_HEADER', message: expect.stringContaining('4611686018427387904') as unknown });
+    await expect(openSafetensors(await handWritten('{}', 0, 1n << 62n))).rejects.toMatchObject({
+      code: 'CHECKPOINT_HEADER',
+      message: expect.stringContaining('4611686018427387904') as unknown,
+    });
   });
 
   test('a header longer than the file', async () => {
@@ -144,7 +207,9 @@ describe('a header that lies is refused with what is wrong', () => {
 });
 
 test('a file cut anywhere is refused, never read in part', async () => {
-  const whole = await readFile(await handWritten({ a: { dtype: 'F32', shape: [2], data_offsets: [0, 8] }, b: { dtype: 'I8', shape: [3], data_offsets: [8, 11] } }, 11));
+  const whole = await readFile(
+    await handWritten({ a: { dtype: 'F32', shape: [2], data_offsets: [0, 8] }, b: { dtype: 'I8', shape: [3], data_offsets: [8, 11] } }, 11),
+  );
   const file = join(folder, 'cut.safetensors');
   for (let length = 0; length < whole.length; length++) {
     await writeFile(file, whole.subarray(0, length));
@@ -153,13 +218,20 @@ test('a file cut anywhere is refused, never read in part', async () => {
 });
 
 test('any header bytes are either read or refused with a checkpoint error', async () => {
-  const valid = JSON.stringify({ __metadata__: { k: 'v' }, a: { dtype: 'F32', shape: [2], data_offsets: [0, 8] }, b: { dtype: 'I8', shape: [3], data_offsets: [8, 11] } });
+  const valid = JSON.stringify({
+    __metadata__: { k: 'v' },
+    a: { dtype: 'F32', shape: [2], data_offsets: [0, 8] },
+    b: { dtype: 'I8', shape: [3], data_offsets: [8, 11] },
+  });
   const flips = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.constantFrom(...'{}[]":,0123456789-.eEab\\u\0'.split(''))), { minLength: 1, maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(flips, async (changes) => {
       const text = valid.split('');
       for (const [at, character] of changes) text[at] = character;
-      const outcome = await openSafetensors(await handWritten(text.join(''), 11)).then((opened) => opened.close().then(() => 'read'), (error: Error) => error.name);
+      const outcome = await openSafetensors(await handWritten(text.join(''), 11)).then(
+        (opened) => opened.close().then(() => 'read'),
+        (error: Error) => error.name,
+      );
       expect(['read', 'CheckpointError']).toContain(outcome);
     }),
     { numRuns: 300 },
@@ -167,14 +239,23 @@ test('any header bytes are either read or refused with a checkpoint error', asyn
 });
 
 test('a file that is missing or a folder is named', async () => {
-  await expect(openSafetensors(join(folder, 'none.safetensors'))).rejects.toMatchObject({ code: 'CHECKPOINT_MISSING', facts: { file: join(folder, 'none.safetensors') } });
+  await expect(openSafetensors(join(folder, 'none.safetensors'))).rejects.toMatchObject({
+    code: 'CHECKPOINT_MISSING',
+    facts: { file: join(folder, 'none.safetensors') },
+  });
   await expect(openSafetensors(folder)).rejects.toMatchObject({ code: 'CHECKPOINT_READ', message: expect.stringContaining('a folder') as unknown });
 });
 
 test('pieces that are too many or too few for their shape are refused', async () => {
   const path = join(folder, 'pieces.safetensors');
-  await expect(writeSafetensors(path, [source('w', [2], 'F32', new Uint8Array(7))])).rejects.toMatchObject({ code: 'OUTPUT_SIZE', message: expect.stringContaining('7 bytes for w') as unknown });
-  await expect(writeSafetensors(path, [source('w', [2], 'F32', new Uint8Array(9))])).rejects.toMatchObject({ code: 'OUTPUT_SIZE', message: expect.stringContaining('more than 8 bytes') as unknown });
+  await expect(writeSafetensors(path, [source('w', [2], 'F32', new Uint8Array(7))])).rejects.toMatchObject({
+    code: 'OUTPUT_SIZE',
+    message: expect.stringContaining('7 bytes for w') as unknown,
+  });
+  await expect(writeSafetensors(path, [source('w', [2], 'F32', new Uint8Array(9))])).rejects.toMatchObject({
+    code: 'OUTPUT_SIZE',
+    message: expect.stringContaining('more than 8 bytes') as unknown,
+  });
 });
 
 test('a writer does not write what a reader would refuse', async () => {

@@ -63,7 +63,8 @@ export async function openSafetensors(file: string): Promise<SafetensorsFile> {
       metadata: checkMetadata(metadata, file),
       stream(name, from, to) {
         const tensor = byName.get(name);
-        if (!tensor) throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', { file, found: `no tensor ${name} among ${byName.size}`, expected: 'a tensor of this file' });
+        if (!tensor)
+          throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', { file, found: `no tensor ${name} among ${byName.size}`, expected: 'a tensor of this file' });
         const [begin, end] = checkRange(name, tensor.to - tensor.from, from, to);
         return ranges.pieces(tensor.from + begin, tensor.from + end);
       },
@@ -95,7 +96,12 @@ export async function writeSafetensors(path: string, tensors: Iterable<TensorSou
         if (bytes > expected) break;
         await write(piece);
       }
-      if (bytes !== expected) throw new OutputError('OUTPUT_SIZE', { file: path, found: `${bytes > expected ? 'more than ' : ''}${Math.min(bytes, expected)} bytes for ${tensor.name}`, expected: `${expected} bytes (${tensor.dtype} [${tensor.shape.join(', ')}])` });
+      if (bytes !== expected)
+        throw new OutputError('OUTPUT_SIZE', {
+          file: path,
+          found: `${bytes > expected ? 'more than ' : ''}${Math.min(bytes, expected)} bytes for ${tensor.name}`,
+          expected: `${expected} bytes (${tensor.dtype} [${tensor.shape.join(', ')}])`,
+        });
     }
   });
 }
@@ -124,7 +130,8 @@ function header(text: string, file: string): Record<string, unknown> {
 
 function checkMetadata(metadata: unknown, file: string): Record<string, string> {
   if (metadata === undefined) return {};
-  if (!isJsonObject(metadata) || Object.values(metadata).some((value) => typeof value !== 'string')) throw headerError(file, '__metadata__ with values that are not texts', 'an object of texts');
+  if (!isJsonObject(metadata) || Object.values(metadata).some((value) => typeof value !== 'string'))
+    throw headerError(file, '__metadata__ with values that are not texts', 'an object of texts');
   return metadata as Record<string, string>;
 }
 
@@ -133,14 +140,25 @@ function storedTensor(name: string, entry: unknown, dataStart: number, file: str
   if (!isJsonObject(entry)) throw headerError(file, `an entry for ${name} that is no object`, '{ dtype, shape, data_offsets }');
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
-    throw new CheckpointError('CHECKPOINT_DTYPE', { file, found: `${name} stored as ${JSON.stringify(dtype)}`, expected: Object.keys(DTYPE_BYTES).join(', '), remedy: 'Convert the weights to F32, F16 or BF16 first.' });
+    throw new CheckpointError('CHECKPOINT_DTYPE', {
+      file,
+      found: `${name} stored as ${JSON.stringify(dtype)}`,
+      expected: Object.keys(DTYPE_BYTES).join(', '),
+      remedy: 'Convert the weights to F32, F16 or BF16 first.',
+    });
   }
   if (!isCounts(shape)) throw headerError(file, `the shape ${short(shape)} for ${name}`, 'whole numbers from 0 on');
-  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) throw headerError(file, `the data_offsets ${short(offsets)} for ${name}`, '[begin, end], begin ≤ end');
+  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!)
+    throw headerError(file, `the data_offsets ${short(offsets)} for ${name}`, '[begin, end], begin ≤ end');
   const [begin, end] = offsets as [number, number];
   const bytes = elementCount(shape) * DTYPE_BYTES[dtype as Dtype];
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
-    throw new CheckpointError('CHECKPOINT_SHAPE', { file, found: `${end - begin} bytes for ${name}`, expected: `${bytes} bytes (${dtype} [${shape.join(', ')}])`, remedy: 'The header is corrupt: download the file again.' });
+    throw new CheckpointError('CHECKPOINT_SHAPE', {
+      file,
+      found: `${end - begin} bytes for ${name}`,
+      expected: `${bytes} bytes (${dtype} [${shape.join(', ')}])`,
+      remedy: 'The header is corrupt: download the file again.',
+    });
   }
   return { name, shape, dtype: dtype as Dtype, from: dataStart + begin, to: dataStart + end };
 }
@@ -151,7 +169,13 @@ function checkCover(tensors: readonly StoredTensor[], dataStart: number, size: n
   let previous = 'the header';
   for (const tensor of tensors) {
     if (tensor.to > size) throw truncated(file, size, `${tensor.to} bytes (tensor ${tensor.name} ends there)`);
-    if (tensor.from < end) throw new CheckpointError('CHECKPOINT_OVERLAP', { file, found: `${tensor.name} starting at byte ${tensor.from}`, expected: `byte ${end}, where ${previous} ends`, remedy: 'Two tensors share bytes: the header is corrupt.' });
+    if (tensor.from < end)
+      throw new CheckpointError('CHECKPOINT_OVERLAP', {
+        file,
+        found: `${tensor.name} starting at byte ${tensor.from}`,
+        expected: `byte ${end}, where ${previous} ends`,
+        remedy: 'Two tensors share bytes: the header is corrupt.',
+      });
     if (tensor.from > end) throw hole(file, tensor.from - end, previous);
     end = tensor.to;
     previous = tensor.name;
@@ -187,13 +211,29 @@ function short(value: unknown): string {
 }
 
 function headerError(file: string, found: string, expected: string, cause?: unknown): CheckpointError {
-  return new CheckpointError('CHECKPOINT_HEADER', { file, found, expected, remedy: 'It is no safetensors file, or a corrupt one.', ...(cause === undefined ? {} : { cause }) });
+  return new CheckpointError('CHECKPOINT_HEADER', {
+    file,
+    found,
+    expected,
+    remedy: 'It is no safetensors file, or a corrupt one.',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 function truncated(file: string, size: number, expected: string): CheckpointError {
-  return new CheckpointError('CHECKPOINT_TRUNCATED', { file, found: `${size} bytes`, expected, remedy: 'Download the file again: it is cut short, or its header lies.' });
+  return new CheckpointError('CHECKPOINT_TRUNCATED', {
+    file,
+    found: `${size} bytes`,
+    expected,
+    remedy: 'Download the file again: it is cut short, or its header lies.',
+  });
 }
 
 function hole(file: string, bytes: number, after: string): CheckpointError {
-  return new CheckpointError('CHECKPOINT_HOLE', { file, found: `${bytes} bytes after ${after} that belong to no tensor`, expected: 'tensors one after another up to the end of the file', remedy: 'The header is corrupt, or the file hides something.' });
+  return new CheckpointError('CHECKPOINT_HOLE', {
+    file,
+    found: `${bytes} bytes after ${after} that belong to no tensor`,
+    expected: 'tensors one after another up to the end of the file',
+    remedy: 'The header is corrupt, or the file hides something.',
+  });
 }

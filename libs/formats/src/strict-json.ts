@@ -15,11 +15,22 @@ export function parseStrictJson(text: string, file: string, what: string): unkno
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new CheckpointError('CHECKPOINT_JSON', { file, found: `a ${what} that is not JSON (${(cause as Error).message})`, expected: 'JSON', remedy: 'Download the file again.', cause });
+    throw new CheckpointError('CHECKPOINT_JSON', {
+      file,
+      found: `a ${what} that is not JSON (${(cause as Error).message})`,
+      expected: 'JSON',
+      remedy: 'Download the file again.',
+      cause,
+    });
   }
   const twice = duplicateKey(text);
   if (twice === undefined) return value;
-  throw new CheckpointError('CHECKPOINT_JSON', { file, found: `the key ${twice} twice in its ${what}`, expected: 'every key once', remedy: 'Ask for the file where it was made: it says two things at once.' });
+  throw new CheckpointError('CHECKPOINT_JSON', {
+    file,
+    found: `the key ${twice} twice in its ${what}`,
+    expected: 'every key once',
+    remedy: 'Ask for the file where it was made: it says two things at once.',
+  });
 }
 
 /** The first key that an object of valid JSON holds twice. */

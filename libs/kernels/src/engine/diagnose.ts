@@ -54,15 +54,28 @@ async function checkEngine(environment: NodeJS.ProcessEnv): Promise<Check> {
   const installed = await findEngine(environment);
   if (installed !== undefined) {
     const found = `TensorFlow ${installed.tensorflow} (${installed.variant}) in ${installed.folder}`;
-    const failure = await verifyEngine(installed.folder, installed.tensorflow, environment).then(() => undefined, (error: Error) => error);
+    const failure = await verifyEngine(installed.folder, installed.tensorflow, environment).then(
+      () => undefined,
+      (error: Error) => error,
+    );
     if (failure === undefined) return { name: 'engine', status: 'ok', found };
     return { name: 'engine', status: 'fail', found: `${found}: ${failure.message}`, remedy: `Type \`${INSTALL_COMMAND} --force\`, or use --engine wasm.` };
   }
   try {
     pinnedWheel('cpu');
-    return { name: 'engine', status: 'warn', found: 'wasm (slower): native TensorFlow is not installed', remedy: `Type \`${INSTALL_COMMAND}\` to get TensorFlow ${TENSORFLOW_VERSION}.` };
+    return {
+      name: 'engine',
+      status: 'warn',
+      found: 'wasm (slower): native TensorFlow is not installed',
+      remedy: `Type \`${INSTALL_COMMAND}\` to get TensorFlow ${TENSORFLOW_VERSION}.`,
+    };
   } catch {
-    return { name: 'engine', status: 'warn', found: `wasm (slower): there is no TensorFlow for ${process.platform} ${process.arch}`, remedy: 'Use Linux (x64, arm64) or macOS (arm64) for the fast engine.' };
+    return {
+      name: 'engine',
+      status: 'warn',
+      found: `wasm (slower): there is no TensorFlow for ${process.platform} ${process.arch}`,
+      remedy: 'Use Linux (x64, arm64) or macOS (arm64) for the fast engine.',
+    };
   }
 }
 
@@ -72,7 +85,12 @@ async function checkCompiler(environment: NodeJS.ProcessEnv): Promise<Check> {
     const { output } = await runChild(command, [...args, '--version'], { environment });
     return { name: 'compiler', status: 'ok', found: `${command} (${output.split('\n')[0] ?? ''})` };
   } catch (error) {
-    return { name: 'compiler', status: 'warn', found: error instanceof Error ? (error.message.split('.')[0] ?? '') : String(error), remedy: 'Install g++ or clang to get the fast engine.' };
+    return {
+      name: 'compiler',
+      status: 'warn',
+      found: error instanceof Error ? (error.message.split('.')[0] ?? '') : String(error),
+      remedy: 'Install g++ or clang to get the fast engine.',
+    };
   }
 }
 
@@ -82,7 +100,9 @@ async function checkFeatures(): Promise<Check> {
   if (process.arch !== 'x64') return { name: 'cpu', status: 'ok', found: model };
   const has = CPU_FEATURES.filter((feature) => words.has(feature));
   const found = `${model}: ${has.join(', ') || 'no vector instructions beyond SSE'}`;
-  return has.includes('avx2') && has.includes('fma') ? { name: 'cpu', status: 'ok', found } : { name: 'cpu', status: 'warn', found, remedy: 'Products are much faster on a processor with AVX2 and FMA.' };
+  return has.includes('avx2') && has.includes('fma')
+    ? { name: 'cpu', status: 'ok', found }
+    : { name: 'cpu', status: 'warn', found, remedy: 'Products are much faster on a processor with AVX2 and FMA.' };
 }
 
 /** The feature names of the processor in Linux's spelling. */
@@ -100,7 +120,9 @@ async function checkGpus(environment: NodeJS.ProcessEnv): Promise<Check> {
   if (names.length === 0) return { name: 'gpu', status: 'ok', found: 'none: chop computes on the processor' };
   const installed = await findEngine(environment, ['cuda']);
   const found = names.join(', ');
-  return installed === undefined ? { name: 'gpu', status: 'warn', found: `${found}, not used`, remedy: `Type \`${INSTALL_COMMAND} --variant cuda\`.` } : { name: 'gpu', status: 'ok', found };
+  return installed === undefined
+    ? { name: 'gpu', status: 'warn', found: `${found}, not used`, remedy: `Type \`${INSTALL_COMMAND} --variant cuda\`.` }
+    : { name: 'gpu', status: 'ok', found };
 }
 
 async function gpuNames(environment: NodeJS.ProcessEnv): Promise<readonly string[]> {
@@ -108,7 +130,9 @@ async function gpuNames(environment: NodeJS.ProcessEnv): Promise<readonly string
   const listed = smi && (await runChild(smi, ['--query-gpu=name,memory.total', '--format=csv,noheader'], { environment }).catch(() => undefined));
   if (listed && listed.exitCode === 0) return listed.output.split('\n').filter((line) => line.trim() !== '');
   const cards = await readdir('/proc/driver/nvidia/gpus').catch(() => []);
-  return Promise.all(cards.map(async (card) => /^Model:\s*(.*)$/m.exec(await readFile(`/proc/driver/nvidia/gpus/${card}/information`, 'utf8').catch(() => ''))?.[1] ?? card));
+  return Promise.all(
+    cards.map(async (card) => /^Model:\s*(.*)$/m.exec(await readFile(`/proc/driver/nvidia/gpus/${card}/information`, 'utf8').catch(() => ''))?.[1] ?? card),
+  );
 }
 
 function checkMemory(): Check {
@@ -116,16 +140,23 @@ function checkMemory(): Check {
   const limit = process.constrainedMemory?.() ?? 0;
   const total = limit > 0 && limit < totalmem() ? limit : totalmem();
   const found = `${gigabytes(total)}, ${gigabytes(freemem())} free`;
-  return total >= LITTLE_MEMORY_BYTES ? { name: 'memory', status: 'ok', found } : { name: 'memory', status: 'warn', found, remedy: 'Use small models and small batches here.' };
+  return total >= LITTLE_MEMORY_BYTES
+    ? { name: 'memory', status: 'ok', found }
+    : { name: 'memory', status: 'warn', found, remedy: 'Use small models and small batches here.' };
 }
 
 async function checkDisk(environment: NodeJS.ProcessEnv): Promise<Check> {
   const folder = await existing(cacheFolder(environment));
-  const free = await statfs(folder).then(({ bavail, bsize }) => bavail * bsize, () => undefined);
+  const free = await statfs(folder).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => undefined,
+  );
   if (free === undefined) return { name: 'disk', status: 'warn', found: `${folder} cannot be looked at`, remedy: 'Let CHOP_HOME name another folder.' };
   const found = `${gigabytes(free)} free at ${folder}`;
   const needed = (await findEngine(environment)) === undefined ? neededBytes() : 0;
-  return free >= needed ? { name: 'disk', status: 'ok', found } : { name: 'disk', status: 'warn', found, remedy: `The engine needs ${gigabytes(needed)}: free some, or let CHOP_HOME name a folder on another disk.` };
+  return free >= needed
+    ? { name: 'disk', status: 'ok', found }
+    : { name: 'disk', status: 'warn', found, remedy: `The engine needs ${gigabytes(needed)}: free some, or let CHOP_HOME name a folder on another disk.` };
 }
 
 function neededBytes(): number {
@@ -143,12 +174,20 @@ async function checkCache(environment: NodeJS.ProcessEnv): Promise<Check> {
     await access(folder, constants.W_OK);
     return { name: 'cache', status: 'ok', found: folder };
   } catch (error) {
-    return { name: 'cache', status: 'fail', found: `${folder} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, remedy: 'Let CHOP_HOME name a folder that can.' };
+    return {
+      name: 'cache',
+      status: 'fail',
+      found: `${folder} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      remedy: 'Let CHOP_HOME name a folder that can.',
+    };
   }
 }
 
 async function existing(folder: string): Promise<string> {
-  const there = await access(folder).then(() => true, () => false);
+  const there = await access(folder).then(
+    () => true,
+    () => false,
+  );
   return there || dirname(folder) === folder ? folder : existing(dirname(folder));
 }
 

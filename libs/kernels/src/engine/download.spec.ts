@@ -80,7 +80,10 @@ test('other bytes than pinned are refused and deleted', async () => {
   await withServer(
     (_, response) => response.end(other),
     async (origin) => {
-      await expect(download({ url: `${origin}/any`, headers: {} }, wheel, file)).rejects.toMatchObject({ code: 'ENGINE_HASH', facts: { expected: wheel.sha256 } });
+      await expect(download({ url: `${origin}/any`, headers: {} }, wheel, file)).rejects.toMatchObject({
+        code: 'ENGINE_HASH',
+        facts: { expected: wheel.sha256 },
+      });
       await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' });
     },
   );
@@ -102,7 +105,10 @@ test('an index without the package or without the file is an error of its own', 
 
 test('the login of an index goes to its own server and into no message', async () => {
   await withServer(
-    (request, response) => (request.headers.authorization === `Basic ${Buffer.from('me:s3cret').toString('base64')}` ? indexOf(wheel, bytes)(request, response) : response.writeHead(401).end()),
+    (request, response) =>
+      request.headers.authorization === `Basic ${Buffer.from('me:s3cret').toString('base64')}`
+        ? indexOf(wheel, bytes)(request, response)
+        : response.writeHead(401).end(),
     async (origin) => {
       const login = origin.replace('http://', 'http://me:s3cret@');
       await download(await findOnIndex(`${login}/simple`, wheel), wheel, file);

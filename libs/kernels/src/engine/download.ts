@@ -36,7 +36,8 @@ export async function download(from: Address, wheel: Wheel, file: string, option
       if (resumed === 0) throw wrongHash(file, sha256, wheel, from.url);
       resumed = 0;
     } catch (error) {
-      if (options.signal?.aborted) throw new InterruptedError({ found: 'the download was interrupted', remedy: 'Type the same again: it goes on where it stopped.' });
+      if (options.signal?.aborted)
+        throw new InterruptedError({ found: 'the download was interrupted', remedy: 'Type the same again: it goes on where it stopped.' });
       if (!(error instanceof EngineError) || error.code !== 'ENGINE_OFFLINE' || attempt >= RETRIES) throw error;
       await sleep((options.waitMs ?? 1000) * 2 ** attempt);
     }
@@ -88,7 +89,10 @@ async function hashInto(hash: Hash, file: string): Promise<void> {
 }
 
 async function bytesOf(file: string): Promise<number> {
-  return stat(file).then(({ size }) => size, () => 0);
+  return stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
 
 /** Errors of the file system, as opposed to those of the network. */
@@ -104,7 +108,12 @@ export function fromDisk(error: unknown, file: string, wheel: Wheel): EngineErro
     });
   }
   if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR') {
-    return new EngineError('ENGINE_CACHE', { file, found: `a cache folder that cannot be written (${code})`, remedy: 'Let CHOP_HOME name a folder that can.', cause: error });
+    return new EngineError('ENGINE_CACHE', {
+      file,
+      found: `a cache folder that cannot be written (${code})`,
+      remedy: 'Let CHOP_HOME name a folder that can.',
+      cause: error,
+    });
   }
   return undefined;
 }

@@ -43,7 +43,11 @@ export async function obtainWheel(wheel: Wheel, sources: readonly Source[], opti
   throw new EngineError(first.error.code, { ...first.error.facts, alsoTried: others.map(({ from, error }) => `${from}: ${error.message}`) });
 }
 
-async function obtain(wheel: Wheel, source: Source, { environment, partial, scratch, onBytes, signal }: ObtainOptions): Promise<{ file: string; ours: boolean }> {
+async function obtain(
+  wheel: Wheel,
+  source: Source,
+  { environment, partial, scratch, onBytes, signal }: ObtainOptions,
+): Promise<{ file: string; ours: boolean }> {
   if (source.kind === 'file') {
     await checkHash(source.file, wheel, signal);
     return { file: source.file, ours: false };

@@ -103,7 +103,10 @@ test('an interruption leaves nothing half made', async () => {
 
 test('what a killed install left is removed by the next one; that of a living one is not', async () => {
   const ended = spawnSync(process.execPath, ['-e', '']).pid;
-  for (const [name, pid] of [['dead', ended], ['living', process.pid]] as const) {
+  for (const [name, pid] of [
+    ['dead', ended],
+    ['living', process.pid],
+  ] as const) {
     const folder = join(root, 'cache', 'engines', `${engineKey('cpu')}.building-${name}`);
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'owner.json'), JSON.stringify({ host: hostname(), pid }));
@@ -119,7 +122,10 @@ test('a wheel with other bytes is refused and nothing is left', async () => {
 });
 
 test('too little free space is told before anything is fetched', async () => {
-  await expect(install({}, { wheel: { ...wheel, diskBytes: 1e18 } })).rejects.toMatchObject({ code: 'ENGINE_DISK_FULL', facts: { remedy: expect.stringContaining('CHOP_HOME') } });
+  await expect(install({}, { wheel: { ...wheel, diskBytes: 1e18 } })).rejects.toMatchObject({
+    code: 'ENGINE_DISK_FULL',
+    facts: { remedy: expect.stringContaining('CHOP_HOME') },
+  });
   expect(await left()).toEqual([]);
 });
 

@@ -112,7 +112,13 @@ async function build(engines: string, options: InstallOptions, { wheel, prepare,
     await mkdir(made, { recursive: true });
     await writeFile(join(scratch, 'owner.json'), JSON.stringify(thisOwner()));
     const partial = join(engines, `${wheel.sha256}.part`);
-    const got = await obtainWheel(wheel, sources, { environment, partial, scratch, signal, onBytes: (done, total) => onProgress?.({ phase: 'download', done, total }) });
+    const got = await obtainWheel(wheel, sources, {
+      environment,
+      partial,
+      scratch,
+      signal,
+      onBytes: (done, total) => onProgress?.({ phase: 'download', done, total }),
+    });
     await unpackWheel(got.file, made, (done, total) => onProgress?.({ phase: 'unpack', done, total }), signal);
     if (got.ours) await rm(got.file, { force: true });
     onProgress?.({ phase: 'compile' });
@@ -147,7 +153,10 @@ async function moveIntoPlace(made: string, place: string, replaced: string, mani
 async function removeAbandoned(engines: string, key: string): Promise<void> {
   for (const name of await readdir(engines)) {
     if (!name.startsWith(`${key}.building-`)) continue;
-    const owner = await readFile(join(engines, name, 'owner.json'), 'utf8').then((text) => JSON.parse(text) as Owner, () => undefined);
+    const owner = await readFile(join(engines, name, 'owner.json'), 'utf8').then(
+      (text) => JSON.parse(text) as Owner,
+      () => undefined,
+    );
     if (owner === undefined || hasEnded(owner)) await rm(join(engines, name), { recursive: true, force: true });
   }
 }

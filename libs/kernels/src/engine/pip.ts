@@ -76,19 +76,43 @@ function pipError(pip: Pip, wheel: Wheel, output: string): EngineError {
   const lines = output.trim().split('\n');
   const line = lines.findLast((text) => text.startsWith('ERROR')) ?? lines.at(-1) ?? '';
   if (/No space left|Errno 28/.test(output)) {
-    return new EngineError('ENGINE_DISK_FULL', { found: 'no space left on the disk', expected: `${wheel.diskBytes} bytes`, remedy: 'Free some, or let CHOP_HOME name a folder on another disk.' });
+    return new EngineError('ENGINE_DISK_FULL', {
+      found: 'no space left on the disk',
+      expected: `${wheel.diskBytes} bytes`,
+      remedy: 'Free some, or let CHOP_HOME name a folder on another disk.',
+    });
   }
-  if (/NewConnectionError|ConnectTimeout|Name or service|name resolution|Network is unreachable|ConnectionError|ReadTimeout|ProxyError|Connection refused|dns error/i.test(output)) {
-    return new EngineError('ENGINE_OFFLINE', { found: `${pip.name} without a connection (${line.trim()})`, remedy: 'Connect, or give the wheel: `chop engine install --index FILE`.' });
+  if (
+    /NewConnectionError|ConnectTimeout|Name or service|name resolution|Network is unreachable|ConnectionError|ReadTimeout|ProxyError|Connection refused|dns error/i.test(
+      output,
+    )
+  ) {
+    return new EngineError('ENGINE_OFFLINE', {
+      found: `${pip.name} without a connection (${line.trim()})`,
+      remedy: 'Connect, or give the wheel: `chop engine install --index FILE`.',
+    });
   }
   if (/No matching distribution|Could not find a version/.test(output)) {
-    return new EngineError('ENGINE_NO_WHEEL', { found: `an index without ${wheel.file}`, remedy: 'Name another index with --index URL, or the wheel itself with --index FILE.' });
+    return new EngineError('ENGINE_NO_WHEEL', {
+      found: `an index without ${wheel.file}`,
+      remedy: 'Name another index with --index URL, or the wheel itself with --index FILE.',
+    });
   }
-  return new EngineError('ENGINE_DOWNLOAD', { found: `${pip.name} download that failed: ${line}`, remedy: 'Mend its settings, or name an index with --index URL.' });
+  return new EngineError('ENGINE_DOWNLOAD', {
+    found: `${pip.name} download that failed: ${line}`,
+    remedy: 'Mend its settings, or name an index with --index URL.',
+  });
 }
 
 async function folderBytes(folder: string): Promise<number> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
-  const sizes = entries.filter((entry) => entry.isFile()).map((entry) => stat(join(entry.parentPath, entry.name)).then((file) => file.size, () => 0));
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      stat(join(entry.parentPath, entry.name)).then(
+        (file) => file.size,
+        () => 0,
+      ),
+    );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }

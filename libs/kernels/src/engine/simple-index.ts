@@ -83,7 +83,10 @@ export function offline(url: string, error: unknown): EngineError {
 export function refused(url: string, status: number): EngineError {
   return new EngineError('ENGINE_DOWNLOAD', {
     found: `HTTP status ${status} from ${url}`,
-    remedy: status === 401 || status === 403 ? 'Put the login into the URL: --index https://USER:PASSWORD@….' : 'Try again later, or name another index with --index URL.',
+    remedy:
+      status === 401 || status === 403
+        ? 'Put the login into the URL: --index https://USER:PASSWORD@….'
+        : 'Try again later, or name another index with --index URL.',
   });
 }
 

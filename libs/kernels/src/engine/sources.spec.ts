@@ -21,14 +21,21 @@ beforeAll(async () => {
     await chmod(join(tools, name), 0o755);
   }
   await writeFile(local, '');
-  await writeFile(config, `# mine\n[global]\nindex-url = http://conf.test/simple\nfind-links =\n    ${join(root, 'empty')}\n    ${links}\n[list]\nformat = columns\n`);
+  await writeFile(
+    config,
+    `# mine\n[global]\nindex-url = http://conf.test/simple\nfind-links =\n    ${join(root, 'empty')}\n    ${links}\n[list]\nformat = columns\n`,
+  );
   await writeFile(join(root, '.config', 'pip', 'pip.conf'), '[download]\nindex_url: http://home.test/simple\n');
 });
 afterAll(() => rm(root, { recursive: true }));
 
 /** A source in one word. */
 function place(source: Source): string {
-  return source.kind === 'file' ? source.file : source.kind === 'index' ? source.url : `${source.pip.name}${source.index === undefined ? '' : ` ${source.index}`}`;
+  return source.kind === 'file'
+    ? source.file
+    : source.kind === 'index'
+      ? source.url
+      : `${source.pip.name}${source.index === undefined ? '' : ` ${source.index}`}`;
 }
 
 async function places(index: string | undefined, environment: NodeJS.ProcessEnv): Promise<string[]> {
@@ -39,7 +46,12 @@ test('the settings come before pip, pip before uv, and a variable before a file'
   const all = { PATH: tools, PIP_CONFIG_FILE: config };
   expect(await places(undefined, all)).toEqual(['http://conf.test/simple', local, 'pip', 'uv']);
   expect(await places(undefined, { ...all, UV_INDEX_URL: 'http://uv.test' })).toEqual(['http://uv.test', local, 'pip', 'uv']);
-  expect(await places(undefined, { ...all, UV_INDEX_URL: 'http://uv.test', PIP_INDEX_URL: 'http://pip.test' })).toEqual(['http://pip.test', local, 'pip', 'uv']);
+  expect(await places(undefined, { ...all, UV_INDEX_URL: 'http://uv.test', PIP_INDEX_URL: 'http://pip.test' })).toEqual([
+    'http://pip.test',
+    local,
+    'pip',
+    'uv',
+  ]);
 });
 
 test("the user's own file of pip is read, and PIP_CONFIG_FILE goes before it or silences it", async () => {

@@ -38,7 +38,12 @@ async function namedSource(wheel: Wheel, index: string, pips: readonly Pip[], en
   const path = index.startsWith('file:') ? fileURLToPath(index) : resolve(index);
   const file = await wheelAt(path, wheel);
   if (file !== undefined) return [{ kind: 'file', file, from: '--index' }];
-  throw new EngineError('ENGINE_NO_WHEEL', { file: path, found: 'no wheel here', expected: wheel.file, remedy: 'Give the file of that name, its folder, or the URL of a simple index.' });
+  throw new EngineError('ENGINE_NO_WHEEL', {
+    file: path,
+    found: 'no wheel here',
+    expected: wheel.file,
+    remedy: 'Give the file of that name, its folder, or the URL of a simple index.',
+  });
 }
 
 async function configuredSources(wheel: Wheel, pips: readonly Pip[], environment: NodeJS.ProcessEnv): Promise<readonly Source[]> {

@@ -98,5 +98,10 @@ function entryStream(zip: ZipFile, entry: Entry): Promise<Readable> {
 }
 
 function damaged(file: string, cause: Error): EngineError {
-  return new EngineError('ENGINE_WHEEL', { file, found: `a damaged wheel (${cause.message})`, remedy: 'Delete the file and type `chop engine install` again.', cause });
+  return new EngineError('ENGINE_WHEEL', {
+    file,
+    found: `a damaged wheel (${cause.message})`,
+    remedy: 'Delete the file and type `chop engine install` again.',
+    cause,
+  });
 }

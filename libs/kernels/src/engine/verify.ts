@@ -31,7 +31,10 @@ export async function verifyEngine(folder: string, version: string, environment:
   const said = output.trim().split('\n').at(-1) ?? '';
   if (exitCode === 0 && said === `{"product":${PRODUCT},"version":"${version}"}`) return;
   throw new EngineError('ENGINE_VERIFY', {
-    found: exitCode === 0 ? said : `a new engine that does not load: ${lastLines(errors) || `its process ended ${exitCode === null ? 'by a signal' : `with ${exitCode}`}`}`,
+    found:
+      exitCode === 0
+        ? said
+        : `a new engine that does not load: ${lastLines(errors) || `its process ended ${exitCode === null ? 'by a signal' : `with ${exitCode}`}`}`,
     expected: `TensorFlow ${version} and the product ${PRODUCT}`,
     remedy: 'This system may be older than the library needs (glibc 2.17, a processor with AVX): use --engine wasm.',
   });

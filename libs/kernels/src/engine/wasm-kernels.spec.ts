@@ -19,7 +19,10 @@ test('rows of segments that do not exist are dropped, and whole numbers stay who
   const ids = tf.tensor1d([1, -1, 7], 'int32');
   const sums = tf.engine().runKernel('UnsortedSegmentSum', { x, segmentIds: ids }, { numSegments: 2 }) as tf.Tensor;
   expect(sums.dtype).toBe('int32');
-  expect(sums.arraySync()).toEqual([[0, 0], [1, 2]]);
+  expect(sums.arraySync()).toEqual([
+    [0, 0],
+    [1, 2],
+  ]);
 });
 
 test.each([
@@ -27,10 +30,27 @@ test.each([
   ['ij->i', [[2, 3]]],
   ['i,j->ij', [[2], [3]]],
   ['ij,j->', [[2, 3], [3]]],
-  ['bqhd,bkhd->bhqk', [[2, 3, 2, 4], [2, 5, 2, 4]]],
-  ['bhqk,bkhd->bqhd', [[2, 2, 3, 5], [2, 5, 2, 4]]],
+  [
+    'bqhd,bkhd->bhqk',
+    [
+      [2, 3, 2, 4],
+      [2, 5, 2, 4],
+    ],
+  ],
+  [
+    'bhqk,bkhd->bqhd',
+    [
+      [2, 2, 3, 5],
+      [2, 5, 2, 4],
+    ],
+  ],
 ])('einsum %s is the sum over all indices', (equation, shapes) => {
-  const tensors = shapes.map((shape, n) => tf.tensor(Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => Math.sin(i + n)), shape));
+  const tensors = shapes.map((shape, n) =>
+    tf.tensor(
+      Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => Math.sin(i + n)),
+      shape,
+    ),
+  );
   const result = tf.einsum(equation, ...tensors);
   const { shape, values } = byDefinition(equation, tensors);
   expect(result.shape).toEqual(shape);

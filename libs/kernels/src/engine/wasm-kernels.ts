@@ -88,5 +88,10 @@ function sizeOf({ axes, tensor }: Named, axis: string): number | undefined {
 }
 
 function permuted({ axes, tensor }: Named, order: string): tf.Tensor {
-  return axes === order ? tensor : tf.transpose(tensor, [...order].map((axis) => axes.indexOf(axis)));
+  return axes === order
+    ? tensor
+    : tf.transpose(
+        tensor,
+        [...order].map((axis) => axes.indexOf(axis)),
+      );
 }

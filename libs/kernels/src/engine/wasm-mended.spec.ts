@@ -34,7 +34,12 @@ test('whatever is not zero becomes true, NaN too', () => {
 
 test('oneHot writes its values in the dtype that was asked for', () => {
   const hot = tf.oneHot(tf.tensor1d([1, -1, 3, 0], 'int32'), 3, 0.5, -2, 'float32');
-  expect(hot.arraySync()).toEqual([[-2, 0.5, -2], [-2, -2, -2], [-2, -2, -2], [0.5, -2, -2]]);
+  expect(hot.arraySync()).toEqual([
+    [-2, 0.5, -2],
+    [-2, -2, -2],
+    [-2, -2, -2],
+    [0.5, -2, -2],
+  ]);
 });
 
 test('whole numbers are clipped and sliced as whole numbers', () => {

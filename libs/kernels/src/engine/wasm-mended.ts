@@ -77,8 +77,10 @@ function oneHot(call: KernelCall): tf.TensorInfo {
   // The output first: making it may move the memory that the views look into.
   const output = memoryOf(call).makeOutput([...indices.shape, depth], dtype);
   const hot = memoryOf(call).typedArrayFromHeap(output).fill(offValue);
-  memoryOf(call).typedArrayFromHeap(indices).forEach((index, row) => {
-    if (index >= 0 && index < depth) hot[row * depth + index] = onValue;
-  });
+  memoryOf(call)
+    .typedArrayFromHeap(indices)
+    .forEach((index, row) => {
+      if (index >= 0 && index < depth) hot[row * depth + index] = onValue;
+    });
   return output;
 }
