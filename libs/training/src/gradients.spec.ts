@@ -1,0 +1,84 @@
+import { startEngine } from '@chop/kernels';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import { batchOf, tinyModel } from '../test/tiny.js';
+import { accumulate, backward, type Backward, clip } from './gradients.js';
+import type { TokenBatch } from './loss.js';
+
+beforeAll(async () => void (await startEngine()));
+
+function onEngine({ ids, batchSize, window }: ReturnType<ReturnType<typeof batchOf>>): TokenBatch {
+  return { ids: tf.tensor2d(ids, [batchSize, window], 'int32') };
+}
+
+const host = ({ gradients }: Pick<Backward, 'gradients'>): Record<string, number[]> =>
+  Object.fromEntries([...gradients].map(([name, gradient]) => [name, [...gradient.dataSync()]]));
+
+describe('clipping', () => {
+  const gradients = (...values: number[]): Map<string, tf.Tensor> => new Map(values.map((value, i) => [`w${i}`, tf.tensor1d([value])]));
+
+  test('scales all gradients by one factor to the norm that is allowed', () => {
+    const given = gradients(3, 4);
+    expect(clip(given, 1)).toBeCloseTo(5, 6);
+    const [[three], [four]] = Object.values(host({ gradients: given })) as [[number], [number]];
+    expect(three).toBeCloseTo(3 / 5, 5);
+    expect(four).toBeCloseTo(4 / 5, 5);
+  });
+
+  test('leaves a smaller gradient as it is', () => {
+    const given = gradients(0.3, -0.4);
+    expect(clip(given, 1)).toBeCloseTo(0.5, 6);
+    expect(host({ gradients: given })).toEqual({ w0: [Math.fround(0.3)], w1: [Math.fround(-0.4)] });
+  });
+});
+
+describe('accumulation', () => {
+  test('two batches of two rows give loss and gradients of one batch of four', async () => {
+    const model = await tinyModel();
+    const four = batchOf(4)(0);
+    const halves = [four.ids.slice(0, 16), four.ids.slice(16)].map((ids) => () => backward(model, onEngine({ ...four, ids, batchSize: 2 })));
+    const [together, apart] = [backward(model, onEngine(four)), accumulate(halves)];
+    expect(apart.terms['lm']).toBeCloseTo(together.terms['lm']!, 5);
+    const expected = host(together);
+    expect(Object.keys(expected)).toEqual(model.names);
+    for (const [name, values] of Object.entries(host(apart))) values.forEach((value, i) => expect(Math.abs(value - expected[name]![i]!)).toBeLessThan(1e-5));
+    expect(Math.max(...Object.values(expected).flat().map(Math.abs))).toBeGreaterThan(1e-2);
+    model.drop();
+  });
+
+  test('nothing but the gradients is left behind', async () => {
+    const model = await tinyModel();
+    const batch = onEngine(batchOf(2)(0));
+    const before = tf.memory().numTensors;
+    const { gradients } = accumulate([() => backward(model, batch), () => backward(model, batch)]);
+    expect(tf.memory().numTensors - before).toBe(model.names.length);
+    tf.dispose([...gradients.values()]);
+    expect(tf.memory().numTensors).toBe(before);
+    model.drop();
+  });
+
+  test('a gradient is what a small change of the weight does to the loss', async () => {
+    const model = await tinyModel();
+    const batch = onEngine(batchOf(2)(3));
+    const { gradients } = backward(model, batch);
+    const loss = (): number => backward(model, batch).terms['lm']!;
+    for (const name of ['model.embed_tokens.weight', 'model.layers.2.mlp.down_proj.weight', 'model.norm.weight']) {
+      const value = model.value(name);
+      const [before, gradient] = [value.dataSync().slice(), gradients.get(name)!.dataSync()];
+      const at = gradient.reduce((best, entry, i) => (Math.abs(entry) > Math.abs(gradient[best]!) ? i : best), 0);
+      const moved = (by: number): number => {
+        value.assign(
+          tf.tensor(
+            before.map((entry, i) => entry + (i === at ? by : 0)),
+            value.shape,
+          ),
+        );
+        return loss();
+      };
+      const slope = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+      value.assign(tf.tensor(before, value.shape));
+      expect(Math.abs(slope / gradient[at]! - 1)).toBeLessThan(0.02);
+    }
+    model.drop();
+  });
+});
