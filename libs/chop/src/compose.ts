@@ -25,6 +25,7 @@ import type {
   WrittenResult,
 } from './verbs.js';
 
+/** Which plugins beside the built-in ones, and where they are found. */
 export interface ComposeOptions {
   /** Plugins of this program. */
   readonly plugins?: readonly (Plugin | string)[];

@@ -56,6 +56,7 @@ const recipe = z.strictObject({
 export type EvaluateStep = z.output<typeof evaluateStep>;
 export type TrainStep = z.output<typeof trainStep>;
 export type CalibrationChoice = z.output<typeof calibration>;
+/** One step of a recipe. */
 export type RecipeStep =
   | { readonly kind: 'evaluate'; readonly options: EvaluateStep }
   | { readonly kind: 'prune'; readonly name: string; readonly set: Record<string, unknown>; readonly calibration?: CalibrationChoice }
@@ -63,6 +64,7 @@ export type RecipeStep =
   | { readonly kind: 'export'; readonly options: z.output<typeof exportStep> }
   | { readonly kind: 'report' };
 
+/** A recipe that was read and checked. */
 export interface Recipe extends Omit<z.output<typeof recipe>, 'steps'> {
   readonly steps: readonly RecipeStep[];
 }
@@ -71,7 +73,7 @@ const STEPS = { evaluate: evaluateStep, train: trainStep, export: exportStep } a
 const KINDS = ['evaluate', 'prune', 'train', 'export', 'report'] as const;
 
 /**
- * Reads a recipe (YAML 1.2). Methods' own options are checked when the plugins are there: {@link checkMethods}. With it comes a function that
+ * Reads a recipe (YAML 1.2). Methods' own options are checked when the plugins are there: `checkMethods`. With it comes a function that
  * tells where in the file something of it stands.
  *
  * @throws {@link UsageError} `RECIPE_SYNTAX`, `OPTION_UNKNOWN` (names the nearest key), `OPTION_VALUE`; with file and line.

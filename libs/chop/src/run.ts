@@ -30,6 +30,7 @@ export interface StepResult {
   readonly keptLayers?: { readonly total: number; readonly kept: readonly number[] };
 }
 
+/** What a run has left behind. */
 export interface RunResult {
   readonly out: string;
   readonly name: string;
@@ -109,6 +110,7 @@ class Runner {
         const out = folder(step.name);
         const saved = await this.#chop.save(opened, planned, { ...this.#request, out, force: true });
         await planned.save(join(out, 'plan.json'));
+        await opened.checkpoint.close();
         const kept = planned.summary.keep['layer'];
         return { model: out, written: saved, ...(kept ? { keptLayers: { total: planned.summary.layersBefore, kept } } : {}) };
       }

@@ -32,11 +32,13 @@ export interface Calibration {
   readonly join?: string;
 }
 
+/** A method by name, with unchecked options. */
 export interface MethodChoice {
   readonly name: string;
   readonly set?: Readonly<Record<string, unknown>>;
 }
 
+/** What `chop inspect` tells: a model's sizes and every tensor with its axes. */
 export interface InspectResult {
   readonly model: string;
   readonly family: string;
@@ -70,6 +72,7 @@ export interface PlanResult {
   readonly seconds: number;
 }
 
+/** A plan, what it would do in numbers, and how to keep it. */
 export interface PlannedResult {
   readonly plan: Plan;
   readonly summary: PlanResult;
@@ -77,6 +80,7 @@ export interface PlannedResult {
   save(file: string): Promise<string[]>;
 }
 
+/** A model folder that was written. */
 export interface WrittenResult {
   readonly out: string;
   readonly parameters: number;
@@ -102,6 +106,7 @@ export interface TrainRequest extends Common {
   readonly onEvent?: (event: TrainingEvent) => void;
 }
 
+/** Stored float types, as the command line spells them. */
 export type FloatName = 'f32' | 'f16' | 'bf16';
 
 /** A model that begins with random weights. */
@@ -112,6 +117,7 @@ export interface FromScratch {
   readonly tokenizer?: string;
 }
 
+/** A trained model folder, and how training went. */
 export interface TrainResult extends WrittenResult {
   readonly steps: number;
   readonly tokens: number;
@@ -133,6 +139,7 @@ export interface EvaluateRequest extends Common {
   readonly latency?: boolean | Readonly<Record<string, unknown>>;
 }
 
+/** What was measured of one model. */
 export interface EvalResult {
   readonly model: string;
   readonly parameters: number;
@@ -151,6 +158,7 @@ export interface GenerateRequest extends Common {
   readonly onText?: (piece: string) => void;
 }
 
+/** A continued text. */
 export interface GenerateResult {
   /** The prompt and what follows. */
   readonly text: string;
@@ -158,6 +166,7 @@ export interface GenerateResult {
   readonly tokensPerSecond: number;
 }
 
+/** One part that is loaded, and the package it came from. */
 export interface PluginInfo {
   readonly name: string;
   readonly kind: 'family' | 'pruner' | 'distiller' | 'evaluator';

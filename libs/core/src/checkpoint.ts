@@ -2,6 +2,7 @@ import { CheckpointError } from './error.js';
 
 /** Element types that can be stored, with their size in bytes. */
 export const DTYPE_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
+/** An element type that can be stored, in the spelling of safetensors. */
 export type Dtype = keyof typeof DTYPE_BYTES;
 
 /** One tensor as its checkpoint stores it. */
@@ -34,10 +35,12 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
+/** Elements of a tensor of that shape; 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** Stored bytes of one tensor. */
 export function byteLength(info: TensorInfo): number {
   return elementCount(info.shape) * DTYPE_BYTES[info.dtype];
 }

@@ -40,14 +40,17 @@ export function keep(axis: string, indices: ArrayLike<number>, at?: number): Kee
   return { keep: axis, indices, ...(at === undefined ? {} : { at }) };
 }
 
+/** `mask(weight, kept)`, frozen; `mask(weight, kept, { latent: true })` to be trained on. */
 export function mask(weight: Weight | string, kept: Tensor, options: { latent?: boolean } = {}): MaskWeight {
   return { mask: typeof weight === 'string' ? weight : weight.name, kept, ...options };
 }
 
+/** `maskAxis('ffn', [1, 5], 3)`: a latent mask of whole indices. */
 export function maskAxis(axis: string, indices: ArrayLike<number>, at?: number): MaskAxis {
   return { maskAxis: axis, indices, ...(at === undefined ? {} : { at }) };
 }
 
+/** `replace(weight, values)`. */
 export function replace(weight: Weight | string, by: Tensor): Replace {
   return { replace: typeof weight === 'string' ? weight : weight.name, by };
 }

@@ -25,6 +25,7 @@ export class KeyValueCache {
   }
 }
 
+/** What one walk through a model is told. */
 export interface PassOptions {
   /** int32 `[batch, tokens]`: attention stays inside tokens of equal number. */
   readonly segments?: tf.Tensor;

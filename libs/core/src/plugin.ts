@@ -12,6 +12,7 @@ export const BOUND = {
   evaluator: Symbol.for('@chop/core/Evaluator'),
 } as const;
 
+/** The four things that the container binds. */
 export type PluginKind = keyof typeof BOUND;
 
 /** A part that `compose` can take in. */

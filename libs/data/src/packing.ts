@@ -13,6 +13,7 @@ export interface TokenTable {
   readonly answers?: Uint8Array;
 }
 
+/** How documents become one row of token ids. */
 export interface TokeniseOptions {
   /** Text put between documents; they are then tokenised as one string. Without it, each document ends with the end-of-text token. Conversations end as their template ends them. */
   readonly join?: string;

@@ -11,6 +11,7 @@ export interface Document {
   readonly line: number;
 }
 
+/** How documents are read. */
 export interface DocumentOptions {
   /** Read conversations (`messages`) instead of texts. */
   readonly chat?: boolean;

@@ -5,11 +5,13 @@ import { type AddedToken, type Json, makePackageTokenizer, type PackageTokenizer
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.js';
 import { WordEncoder } from './word-encoder.js';
 
+/** How a text becomes ids. */
 export interface EncodeOptions {
   /** Put what the model's tokenizer puts around a text (BOS, say), as its post-processor, `add_bos_token` and `add_eos_token` have it. */
   readonly addSpecialTokens?: boolean;
 }
 
+/** How ids become a text. */
 export interface DecodeOptions {
   readonly skipSpecialTokens?: boolean;
 }

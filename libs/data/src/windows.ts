@@ -1,6 +1,7 @@
 import { DataError, Random } from '@chop/core';
 import type { TokenTable } from './packing.js';
 
+/** How a row of token ids is cut into batches. */
 export interface WindowOptions {
   /** Tokens per sequence. */
   readonly window: number;

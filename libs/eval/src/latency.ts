@@ -10,6 +10,7 @@ export interface Timing {
   readonly runs: number;
 }
 
+/** What {@link latency} measures. */
 export interface LatencyResult {
   readonly prefill: Timing;
   readonly decode: Timing;

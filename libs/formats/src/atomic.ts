@@ -17,6 +17,7 @@ export async function atomicFile(path: string, data: Uint8Array | string): Promi
   });
 }
 
+/** When a folder that is there already may be replaced. */
 export interface AtomicFolderOptions {
   /** Replace a folder that is there already; without it, one that is not empty is refused. */
   readonly force?: boolean | undefined;

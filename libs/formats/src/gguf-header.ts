@@ -22,6 +22,7 @@ const DEFAULT_ALIGNMENT = 32;
 /** A page of the largest page size: more alignment has no use. */
 const MAX_ALIGNMENT = 65_536;
 
+/** A value of a GGUF file's metadata; integers beyond 2⁵³ are text. */
 export type GgufValue = number | string | boolean | GgufValue[];
 
 export interface GgufTensor {

@@ -19,7 +19,7 @@ export interface GgufCheckpoint extends Checkpoint {
  * and are dequantised while they are streamed; shapes are row-major. The config is `{ gguf: metadata }`, the companions
  * are a tokenizer and a generation config made from the metadata.
  *
- * @throws {@link CheckpointError} what {@link parseGgufHeader} throws, `CHECKPOINT_SPLIT`, `CHECKPOINT_MISSING`, `CHECKPOINT_READ`; asking for a
+ * @throws {@link CheckpointError} what `parseGgufHeader` throws, `CHECKPOINT_SPLIT`, `CHECKPOINT_MISSING`, `CHECKPOINT_READ`; asking for a
  * companion: `CHECKPOINT_TOKENIZER`.
  */
 export async function openGguf(file: string): Promise<GgufCheckpoint> {

@@ -15,6 +15,7 @@ const INDEX = 'model.safetensors.index.json';
 /** What is fetched beside the weights: config, tokenizer, templates, licence. */
 const WANTED = /^((LICENSE|NOTICE)(\.\w+)?|.+\.(json|jinja|model|txt|tiktoken))$/;
 
+/** Which revision of a hub model is fetched, and who hears of it. */
 export interface HubOptions {
   /** A branch, tag or commit; default `main`. */
   readonly revision?: string | undefined;

@@ -81,6 +81,7 @@ export interface FolderContent {
   readonly card?: string;
 }
 
+/** How a model folder is written. */
 export interface SaveOptions {
   /** A new shard begins where one would grow beyond this; default 5e9. */
   readonly shardBytes?: number;
@@ -90,6 +91,7 @@ export interface SaveOptions {
   readonly onProgress?: ((progress: { bytes: number; totalBytes: number }) => void) | undefined;
 }
 
+/** A model folder that was written. */
 export interface SavedFolder {
   readonly folder: string;
   /** Elements of all tensors. */

@@ -25,6 +25,7 @@ export interface PlanDocument {
   readonly tensors?: string;
 }
 
+/** The JSON of a plan file. `made`: how the plan came to be; `tensors`: the name of the side file. */
 export function planDocument(plan: Plan, made: Record<string, unknown>, tensors?: string): PlanDocument {
   return {
     format: 'chop-plan',

@@ -33,6 +33,7 @@ export interface TensorSource extends TensorInfo {
   pieces(): AsyncIterable<Uint8Array>;
 }
 
+/** What is written beside the tensors, and who hears of it. */
 export interface SafetensorsOptions {
   /** The file's `__metadata__`, such as `{ format: 'pt' }`. */
   readonly metadata?: Readonly<Record<string, string>>;

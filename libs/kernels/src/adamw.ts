@@ -5,6 +5,7 @@ import { replace } from './replace.js';
 
 type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable; v: tf.Variable };
 
+/** The numbers of one AdamW step. */
 export interface AdamwOptions {
   readonly lr: number;
   readonly beta1: number;

@@ -63,6 +63,7 @@ export const attentionKernel = defineKernel({
   },
 });
 
+/** What a query may see, and how scores are scaled. */
 export interface AttentionOptions {
   /** Default `1 / sqrt(inner)`. A head that was cut keeps the old one. */
   readonly scale?: number;

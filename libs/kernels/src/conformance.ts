@@ -19,7 +19,7 @@ export interface KernelCase {
   readonly shape: readonly number[];
   /** Inputs whose gradient is compared with finite differences of the oracle. Default: none. */
   readonly gradients?: readonly string[];
-  /** Largest difference, as a share of the largest expected value. Default {@link TOLERANCE}. */
+  /** Largest difference, as a share of the largest expected value. Default `TOLERANCE`. */
   readonly tolerance?: number;
 }
 

@@ -5,6 +5,7 @@ import { replace } from './replace.js';
 
 type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable };
 
+/** The numbers of one Lion step. */
 export interface LionOptions {
   readonly lr: number;
   readonly beta1: number;

@@ -14,6 +14,7 @@ export type RopeScaling =
       readonly original_max_position_embeddings: number;
     };
 
+/** Which positions and frequencies the tables are for. */
 export interface RopeOptions {
   /** How many positions, one row each. */
   readonly positions: number;

@@ -1,6 +1,7 @@
 import { KeyValueCache, type Model, Random, throwIfAborted, UsageError } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
+/** How the next token is chosen, and when to stop. */
 export interface GenerateOptions {
   /** Tokens after the prompt, at most. */
   readonly maxTokens: number;

@@ -40,5 +40,7 @@ export const trainOptions = z.strictObject({
   chat: z.boolean().default(false).describe('jsonl with messages; loss on answers only'),
 });
 
+/** Checked options of a training run, every default filled in. */
 export type TrainOptions = z.output<typeof trainOptions>;
+/** Options of a training run as they are given. */
 export type TrainOptionsInput = z.input<typeof trainOptions>;

@@ -44,6 +44,7 @@ export interface StepRecord {
   readonly seconds: number;
 }
 
+/** What happens in a training run, as its log has it. */
 export type TrainingEvent =
   | StepRecord
   | { readonly type: 'evaluation'; readonly step: number; readonly tokens: number; readonly scores: Readonly<Record<string, number>> }

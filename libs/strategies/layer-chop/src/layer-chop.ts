@@ -1,7 +1,9 @@
 import { keep, type Keep, pruner, type Session, UsageError } from '@chop/core';
 import { z } from 'zod';
 
+/** The paper's five ways to choose which layers go (CHOP Fig. 5). */
 export const CONFIGURATIONS = ['max-gap', 'input', 'output', 'middle', 'both'] as const;
+/** One of {@link CONFIGURATIONS}. */
 export type Configuration = (typeof CONFIGURATIONS)[number];
 
 const options = z.strictObject({

@@ -1,0 +1,79 @@
+import { applyToModel, type Model } from '@chop/core';
+import { checkPruner, randomCheckpoint } from '@chop/core/testing';
+import { startEngine } from '@chop/kernels';
+import { llama } from '@chop/models';
+import { train, trainOptions } from '@chop/training';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import { wanda } from './wanda.js';
+
+const CONFIG = {
+  architectures: ['LlamaForCausalLM'],
+  vocab_size: 30,
+  hidden_size: 8,
+  intermediate_size: 12,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  tie_word_embeddings: true,
+};
+const LINEARS = 14;
+
+beforeAll(async () => void (await startEngine()));
+afterEach(() => tf.disposeVariables());
+
+const planned = (pattern: string) => checkPruner(wanda.method, { family: llama.family, config: CONFIG, options: wanda.method.options.parse({ pattern }) });
+
+describe('Wanda', () => {
+  test.each([
+    ['2:4', 2, 4],
+    ['1:4', 1, 4],
+    ['3:4', 3, 4],
+  ])('%s keeps %i of every %i weights along the inputs of every matrix of the blocks', async (pattern, n, m) => {
+    const { masks } = await planned(pattern);
+    expect(masks.size).toBe(LINEARS);
+    for (const mask of masks.values()) {
+      const kept = mask.unpack();
+      const groups = Array.from({ length: kept.length / m }, (_, group) => kept.subarray(group * m, (group + 1) * m).reduce((sum, bit) => sum + bit, 0));
+      expect(new Set(groups)).toEqual(new Set([n]));
+    }
+  });
+
+  test('50% drops half of each output row, not of each group', async () => {
+    const { masks } = await planned('50%');
+    const rows = [...masks.values()].flatMap((mask) => {
+      const [out, inputs] = mask.shape as [number, number];
+      return Array.from(
+        { length: out },
+        (_, row) =>
+          mask
+            .unpack()
+            .subarray(row * inputs, (row + 1) * inputs)
+            .reduce((sum, bit) => sum + bit, 0) / inputs,
+      );
+    });
+    expect(new Set(rows)).toEqual(new Set([0.5]));
+  });
+
+  test.each(['4:2', '0:4', '2:2', '0%', '100%', 'half'])('the pattern %s is refused', (pattern) =>
+    expect(wanda.method.options.safeParse({ pattern }).success).toBe(false),
+  );
+
+  test('masked weights are zero after steps of training, the others have moved', async () => {
+    const plan = await planned('2:4');
+    const model: Model = llama.family.model(plan.before);
+    await model.load(randomCheckpoint(llama.family, CONFIG));
+    applyToModel(model, plan);
+    const before = new Map(model.names.map((name) => [name, model.value(name).dataSync().slice()]));
+    await train({
+      model,
+      options: trainOptions.parse({ steps: 20, batchSize: 2, window: 8, lr: 1e-2, warmupSteps: 0 }),
+      batch: (index) => ({ ids: Int32Array.from({ length: 16 }, (_, i) => (index * 16 + i * 7) % 30), batchSize: 2, window: 8 }),
+    });
+    for (const [name, mask] of plan.masks) {
+      const values = model.value(name).dataSync();
+      const kept = mask.unpack();
+      expect(values.filter((_, i) => kept[i] === 0).every((value) => value === 0)).toBe(true);
+      expect(values.filter((value, i) => kept[i] === 1 && value !== before.get(name)![i]).length).toBe(mask.kept);
+    }
+  });
+});
