@@ -64,7 +64,7 @@ describe('accumulation', () => {
     const loss = (): number => backward(model, batch).terms['lm']!;
     for (const name of ['model.embed_tokens.weight', 'model.layers.2.mlp.down_proj.weight', 'model.norm.weight']) {
       const value = model.value(name);
-      const [before, gradient] = [value.dataSync().slice(), gradients.get(name)!.dataSync()];
+      const [before, gradient] = [Array.from(value.dataSync()), Array.from(gradients.get(name)!.dataSync())];
       const at = gradient.reduce((best, entry, i) => (Math.abs(entry) > Math.abs(gradient[best]!) ? i : best), 0);
       const moved = (by: number): number => {
         value.assign(
