@@ -143,7 +143,13 @@ function parse(file: string, text: string): PlanDocument {
       remedy: 'Make the plan again with this chop.',
     });
   const isKeep = (value: unknown): boolean => Array.isArray(value) && value.every((index) => Number.isInteger(index));
-  if (typeof document.model?.axes !== 'object' || document.keep === null || typeof document.keep !== 'object' || !Object.values(document.keep).every(isKeep)) {
+  if (
+    !document.model?.axes ||
+    typeof document.model.axes !== 'object' ||
+    document.keep === null ||
+    typeof document.keep !== 'object' ||
+    !Object.values(document.keep).every(isKeep)
+  ) {
     throw noPlan(file, 'a plan without its model, or with keeps that are no lists of whole numbers');
   }
   return document;
