@@ -51,7 +51,7 @@ describe('how many layers stay', () => {
   test.each(['2.5', 'half', '[2]', '""'])('keep=%s', async (keep) => {
     await refuse(['plan', 'layer-chop', model, '--set', `keep=${keep}`, '--out', join(folder, 'plan.json')], {
       code: 'OPTION_VALUE',
-      says: ['layer-chop.keep', /expected (number|int)/, 'keep: how many layers stay'],
+      says: ['layer-chop.keep', /expected a (whole )?number/, 'keep: how many layers stay'],
     });
   });
 
@@ -204,7 +204,7 @@ describe('a loss that is no number', () => {
     expect(exitCode).toBe(1);
     const error = toldError(stdout);
     expect(error.code).toBe('TRAIN_LOSS');
-    expect(error.message).toMatch(/found a loss of .* at step [234], expected finite numbers/);
+    expect(error.message).toMatch(/found (a loss|a gradient|weights) .* at step [234], expected finite numbers/);
     expect(error.remedy).toMatch(/^Lower --lr/);
     const [snapshot] = /\S+\/step-\d+/.exec(error.remedy!)!;
     expect((await readdir(snapshot)).sort()).toEqual(['state.json', 'state.safetensors']);
@@ -314,7 +314,7 @@ describe('a plan', () => {
 
   test.each<[string, (document: Record<string, unknown>) => unknown, Expected]>([
     ['of another version', (document) => ({ ...document, version: 7 }), { code: 'PLAN_VERSION', says: ['version 7', 'version 1', 'Make the plan again'] }],
-    ['that is none', () => ({ plan: 'world domination' }), { code: 'PLAN_FILE', says: ['something else', 'chop plan'] }],
+    ['that is none', () => ({ plan: 'world domination' }), { code: 'PLAN_FILE', says: ['JSON that is no plan', 'chop plan'] }],
     ['that keeps what is not there', (document) => ({ ...document, keep: { layer: [0, 9] } }), { code: 'PLAN_INDICES', says: ['index 9 of layer', '0 to 3'] }],
     ['that keeps an axis that is not there', (document) => ({ ...document, keep: { depth: [0] } }), { code: 'AXIS_UNKNOWN', says: ['depth', 'layer'] }],
     ['that drops words of the vocabulary', (document) => ({ ...document, keep: { vocab: [0] } }), { code: 'AXIS_PINNED', says: ['vocab'] }],

@@ -84,5 +84,6 @@ export async function inFamilyNames(parts: Parts, checkpoint: Checkpoint): Promi
     file: checkpoint.source,
     found: `GGUF architecture ${architecture}`,
     expected: `one of ${[...parts.families.values()].flatMap((family) => family.gguf?.architectures ?? []).join(', ')}`,
+    remedy: 'A plugin can add a family: see "Write a family" in the docs.',
   });
 }

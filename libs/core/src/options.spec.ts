@@ -35,7 +35,7 @@ test('an unknown key is refused with the nearest one, inside others too, and whe
 test('a wrong value is refused with what was found, what was expected and what the option means', () => {
   expect(refusal({ keep: 'two' })).toMatchObject({
     code: 'OPTION_VALUE',
-    facts: { found: 'method.keep = "two"', expected: 'number', remedy: 'keep: how many layers stay.' },
+    facts: { found: 'method.keep = "two"', expected: 'a number', remedy: 'keep: how many layers stay.' },
   });
   expect(refusal({ keep: 2, order: 'random' })).toMatchObject({
     code: 'OPTION_VALUE',

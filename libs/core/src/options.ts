@@ -33,10 +33,17 @@ export function checkOptions<O>(schema: ZodType<O>, given: unknown, where: strin
   throw new UsageError('OPTION_VALUE', {
     ...placeOf(issue.path),
     found: `${path} = ${JSON.stringify(valueAt(given, issue.path))}`,
-    // Zod says what it got once more; that is under `found` already.
-    expected: issue.message.replace(/^Invalid (?:input|option): expected /, '').replace(/, received .*$/, ''),
+    expected: expectationOf(issue.message),
     remedy: meaning === undefined ? `chop schema ${where} tells what it may be.` : `${String(issue.path.at(-1))}: ${meaning}.`,
   });
+}
+
+const KINDS: Readonly<Record<string, string>> = { int: 'a whole number', number: 'a number', string: 'a text', boolean: 'true or false', array: 'a list' };
+
+/** What a schema's complaint says was expected: the rest of it, what was received, is told anyhow. */
+export function expectationOf(complaint: string): string {
+  const expected = complaint.replace(/^(?:Invalid (?:input|option)|Too (?:small|big)): expected /, '').replace(/, received .*$/, '');
+  return KINDS[expected] ?? expected;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

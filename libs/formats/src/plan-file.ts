@@ -134,7 +134,8 @@ function parse(file: string, text: string): PlanDocument {
   } catch (cause) {
     throw noPlan(file, 'text that is no JSON', cause);
   }
-  if (document?.format !== 'chop-plan') throw noPlan(file, `JSON of the format ${JSON.stringify(document?.format) ?? 'of something else'}`);
+  if (document?.format !== 'chop-plan')
+    throw noPlan(file, document?.format === undefined ? 'JSON that is no plan' : `JSON of the format ${JSON.stringify(document.format)}`);
   if (document.version !== PLAN_VERSION)
     throw new PlanError('PLAN_VERSION', {
       file,

@@ -1,4 +1,4 @@
-import { type Axes, CheckpointError, type Config } from '@chop/core';
+import { type Axes, CheckpointError, type Config, expectationOf } from '@chop/core';
 import type { RopeScaling } from '@chop/kernels';
 import { z } from 'zod';
 
@@ -80,7 +80,7 @@ export function llamaSettings(config: Config): LlamaSettings {
     const issue = parsed.error.issues[0]!;
     throw new CheckpointError('CONFIG_INVALID', {
       found: `config.json with ${issue.path.join('.')} = ${JSON.stringify(config[String(issue.path[0])])}`,
-      expected: issue.message,
+      expected: expectationOf(issue.message),
     });
   }
   const c = parsed.data;

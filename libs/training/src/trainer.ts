@@ -148,7 +148,8 @@ class Trainer {
     const { gradients, terms } = accumulate(batches);
     const loss = Object.values(terms).reduce((sum, term) => sum + term, 0);
     const gradientNorm = Number.isFinite(loss) ? clip(gradients, options.clip) : NaN;
-    if (!Number.isFinite(gradientNorm)) throw this.#broken(index, loss);
+    if (!Number.isFinite(gradientNorm))
+      throw this.#broken(index, Number.isFinite(loss) ? `a gradient of norm ${gradientNorm} (loss ${loss.toPrecision(5)})` : `a loss of ${loss}`);
     const lr = learningRate(index, options, this.#extent);
     update(model, gradients, options, lr, index);
     holdMasks(model);
@@ -179,7 +180,7 @@ class Trainer {
     if (evaluate && evalSteps && (step % evalSteps === 0 || step === steps))
       await tell({ type: 'evaluation', step, tokens: record.tokens, scores: await evaluate(model) });
     if (snapshots && (step % saveSteps === 0 || step === steps || signal?.aborted)) {
-      if (!allFinite(model)) throw this.#broken(step, record.loss);
+      if (!allFinite(model)) throw this.#broken(step, `weights that are infinite or no numbers (loss ${record.loss.toPrecision(5)})`);
       const folder = await snapshots.save(model, this.session.plan, step);
       onEvent?.({ type: 'snapshot', step, folder });
     }
@@ -206,10 +207,10 @@ class Trainer {
     }
   }
 
-  #broken(index: number, loss: number): TrainingError {
+  #broken(index: number, found: string): TrainingError {
     const last = this.#parts.snapshots?.latest;
     return new TrainingError('TRAIN_LOSS', {
-      found: `a loss of ${loss}, and a gradient or weights that are no finite numbers, at step ${index}`,
+      found: `${found} at step ${index}`,
       expected: 'finite numbers',
       remedy: `Lower --lr or --clip. ${last ? `The last good snapshot is ${last}: go on from it with --resume --force and other values.` : 'No snapshot had been written: start again with --force.'}`,
     });
