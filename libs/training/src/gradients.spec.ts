@@ -1,14 +1,16 @@
 import { startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { batchOf, tinyModel } from '../test/tiny.js';
+import { answersOf, batchOf, tinyModel } from '../test/tiny.js';
 import { accumulate, backward, type Backward, clip } from './gradients.js';
 import type { TokenBatch } from './loss.js';
+import type { HostBatch } from './trainer.js';
 
 beforeAll(async () => void (await startEngine()));
 
-function onEngine({ ids, batchSize, window }: ReturnType<ReturnType<typeof batchOf>>): TokenBatch {
-  return { ids: tf.tensor2d(ids, [batchSize, window], 'int32') };
+function onEngine({ ids, batchSize, window, weights }: HostBatch): TokenBatch {
+  const shape: [number, number] = [batchSize, window];
+  return { ids: tf.tensor2d(ids, shape, 'int32'), ...(weights ? { weights: tf.tensor2d(weights, shape) } : {}) };
 }
 
 const host = ({ gradients }: Pick<Backward, 'gradients'>): Record<string, number[]> =>
@@ -42,6 +44,24 @@ describe('accumulation', () => {
     const expected = host(together);
     expect(Object.keys(expected)).toEqual(model.names);
     for (const [name, values] of Object.entries(host(apart))) values.forEach((value, i) => expect(Math.abs(value - expected[name]![i]!)).toBeLessThan(1e-5));
+    expect(Math.max(...Object.values(expected).flat().map(Math.abs))).toBeGreaterThan(1e-2);
+    model.drop();
+  });
+
+  test('answers of unequal length: two batches of two rows give loss and gradients of one batch of four', async () => {
+    const model = await tinyModel();
+    const whole = answersOf(4)(0);
+    const together = backward(model, onEngine(whole));
+    const halves = [0, 1].map((half) => backward(model, onEngine(answersOf(2)(half))));
+    const losses = halves.map(({ terms }) => terms['lm']!);
+    const apart = accumulate(halves.map((half) => () => half));
+    // Two rows of 1 answered position each, then two of 6 and 5.
+    expect(apart.positions).toBe(2 + 11);
+    expect(apart.terms['lm']).toBeCloseTo((2 * losses[0]! + 11 * losses[1]!) / 13, 6);
+    expect(Math.abs(apart.terms['lm']! - together.terms['lm']!)).toBeLessThan(1e-6);
+    expect(Math.abs((losses[0]! + losses[1]!) / 2 - together.terms['lm']!)).toBeGreaterThan(1e-3);
+    const expected = host(together);
+    for (const [name, values] of Object.entries(host(apart))) values.forEach((value, i) => expect(Math.abs(value - expected[name]![i]!)).toBeLessThan(1e-6));
     expect(Math.max(...Object.values(expected).flat().map(Math.abs))).toBeGreaterThan(1e-2);
     model.drop();
   });

@@ -1,12 +1,14 @@
 import type { Model } from '@chop/core';
 import { globalNorm } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Distillation, lossTerms, outputs, type Terms, type TokenBatch } from './loss.js';
+import { countedPositions, type Distillation, lossTerms, outputs, type Terms, type TokenBatch } from './loss.js';
 
-/** Gradients by weight name, owned by the caller, and the value of each loss term. */
+/** Gradients by weight name, owned by the caller, and the value of each loss term; both are means over the positions that count. */
 export interface Backward {
   readonly gradients: Map<string, tf.Tensor>;
   readonly terms: Record<string, number>;
+  /** How many positions of the batch count in its loss, or the sum of their weights. */
+  readonly positions: number;
 }
 
 /** Forward and backward of one batch. The teacher, if any, goes first and gets no gradient. */
@@ -27,22 +29,26 @@ export function backward(model: Model, batch: TokenBatch, distillation?: Distill
   value.dispose();
   const values = Object.fromEntries(Object.entries(terms).map(([name, term]) => [name, term.dataSync()[0]!]));
   tf.dispose(terms);
-  return { gradients: new Map(Object.entries(grads).map(([variable, gradient]) => [weights.get(variable)!, gradient])), terms: values };
+  const gradients = new Map(Object.entries(grads).map(([variable, gradient]) => [weights.get(variable)!, gradient]));
+  return { gradients, terms: values, positions: countedPositions(batch) };
 }
 
-/** Averages the gradients of several batches, as one batch of all their sequences would have given. */
+/**
+ * Averages loss and gradients of several batches, each by the positions that count in it, as one batch of all their sequences would have
+ * given. The mean is kept as it goes, so that no sum outgrows a gradient.
+ */
 export function accumulate(batches: readonly (() => Backward)[]): Backward {
-  const first = batches[0]!();
-  if (batches.length === 1) return first;
-  const terms = { ...first.terms };
+  const { gradients, terms, positions } = batches[0]!();
+  let counted = positions;
   for (const next of batches.slice(1)) {
-    const { gradients, terms: more } = next();
-    for (const [name, gradient] of gradients) swap(first.gradients, name, (sum) => tf.add(sum, gradient));
-    for (const name of Object.keys(more)) terms[name] = (terms[name] ?? 0) + more[name]!;
-    tf.dispose([...gradients.values()]);
+    const more = next();
+    counted += more.positions;
+    const share = more.positions / counted;
+    for (const [name, gradient] of more.gradients) swap(gradients, name, (mean) => tf.add(tf.mul(mean, 1 - share), tf.mul(gradient, share)));
+    for (const [name, term] of Object.entries(more.terms)) terms[name] = (terms[name] ?? 0) * (1 - share) + term * share;
+    tf.dispose([...more.gradients.values()]);
   }
-  for (const name of first.gradients.keys()) swap(first.gradients, name, (sum) => tf.div(sum, batches.length));
-  return { gradients: first.gradients, terms: Object.fromEntries(Object.entries(terms).map(([name, sum]) => [name, sum / batches.length])) };
+  return { gradients, terms, positions: counted };
 }
 
 /** Scales the gradients so that their global norm is at most `limit` (PyTorch's `clip_grad_norm_`); returns the norm before. */

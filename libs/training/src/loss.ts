@@ -24,7 +24,7 @@ export type Terms = Record<string, tf.Tensor>;
 export function lossTerms(model: Model, batch: TokenBatch, distillation?: Distillation, teacher?: Outputs): Terms {
   const [rows, window] = batch.ids.shape as [number, number];
   const targets = tf.reshape(tf.slice(batch.ids, [0, 1], [rows, window - 1]), [-1]);
-  const weights = batch.weights && tf.reshape(tf.slice(batch.weights, [0, 0], [rows, window - 1]), [-1]);
+  const weights = predictionWeights(batch);
   const student = outputs(model, batch, distillation?.method.taps(distillation.options) ?? []);
   const lm = crossEntropy(student.logits, targets, weights);
   if (!distillation || !teacher) return { lm };
@@ -36,6 +36,19 @@ export function lossTerms(model: Model, batch: TokenBatch, distillation?: Distil
     });
   }
   return distillation.method.terms({ lm, student, teacher, ...(weights ? { weights } : {}) }, distillation.options);
+}
+
+/** How many positions of a batch count in its mean loss: those that predict a token, or the sum of their weights. */
+export function countedPositions(batch: TokenBatch): number {
+  const [rows, window] = batch.ids.shape as [number, number];
+  if (!batch.weights) return rows * (window - 1);
+  return tf.tidy(() => tf.sum(predictionWeights(batch)!).dataSync()[0]!);
+}
+
+/** The weights of the predicting positions, `[batch · (window − 1)]`. */
+function predictionWeights({ ids, weights }: TokenBatch): tf.Tensor | undefined {
+  const [rows, window] = ids.shape as [number, number];
+  return weights && tf.reshape(tf.slice(weights, [0, 0], [rows, window - 1]), [-1]);
 }
 
 /** What a model says at the predicting positions: logits `[batch · (window − 1), vocab]` and the tapped values. */

@@ -34,6 +34,18 @@ export function batchOf(batchSize: number): (index: number) => HostBatch {
   });
 }
 
+/** The same text as conversations: answers of 1, 1, 6 and 5 tokens, in rows that come round. */
+export function answersOf(batchSize: number): (index: number) => HostBatch {
+  const lengths = [1, 1, 6, 5];
+  return (index) => {
+    const batch = batchOf(batchSize)(index);
+    const row = (i: number): number => index * batchSize + Math.floor(i / batch.window);
+    // The last position of a row predicts nothing; before it come those that predict the answer.
+    const counts = (i: number): boolean => (i % batch.window) + 1 < batch.window && (i % batch.window) + 1 >= batch.window - lengths[row(i) % lengths.length]!;
+    return { ...batch, weights: Float32Array.from(batch.ids, (_, i) => (counts(i) ? 1 : 0)) };
+  };
+}
+
 /** Everything that belongs to each weight, on the host. */
 export function stateOf(model: Model): Record<string, number[]> {
   return Object.fromEntries(
