@@ -93,8 +93,21 @@ test('without weights, sources follow each other', async () => {
 
 test.each([
   ['a broken line', 'bad.jsonl', '{"text": "a"}\n{"text": \n', 'DATA_LINE', /bad\.jsonl:2: found no JSON: \{"text":/],
-  ['a field that is not there', 'field.jsonl', '{"body": "a", "id": 1}', 'DATA_FIELD', /field\.jsonl:1: found the fields body, id.*text.*FILE#field/],
-  ['a field of another kind', 'kind.jsonl', '{"text": 1}', 'DATA_FIELD', /a text in text/],
+  [
+    'a field that is not there',
+    'field.jsonl',
+    '{"body": "a", "id": 1}',
+    'DATA_FIELD',
+    /field\.jsonl:1: found the fields body, id, expected an object whose field text holds a text.*FILE#field/,
+  ],
+  [
+    'a field of another kind',
+    'kind.jsonl',
+    '{"text": 1}',
+    'DATA_FIELD',
+    /found the field text holding a number, expected an object whose field text holds a text/,
+  ],
+  ['a field that holds nothing', 'null.jsonl', '{"text": null}', 'DATA_FIELD', /the field text holding null/],
   ['a record that is none', 'list.json', '[{"text": "a"}, 7]', 'DATA_FIELD', /no object in record 2/],
   ['conversations read as text', 'chat.jsonl', '{"messages": []}', 'DATA_FIELD', /--chat/],
   ['bytes that are no text', 'latin.jsonl', Buffer.from('{"text": "é"}\n', 'latin1'), 'DATA_LINE', /latin\.jsonl:1: .*UTF-8/],

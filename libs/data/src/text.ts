@@ -140,13 +140,25 @@ function documentOf(
   if (chat && Array.isArray(value) && value.length > 0 && value.every(isMessage)) return { messages: value, file, line };
   if (!chat && typeof value === 'string') return { text: value, file, line };
   const fields = isObject ? Object.keys(record) : [];
-  const where = place.record === undefined ? '' : ` in record ${place.record}`;
+  const found = !isObject
+    ? 'no object'
+    : value !== undefined
+      ? `the field ${field} holding ${kindOf(value)}`
+      : fields.length === 0
+        ? 'an object without fields'
+        : `the fields ${fields.join(', ')}`;
   throw new DataError('DATA_FIELD', {
     ...place,
-    found: `${isObject ? (fields.length === 0 ? 'an empty object' : `the fields ${fields.join(', ')}`) : 'no object'}${where}${value === undefined ? '' : `, ${field} being no ${chat ? 'list of messages' : 'text'}`}`,
-    expected: chat ? `${field}: a list of { role, content } with texts` : `a text in ${field}`,
+    found: place.record === undefined ? found : `${found} in record ${place.record}`,
+    expected: `an object whose field ${field} holds ${chat ? 'a list of messages, each with the texts role and content' : 'a text'}`,
     remedy: !chat && fields.includes('messages') ? 'For conversations give --chat.' : 'Name the field: FILE#field.',
   });
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (value === null || typeof value === 'boolean') return String(value);
+  return typeof value === 'object' ? 'an object' : typeof value === 'string' ? 'a text' : 'a number';
 }
 
 function isMessage(turn: unknown): turn is Message {
