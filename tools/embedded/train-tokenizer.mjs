@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 /**
  * Trains the embedded model's tokenizer: byte-level BPE (Sennrich et al., arXiv 1508.07909, on GPT-2's byte alphabet), every digit
- * a token of its own. Writes tokenizer.json, tokenizer_config.json and special_tokens_map.json. The same text gives the same bytes.
+ * a token of its own. Writes tokenizer.json, tokenizer_config.json and special_tokens_map.json. The same text gives the same bytes. After `npm run build`:
  *
  *     node tools/embedded/train-tokenizer.mjs --out DIR [--vocabulary 4096] [--context 512] [--field text] FILE.jsonl…
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { BYTE_OF } from '@chop/data';
 
 const END_OF_TEXT = '<|endoftext|>';
 const SPECIAL_TOKENS = [END_OF_TEXT, '<|im_start|>', '<|im_end|>'];
@@ -26,13 +27,6 @@ const PAIR_BASE = 1 << 20;
 
 function* pretokens(text) {
   for (const [part] of text.matchAll(DIGITS)) for (const [word] of part.matchAll(WORDS)) yield word;
-}
-
-/** GPT-2's reversible alphabet: printable Latin-1 bytes stand for themselves, the others for U+0100 and on. */
-function byteAlphabet() {
-  const printable = (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : next++));
 }
 
 /** A heap of pairs: the most frequent first, ties by the lower ids. Counts may be stale: the owner compares on `pop`. */
@@ -204,7 +198,7 @@ if (values.out === undefined || positionals.length === 0) {
   process.exit(2);
 }
 
-const alphabet = byteAlphabet();
+const alphabet = [...BYTE_OF.keys()];
 const tokens = [...SPECIAL_TOKENS, ...[...alphabet].sort((a, b) => a.codePointAt(0) - b.codePointAt(0))];
 const idOfByte = alphabet.map((character) => tokens.indexOf(character));
 const wordCounts = countWords(positionals, values.field);

@@ -1,3 +1,4 @@
+export { BYTE_OF } from './byte-alphabet.js';
 export { type Message } from './chat-template.js';
 export * from './data-source.js';
 export * from './packing.js';
