@@ -1,37 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { chop } from './command.js';
-import { type Expected, expectRefusal, listing, toldError } from './refusal.js';
+import { emptyProject } from './project.js';
+import { type Expected, listing, toldError } from './refusal.js';
 import { TINY, writeTinyModel } from './tiny-model.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-let base: string;
-let model: string;
-/** A folder of one test: the user's project. */
-let folder: string;
-let out: string;
-let text: string;
+const { base, model, folder, out, refuse } = emptyProject();
+const text = join(base, 'text.txt');
 
-beforeAll(async () => {
-  base = await mkdtemp(join(tmpdir(), 'chop-bad-input-'));
-  model = await writeTinyModel(join(base, 'model'));
-  text = join(base, 'text.txt');
-  await writeFile(text, 'A language model is made smaller by dropping layers. '.repeat(40));
-});
-afterAll(() => rm(base, { recursive: true }));
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(base, 'case-'));
-  out = join(folder, 'out');
-});
-afterEach(() => rm(folder, { recursive: true }));
-
-const refuse = (words: readonly string[], expected: Expected) => expectRefusal(words, folder, expected);
+beforeAll(() => writeFile(text, 'A language model is made smaller by dropping layers. '.repeat(40)));
 
 async function written(name: string, content: string): Promise<string> {
   await writeFile(join(folder, name), content);
@@ -218,29 +200,30 @@ describe('a loss that is no number', () => {
 });
 
 describe('a place to write that is taken, closed or full', () => {
-  const prune = (): string[] => ['prune', 'layer-chop', model, '--set', 'keep=2', '--out', out];
-  const commands: Record<string, () => string[]> = {
+  const prune = ['prune', 'layer-chop', model, '--set', 'keep=2', '--out'];
+  /** Commands that want a place to write after their last word. */
+  const commands: Record<string, readonly string[]> = {
     prune,
-    'prune wanda': () => ['prune', 'wanda', model, '--data', text, '--window', '16', '--out', out],
-    train: () => ['train', model, '--data', text, ...LENGTH, '--out', out],
-    export: () => ['export', model, '--format', 'hf', '--out', out],
+    'prune wanda': ['prune', 'wanda', model, '--data', text, '--window', '16', '--out'],
+    train: ['train', model, '--data', text, ...LENGTH, '--out'],
+    export: ['export', model, '--format', 'hf', '--out'],
   };
 
   test.each(Object.keys(commands))('a folder that is there, for %s', async (command) => {
     await mkdir(out);
     await writeFile(join(out, 'mine.txt'), 'mine');
-    await refuse(commands[command]!(), { code: 'OUTPUT_EXISTS', says: [out, '--force'] });
+    await refuse([...commands[command]!, out], { code: 'OUTPUT_EXISTS', says: [out, '--force'] });
   });
 
   test.each(Object.keys(commands))('a folder that is no model, even with --force, for %s', async (command) => {
     await mkdir(out);
     await writeFile(join(out, 'thesis.tex'), 'mine');
-    await refuse([...commands[command]!(), '--force'], { code: 'OUTPUT_FOREIGN', says: [out, 'Move it away yourself'] });
+    await refuse([...commands[command]!, out, '--force'], { code: 'OUTPUT_FOREIGN', says: [out, 'Move it away yourself'] });
   });
 
   test('a file in place of the folder', async () => {
     await written('out', 'mine');
-    await refuse([...prune(), '--force'], { code: 'OUTPUT_EXISTS', says: [out, 'a file', 'Choose another output'] });
+    await refuse([...prune, out, '--force'], { code: 'OUTPUT_EXISTS', says: [out, 'a file', 'Choose another output'] });
   });
 
   test('a plan file that is there', async () => {
@@ -259,15 +242,15 @@ describe('a place to write that is taken, closed or full', () => {
   test.each([...Object.keys(commands), 'run'])('a folder where nobody may write, for %s', async (command) => {
     const locked = join(folder, 'locked');
     await mkdir(locked, { mode: 0o555 });
-    out = join(locked, 'out');
+    const place = join(locked, 'out');
     const recipe = await written('recipe.yaml', `name: x\nmodel: ${model}\nsteps: [report]\n`);
-    const words = command === 'run' ? ['run', recipe, '--out', out] : commands[command]!();
+    const words = command === 'run' ? ['run', recipe, '--out'] : commands[command]!;
     // Permissions do not hold root back.
     const asNobody = process.getuid?.() === 0;
     for (const open of asNobody ? [base, folder] : []) await chmod(open, 0o755);
     if (asNobody) process.seteuid!(65534);
     try {
-      await refuse(words, { code: 'OUTPUT_READ_ONLY', exitCode: 1, says: [out, 'Choose another'] });
+      await refuse([...words, place], { code: 'OUTPUT_READ_ONLY', exitCode: 1, says: [place, 'Choose another'] });
     } finally {
       if (asNobody) process.seteuid!(0);
       await chmod(locked, 0o755);
@@ -278,7 +261,7 @@ describe('a place to write that is taken, closed or full', () => {
     const before = await listing(folder);
     // Files beyond that many kilobytes fail like those on a full disk.
     const command = `ulimit -f 100 && exec "$0" "$@" --json`;
-    const { status, stdout } = spawnSync('bash', ['-c', command, process.execPath, join(ROOT, 'apps/cli/bin/chop.js'), ...prune()], {
+    const { status, stdout } = spawnSync('bash', ['-c', command, process.execPath, join(ROOT, 'apps/cli/bin/chop.js'), ...prune, out], {
       encoding: 'utf8',
       env: { ...process.env, NODE_OPTIONS: '' },
     });
@@ -293,16 +276,11 @@ describe('a place to write that is taken, closed or full', () => {
 });
 
 describe('a plan', () => {
-  let plan: string;
-  let other: string;
+  const [plan, other] = [join(base, 'plan.json'), join(base, 'other')];
 
-  beforeEach(async () => {
-    plan = join(base, 'plan.json');
-    other = join(base, 'other');
-    if (!(await readdir(base)).includes('plan.json')) {
-      await chop(['plan', 'layer-chop', model, '--set', 'keep=2', '--out', plan], folder);
-      await writeTinyModel(other, { ...TINY, num_hidden_layers: 6 });
-    }
+  beforeAll(async () => {
+    await chop(['plan', 'layer-chop', model, '--set', 'keep=2', '--out', plan], base);
+    await writeTinyModel(other, { ...TINY, num_hidden_layers: 6 });
   });
 
   test('for another model', async () => {

@@ -1,25 +1,12 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, test } from '@jest/globals';
+import { describe, test } from '@jest/globals';
 import { gguf, type GgufParts, ggufKey, u32, u64 } from './gguf-bytes.js';
-import { type Expected, expectRefusal } from './refusal.js';
+import { emptyProject } from './project.js';
+import type { Expected } from './refusal.js';
 import { TINY, writeTinyModel } from './tiny-model.js';
 
-let base: string;
-let good: string;
-let folder: string;
-
-beforeAll(async () => {
-  base = await mkdtemp(join(tmpdir(), 'chop-bad-model-'));
-  good = await writeTinyModel(join(base, 'good'));
-});
-afterAll(() => rm(base, { recursive: true }));
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(base, 'case-'));
-});
-afterEach(() => rm(folder, { recursive: true }));
+const { model: good, folder, out, refuse: refuseCommand } = emptyProject();
 
 type Entry = { dtype: string; shape: number[]; data_offsets: [number, number] };
 type Header = Record<string, Entry>;
@@ -52,7 +39,7 @@ async function withConfig(change: Readonly<Record<string, unknown>> | string): P
 
 /** Cuts the model as a user would, which must be refused and leave nothing behind. */
 async function refuse(model: string, expected: Expected): Promise<void> {
-  await expectRefusal(['prune', 'layer-chop', model, '--set', 'keep=2', '--out', join(folder, 'out')], folder, expected);
+  await refuseCommand(['prune', 'layer-chop', model, '--set', 'keep=2', '--out', out], expected);
 }
 
 const EMBED = 'model.embed_tokens.weight';

@@ -1,44 +1,34 @@
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { chop } from './command.js';
-import { type Expected, expectRefusal, toldError } from './refusal.js';
-import { writeTinyModel } from './tiny-model.js';
+import { emptyProject } from './project.js';
+import { toldError } from './refusal.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-let base: string;
-let model: string;
-/** A folder of one test: the user's project. */
-let folder: string;
-let out: string;
-
-beforeAll(async () => {
-  base = await mkdtemp(join(tmpdir(), 'chop-bad-plugin-'));
-  model = await writeTinyModel(join(base, 'model'));
-});
-afterAll(() => rm(base, { recursive: true }));
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(base, 'case-'));
-  out = join(folder, 'out');
-});
-afterEach(() => rm(folder, { recursive: true }));
-
-const refuse = (words: readonly string[], expected: Expected) => expectRefusal(words, folder, expected);
+const { base, model, folder, out, refuse } = emptyProject();
 
 describe('a plugin', () => {
+  // Where a package manager puts what the projects of a workspace share, a plugin's peer dependencies with it.
+  const installed = join(base, 'node_modules');
+  let count = 0;
+
+  beforeAll(async () => {
+    await mkdir(installed);
+    for (const peer of ['@chop', 'zod']) await symlink(join(ROOT, 'node_modules', peer), join(installed, peer));
+  });
+
+  /** Each has a name of its own: a package is looked for and loaded once in a process. */
   async function plugin(source: string): Promise<string> {
-    const home = join(folder, 'node_modules', 'chop-odd');
-    await mkdir(home, { recursive: true });
-    await writeFile(join(home, 'package.json'), JSON.stringify({ name: 'chop-odd', version: '1.2.3', type: 'module', exports: './index.js' }));
-    await writeFile(join(home, 'index.js'), source);
-    // As a package manager would, for the plugin's peer dependencies.
-    for (const name of ['@chop', 'zod']) await symlink(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name));
-    return 'chop-odd';
+    const name = `chop-odd-${++count}`;
+    await mkdir(join(installed, name));
+    await writeFile(join(installed, name, 'package.json'), JSON.stringify({ name, version: '1.2.3', type: 'module', exports: './index.js' }));
+    await writeFile(join(installed, name, 'index.js'), source);
+    return name;
   }
+
   const prune = (strategy: string, name: string): string[] => ['prune', strategy, model, '--plugin', name, '--set', 'keep=2', '--out', out];
 
   test('that is missing', async () => {
