@@ -1,6 +1,7 @@
 import { createProjectGraphAsync } from '@nx/devkit';
 import nx from '@nx/eslint-plugin';
 import { defineConfig } from 'eslint/config';
+import * as jsonc from 'jsonc-eslint-parser';
 import tseslint from 'typescript-eslint';
 
 /** The arrow, in the order in which a model meets the packages: each layer sees the ones to its left. */
@@ -28,9 +29,27 @@ const depConstraints = [
   { sourceTag: tag('tools'), onlyDependOnLibsWithTags: [] },
 ];
 
+/** A package that one file loads late may be loaded early by another: the command line loads what a command needs, its tests all of it. */
+const LATE = ['@chop/**'];
+
 const boundaryRule = (constraints) => ({
-  '@nx/enforce-module-boundaries': ['error', { enforceBuildableLibDependency: false, allow: [], depConstraints: constraints }],
+  '@nx/enforce-module-boundaries': [
+    'error',
+    { enforceBuildableLibDependency: false, allow: [], checkDynamicDependenciesExceptions: LATE, depConstraints: constraints },
+  ],
 });
+
+/** What a package declares is what its sources import; tests take what the workspace has. */
+const dependencyRule = {
+  '@nx/dependency-checks': [
+    'error',
+    {
+      ignoredFiles: ['{projectRoot}/**/*.spec.*', '{projectRoot}/test/**', '{projectRoot}/jest.config.js'],
+      // Its headers are found by its place on the disk.
+      ignoredDependencies: ['node-api-headers'],
+    },
+  ],
+};
 
 const ENGINE_FILE = 'libs/kernels/src/engine/tensorflow.ts';
 const CONTAINER_FILES = ['libs/core/src/plugin.ts', 'libs/core/src/compose.ts'];
@@ -64,8 +83,9 @@ export default defineConfig(
     ignores: ['**/dist/**', '**/node_modules/**', '**/coverage/**', '.nx/**', 'docs/api/**', 'runs/**', 'tools/generators/*/files/**'],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error', noInlineConfig: true } },
-  ...tseslint.configs.recommended,
   {
+    files: ['**/*.{js,mjs,cjs,ts,tsx}'],
+    extends: [tseslint.configs.recommended],
     rules: {
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
@@ -90,6 +110,12 @@ export default defineConfig(
       ...importRule(engineImport, containerImport, unionImport, indexImport),
       ...syntaxRule(...engineByExpression, ...reExports),
     },
+  },
+  {
+    files: ['libs/*/package.json', 'libs/strategies/*/package.json', 'apps/*/package.json'],
+    languageOptions: { parser: jsonc },
+    plugins: { '@nx': nx },
+    rules: dependencyRule,
   },
   {
     files: ['libs/strategies/*/src/**/*.spec.ts'],
