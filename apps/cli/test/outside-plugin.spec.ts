@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PLUGIN = join(ROOT, 'examples/plugin-random');
+/** What the compiler made of a source that has been deleted since. */
+const LEFT_BEHIND = join(ROOT, 'apps/cli/dist/left-behind.js');
 /** Packing takes seconds; an install into an empty project is as fast as the disk and npm's cache. */
 const INSTALL_MILLISECONDS = 300_000;
 
@@ -70,7 +72,10 @@ beforeAll(async () => {
   await mkdir(tarballs);
   const workspaces = JSON.parse(await npm(ROOT, 'npm', 'query', '.workspace')) as { location: string; private?: boolean }[];
   const folders = workspaces.filter((workspace) => workspace.private !== true).map(({ location }) => join(ROOT, location));
-  packed = JSON.parse(await npm(ROOT, 'npm', 'pack', ...folders, PLUGIN, '--pack-destination', tarballs, '--json', '--ignore-scripts')) as Packed[];
+  await writeFile(LEFT_BEHIND, 'export {};');
+  packed = JSON.parse(
+    await npm(ROOT, 'npm', 'pack', ...folders, PLUGIN, '--pack-destination', tarballs, '--json', '--ignore-scripts=false', '--foreground-scripts=false'),
+  ) as Packed[];
   await writeFile(join(project, 'package.json'), JSON.stringify({ private: true }));
   await npm(
     project,
@@ -92,6 +97,17 @@ describe('what is published', () => {
       files.filter(({ path }) => /\.spec\.|(^|\/)test\/|\.test\.|tsbuildinfo|jest\.config/.test(path)).map(({ path }) => `${name}: ${path}`),
     );
     expect(strangers).toEqual([]);
+  });
+
+  test('holds nothing of sources that are gone', () => {
+    const compiled = packed.filter(({ name }) => name.startsWith('@chop/'));
+    const orphans = compiled.flatMap(({ name, files }) => {
+      const paths = new Set(files.map(({ path }) => path));
+      const made = [...paths].filter((path) => /^dist\/.*\.js$/.test(path));
+      expect(made).toContain('dist/index.js');
+      return made.filter((path) => !['ts', 'tsx'].some((kind) => paths.has(path.replace(/^dist\/(.*)js$/, `src/$1${kind}`)))).map((path) => `${name}: ${path}`);
+    });
+    expect({ orphans, leftBehind: existsSync(LEFT_BEHIND) }).toEqual({ orphans: [], leftBehind: false });
   });
 
   test('contains every file that its package.json points at', async () => {
