@@ -13,4 +13,4 @@ const byRole = new Map();
 for (const { role, shape } of weights.values()) byRole.set(role, (byRole.get(role) ?? 0) + shape.reduce((a, b) => a * b, 1));
 for (const [role, count] of [...byRole].sort((a, b) => b[1] - a[1])) console.log(`  ${role.padEnd(14)} ${((100 * count) / parameters).toFixed(1)} %`);
 
-await base.checkpoint.close();
+await base.close();

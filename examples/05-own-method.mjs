@@ -25,6 +25,7 @@ const loudestFfn = pruner({
 
 const chop = await compose({ plugins: [loudestFfn] });
 const base = await chop.open('embedded');
-const planned = await chop.planWith(base, loudestFfn({ share: 0.25 }), { data: ['embedded'], samples: 8, window: 128 });
-console.log(planned.plan.explain());
-await chop.save(base, planned, { out: 'runs/examples/loudest-ffn', force: true });
+const plan = await chop.plan(base, loudestFfn({ share: 0.25 }), { data: ['embedded'], samples: 8, window: 128 });
+console.log(plan.explain());
+await chop.save(await chop.apply(base, plan), 'runs/examples/loudest-ffn', { force: true });
+await base.close();

@@ -52,6 +52,8 @@ const trained: TrainResult = {
   evaluations: [],
 };
 const methods: Partial<Verbs> = {
+  method: (name, options = {}) => ({ method: { name } as never, options }),
+  loss: (name, { teacher, ...options }) => ({ method: { name } as never, options, teacher }),
   plugins: () => [
     { name: 'layer-chop', kind: 'pruner', package: 'p', version: '1', description: '', options: { properties: { keep: {} } } },
     { name: 'distill-logits', kind: 'distiller', package: 'd', version: '1', description: '', options: { properties: { temperature: {} } } },
@@ -61,7 +63,7 @@ const methods: Partial<Verbs> = {
 /** The requests that `train` got. */
 async function requests(argv: readonly string[]): Promise<{ outcome: Outcome; received: Parameters<Verbs['train']>[] }> {
   const received: Parameters<Verbs['train']>[] = [];
-  const outcome = await chop(argv, { verbs: { ...methods, train: async (...request) => (received.push(request), trained) } });
+  const outcome = await chop(argv, { verbs: { ...methods, train: async (...request) => (received.push(request), { training: trained, close: async () => {} } as never) } });
   return { outcome, received };
 }
 
@@ -185,7 +187,7 @@ describe('Ctrl-C', () => {
 
   test('asks to save and stop: 130', async () => {
     const signals = new EventEmitter();
-    const evaluate: Verbs['evaluate'] = async (_model, { signal }) => {
+    const evaluate: Verbs['evaluate'] = async (_models, { signal }) => {
       queueMicrotask(() => signals.emit('SIGINT'));
       await until(signal!);
       throw new InterruptedError();
@@ -242,7 +244,11 @@ describe('train', () => {
       engine: 'wasm',
       threads: 2,
       seed: 7,
-      options: { tokens: 1_000_000, batchSize: 4, betas: [0.9, 0.99], join: '\n\n', documentMask: true },
+      tokens: 1_000_000,
+      batchSize: 4,
+      betas: [0.9, 0.99],
+      join: '\n\n',
+      documentMask: true,
     });
   });
 
@@ -270,8 +276,8 @@ describe('train', () => {
     ]);
     expect(received[0]![1]).toMatchObject({
       force: true,
-      prune: { name: 'layer-chop', set: { keep: 4 } },
-      distill: { name: 'distill-logits', set: { temperature: 3 }, teacher: 'm' },
+      prune: { method: { name: 'layer-chop' }, options: { keep: 4 } },
+      loss: { method: { name: 'distill-logits' }, options: { temperature: 3 }, teacher: 'm' },
       calibration: { samples: 8 },
     });
   });
@@ -291,7 +297,7 @@ describe('train', () => {
 });
 
 describe('what goes where', () => {
-  const talking = async (_model: string, { onMessage }: Common): Promise<never> => {
+  const talking = async (_models: unknown, { onMessage }: Common): Promise<never> => {
     onMessage?.('engine cpu');
     throw new UsageError('STOP', { found: 'enough' });
   };
@@ -334,11 +340,11 @@ describe('what goes where', () => {
       explanation: 'layer 4 → 2',
       seconds: 1,
     } satisfies PlanResult;
-    const plan: Verbs['plan'] = async () => ({ plan: undefined as never, summary, save: async (to) => (await writeFile(to, '{}'), [to]) });
+    const plan: Verbs['plan'] = async () => ({ summary, save: async (to: string) => (await writeFile(to, '{}'), [to]) }) as never;
     const argv = ['plan', 'layer-chop', 'm', '-o', file, '--json'];
-    expect(JSON.parse((await chop(argv, { verbs: { plan } })).stdout)).toEqual({ ...summary, out: file, files: [file] });
-    expect(JSON.parse((await chop(argv, { verbs: { plan } })).stdout)).toMatchObject({ error: { code: 'OUTPUT_EXISTS' } });
-    expect((await chop([...argv, '--force'], { verbs: { plan } })).exitCode).toBe(0);
+    expect(JSON.parse((await chop(argv, { verbs: { ...methods, plan } })).stdout)).toEqual({ ...summary, out: file, files: [file] });
+    expect(JSON.parse((await chop(argv, { verbs: { ...methods, plan } })).stdout)).toMatchObject({ error: { code: 'OUTPUT_EXISTS' } });
+    expect((await chop([...argv, '--force'], { verbs: { ...methods, plan } })).exitCode).toBe(0);
     await rm(folder, { recursive: true });
   });
 

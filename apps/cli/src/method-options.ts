@@ -33,10 +33,11 @@ export function joinOption(): Option {
   return new Option('--join <text>', 'put between documents instead of the end-of-text token; \\n is a newline').argParser(joiner);
 }
 
-export async function planRequest(
-  { common }: Call,
-  { set = [], data, samples, window, join }: MethodFlags,
-): Promise<PlanRequest & { set: Record<string, unknown> }> {
-  const { settingsOf } = await import('./settings.js');
-  return { ...common, set: settingsOf(set), ...given({ data, samples, window, join }) };
+/** What `--set` says. */
+export async function settings({ set = [] }: MethodFlags): Promise<Record<string, unknown>> {
+  return (await import('./settings.js')).settingsOf(set);
+}
+
+export function planRequest({ common }: Call, { data, samples, window, join }: MethodFlags): PlanRequest {
+  return { ...common, ...given({ data, samples, window, join }) };
 }

@@ -3,10 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Chop } from '@chop/chop';
 
 /** The verbs that commands call. */
-export type Verbs = Pick<
-  Chop,
-  'inspect' | 'plan' | 'prune' | 'apply' | 'train' | 'evaluate' | 'generate' | 'tokenize' | 'export' | 'run' | 'plugins' | 'schema'
->;
+export type Verbs = Omit<Chop, 'parts' | 'with'>;
 
 /** What can be done about engines. */
 export type Engines = Pick<typeof import('@chop/kernels'), 'diagnoseEngine' | 'installEngine'>;

@@ -1,8 +1,8 @@
 import { Option } from 'commander';
-import type { TrainRequest } from '@chop/chop';
+import type { TrainOptionsInput } from '@chop/chop';
 import { count, joiner, positive, real, reals } from './option-values.js';
 
-type TrainingOption = keyof TrainRequest['options'];
+type TrainingOption = keyof TrainOptionsInput;
 
 interface TrainingFlag {
   readonly flags: string;
@@ -47,6 +47,6 @@ export function trainingOptions(): Option[] {
 }
 
 /** The options of training among the flags that were given. */
-export function trainingChoices(flags: Readonly<Record<string, unknown>>): TrainRequest['options'] {
+export function trainingChoices(flags: Readonly<Record<string, unknown>>): TrainOptionsInput {
   return Object.fromEntries(Object.keys(TRAINING_FLAGS).flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])));
 }

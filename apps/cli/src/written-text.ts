@@ -3,19 +3,20 @@ import { duration, figure, short, size } from './numbers.js';
 import { printable } from './paint.js';
 
 /** A model that was written. */
-export function writtenText({ out, parameters, bytes, seconds, explanation }: WrittenResult): string {
+export function writtenText({ out, parameters, bytes, seconds, explanation }: Omit<WrittenResult, 'files'> & { readonly explanation?: string }): string {
   const what = explanation === undefined ? [] : [printable(explanation)];
   return [...what, `${out}  ${short(parameters)} parameters, ${size(bytes)}, in ${duration(seconds)}`].join('\n');
 }
 
 /** The same of a model that was trained. */
 export function trainedText(result: TrainResult, pruned: boolean): string {
-  const { explanation, ...written } = result;
+  const { explanation, out = '', parameters, bytes, seconds } = result;
+  const written = { out, parameters, bytes, seconds };
   const { steps, tokens, losses, tokensPerSecond, peakBytes, evaluations } = result;
   const [first, last] = [losses[0], losses.at(-1)];
   const course = first === undefined || last === undefined ? '' : `, loss ${first.toFixed(3)} → ${last.toFixed(3)}`;
   return [
-    writtenText(pruned && explanation !== undefined ? { ...written, explanation } : written),
+    writtenText(pruned ? { ...written, explanation } : written),
     `${steps} steps, ${short(tokens)} tokens${course}, ${figure(tokensPerSecond)} tokens/s, at most ${size(peakBytes)} of memory`,
     ...evaluations.map(
       (evaluation) =>

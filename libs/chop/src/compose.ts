@@ -1,14 +1,18 @@
-import { composeParts, type Configured, nearest, type Parts, type Plugin, type PluginKind, type Pruner, UsageError } from '@chop/core';
+import { composeParts, type Configured, nearest, type Parts, type Plugin, type PluginKind, type Pruner, type Taught, UsageError } from '@chop/core';
+import { checkModelOutput, planJsonSchema } from '@chop/formats';
 import { z } from 'zod';
+import { applyPlan, type ApplyRequest } from './apply.js';
 import { evaluate } from './evaluate.js';
-import { exportModel, type ExportRequest } from './export.js';
 import { generate } from './generate.js';
 import { inspect } from './inspect.js';
-import { type OpenModel, openModel } from './opened.js';
+import { type MadePlan, readPlan } from './made-plan.js';
+import { lossNamed, methodNamed } from './methods.js';
+import { type ModelSource, type OpenModel, openModel, withModel } from './opened.js';
 import { BUILT_IN, type LoadedPackage, loadPackage } from './packages.js';
-import { apply, plan, planModel, type PlanRequest, prune, writePlanned } from './plan.js';
+import { planModel, type PlanRequest } from './plan.js';
 import { recipeJsonSchema } from './recipe.js';
 import { run, type RunRequest, type RunResult } from './run.js';
+import { saveModel, type SaveRequest } from './save.js';
 import { train } from './train.js';
 import type {
   Common,
@@ -18,10 +22,9 @@ import type {
   GenerateRequest,
   GenerateResult,
   InspectResult,
-  PlannedResult,
   PluginInfo,
+  TrainedModel,
   TrainRequest,
-  TrainResult,
   WrittenResult,
 } from './verbs.js';
 
@@ -51,59 +54,75 @@ export class Chop {
     return fresh.length === 0 ? this : new Chop([...this.#packages, ...(await Promise.all(fresh.map((name) => loadPackage(name, this.#from))))], this.#from);
   }
 
-  /** Reads and checks a model's headers; its weights stay on disk. */
+  /** Reads and checks a model's headers; its weights stay on disk. Close it when you are done with it and all that is made of it. */
   open(model: string, options: Common = {}): Promise<OpenModel> {
     return openModel(this.parts, model, options);
   }
 
-  inspect(model: string): Promise<InspectResult> {
-    return inspect(this.parts, model);
+  /** What a model is made of. */
+  inspect(model: ModelSource): Promise<InspectResult> {
+    return withModel(this.parts, model, {}, async (opened) => inspect(opened));
   }
 
-  /** What a method would do to a model. By name with unchecked options, or as a script writes it: `chop.planWith(base, layerChop({ keep: 15 }))`. */
-  plan(strategy: string, model: string, request: PlanRequest = {}): Promise<PlannedResult> {
-    return plan(this.parts, strategy, model, request);
+  /** What a method would do to a model: `chop.plan(base, layerChop({ keep: 15 }))`. */
+  plan(model: ModelSource, method: Configured<Pruner>, request: PlanRequest = {}): Promise<MadePlan> {
+    return withModel(this.parts, model, request, (opened) => planModel(opened, method, request));
   }
 
-  planWith(opened: OpenModel, { method, options }: Configured<Pruner>, request: Common & PlanRequest = {}): Promise<PlannedResult> {
-    return planModel(opened, method, method.options.parse(options), request);
+  /** The plan of a file, for a model. */
+  readPlan(model: ModelSource, file: string): Promise<MadePlan> {
+    return withModel(this.parts, model, {}, (opened) => readPlan(opened, file));
   }
 
-  prune(strategy: string, model: string, request: PlanRequest & { out: string; force?: boolean }): Promise<WrittenResult> {
-    return prune(this.parts, strategy, model, request);
+  /** The model seen through a plan; nothing is written yet. */
+  async apply(model: ModelSource, plan: MadePlan, request: ApplyRequest = {}): Promise<OpenModel> {
+    if (typeof model !== 'string') return applyPlan(model, plan, request, async () => {});
+    const opened = await this.open(model);
+    return applyPlan(opened, plan, request, () => opened.close());
   }
 
-  apply(planFile: string, model: string, request: { out: string; force?: boolean } & Common): Promise<WrittenResult> {
-    return apply(this.parts, planFile, model, request);
-  }
-
-  /** Writes an opened model as a plan leaves it. */
-  save(opened: OpenModel, { plan }: Pick<PlannedResult, 'plan'>, request: { out: string; force?: boolean } & Common): Promise<WrittenResult> {
-    return writePlanned(opened, plan, { ...request, made: [`${plan.explain()}.`] });
-  }
-
-  train(model: string | FromScratch, request: TrainRequest): Promise<TrainResult> {
+  /** Goes on training a model; with `out` into a folder, else in memory. */
+  train(model: ModelSource | FromScratch, request: TrainRequest): Promise<TrainedModel> {
     return train(this.parts, model, request);
   }
 
-  evaluate(model: string, request: EvaluateRequest): Promise<EvalResult> {
-    return evaluate(this.parts, model, request);
+  /** Measures models, each under its name: `chop.evaluate({ base, small, tuned }, { perplexity: { data } })`. */
+  evaluate<Name extends string>(models: Readonly<Record<Name, ModelSource>>, request: EvaluateRequest): Promise<Record<Name, EvalResult>> {
+    return evaluate(this.parts, models, request);
   }
 
-  generate(model: string, prompt: string, request: GenerateRequest = {}): Promise<GenerateResult> {
+  /** Writes a model as a folder that transformers loads. */
+  save(model: ModelSource, out: string, request: SaveRequest = {}): Promise<WrittenResult> {
+    return withModel(this.parts, model, request, (opened) => saveModel(opened, out, request));
+  }
+
+  /** Whether {@link save} may write there: asked before the work, so that none of it is lost. */
+  checkOutput(out: string, request: Pick<SaveRequest, 'force'> = {}): Promise<void> {
+    return checkModelOutput(out, request);
+  }
+
+  /** Continues a text. */
+  generate(model: ModelSource, prompt: string, request: GenerateRequest = {}): Promise<GenerateResult> {
     return generate(this.parts, model, prompt, request);
   }
 
-  async tokenize(model: string, text: string): Promise<{ ids: number[]; pieces: string[] }> {
-    const opened = await this.open(model);
-    const tokenizer = await opened.tokenizer();
-    const ids = tokenizer.encode(text);
-    await opened.checkpoint.close();
-    return { ids, pieces: tokenizer.pieces(ids) };
+  /** Token ids of a text, and what each stands for. */
+  tokenize(model: ModelSource, text: string): Promise<{ ids: number[]; pieces: string[] }> {
+    return withModel(this.parts, model, {}, async (opened) => {
+      const tokenizer = await opened.tokenizer();
+      const ids = tokenizer.encode(text);
+      return { ids, pieces: tokenizer.pieces(ids) };
+    });
   }
 
-  export(model: string, request: ExportRequest): Promise<WrittenResult> {
-    return exportModel(this.parts, model, request);
+  /** A pruner by its name, its options checked: for whoever reads them from somewhere. */
+  method(name: string, options: Readonly<Record<string, unknown>> = {}): Configured<Pruner> {
+    return methodNamed(this.parts, name, options);
+  }
+
+  /** A distiller by its name, its options checked, with its teacher. */
+  loss(name: string, options: Readonly<Record<string, unknown>> & { readonly teacher: ModelSource }): Taught<ModelSource> {
+    return lossNamed(this.parts, name, options);
   }
 
   run(recipe: string, request: RunRequest = {}): Promise<RunResult> {
@@ -126,13 +145,14 @@ export class Chop {
     );
   }
 
-  /** JSON Schema of `recipe`, or of the options of a method. */
+  /** JSON Schema of `recipe`, of `plan` (the file of a plan), or of the options of a method. */
   schema(what: string): object {
     if (what === 'recipe') return recipeJsonSchema(this.parts);
+    if (what === 'plan') return planJsonSchema();
     const known = new Map(this.plugins().flatMap(({ name, options }) => (options ? [[name, options] as const] : [])));
     const schema = known.get(what);
     if (schema) return schema;
-    const names = ['recipe', ...known.keys()];
+    const names = ['recipe', 'plan', ...known.keys()];
     throw new UsageError('SCHEMA_UNKNOWN', {
       found: `schema ${what}`,
       expected: `one of ${names.join(', ')}`,
@@ -152,8 +172,11 @@ export class Chop {
  * @example
  * const chop = await compose({ plugins: [myMethod] });
  * const base = await chop.open('embedded');
- * const { plan } = await chop.planWith(base, layerChop({ keep: 4 }));
+ * const plan = await chop.plan(base, layerChop({ keep: 4 }));
  * console.log(plan.explain());
+ * const small = await chop.apply(base, plan);
+ * const tuned = await chop.train(small, { data: ['embedded'], tokens: 300_000, loss: distillLogits({ teacher: base }) });
+ * await chop.save(tuned, 'smaller');
  */
 export async function compose({ plugins = [], from = process.cwd() }: ComposeOptions = {}): Promise<Chop> {
   const packages = await Promise.all(BUILT_IN.map((name) => loadPackage(name)));

@@ -3,25 +3,34 @@ import type { Tokenizer } from '@chop/data';
 import type { LatencyResult, PerplexityResult } from '@chop/eval';
 import { type Engine, startEngine } from '@chop/kernels';
 import { readText } from './calibrate.js';
-import { withModel } from './opened.js';
+import { type ModelSource, type OpenModel, withModel } from './opened.js';
 import type { Common, EvalResult, EvaluateRequest } from './verbs.js';
 
 export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
 
-/** `chop eval`. */
-export async function evaluate(parts: Parts, source: string, request: EvaluateRequest): Promise<EvalResult> {
+/** Measures models one after the other, each alone in memory. */
+export async function evaluate<Name extends string>(
+  parts: Parts,
+  models: Readonly<Record<Name, ModelSource>>,
+  request: EvaluateRequest,
+): Promise<Record<Name, EvalResult>> {
   if (!request.perplexity && !request.latency)
     throw new UsageError('EVAL_NOTHING', { found: 'nothing to measure', expected: 'a measurement', remedy: 'Give --perplexity DATA, --latency, or both.' });
-  return withModel(parts, source, request, async (opened) => {
-    const engine = await engineFor(request);
-    const model = await opened.load(request.signal);
-    try {
-      const scores = await measure(parts, model, await opened.tokenizer(), engine, request);
-      return { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name, ...scores };
-    } finally {
-      model.drop();
-    }
-  });
+  const scores: [string, EvalResult][] = [];
+  for (const [name, source] of Object.entries<ModelSource>(models))
+    scores.push([name, await withModel(parts, source, request, (opened) => measureOpened(parts, opened, request))]);
+  return Object.fromEntries(scores) as Record<Name, EvalResult>;
+}
+
+async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateRequest): Promise<EvalResult> {
+  const engine = await engineFor(request);
+  const model = await opened.load(request.signal);
+  try {
+    const scores = await measure(parts, model, await opened.tokenizer(), engine, request);
+    return { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name, ...scores };
+  } finally {
+    model.drop();
+  }
 }
 
 /** Starts the engine that was asked for, and says which one runs and why. */

@@ -2,11 +2,11 @@ import type { Model, Parts } from '@chop/core';
 import { TextStream, type Tokenizer } from '@chop/data';
 import { generate as generateIds } from '@chop/models';
 import { engineFor } from './evaluate.js';
-import { withModel } from './opened.js';
+import { type ModelSource, withModel } from './opened.js';
 import type { GenerateRequest, GenerateResult } from './verbs.js';
 
-/** `chop generate`. */
-export async function generate(parts: Parts, source: string, prompt: string, request: GenerateRequest): Promise<GenerateResult> {
+/** Continues a text with a model. */
+export async function generate(parts: Parts, source: ModelSource, prompt: string, request: GenerateRequest): Promise<GenerateResult> {
   return withModel(parts, source, request, async (opened) => {
     const tokenizer = await opened.tokenizer();
     await engineFor(request);

@@ -1,11 +1,15 @@
+export type { ApplyRequest } from './apply.js';
 export { Chop, compose, type ComposeOptions } from './compose.js';
 export { EMBEDDED_MODEL } from './embedded.js';
-export type { ExportRequest } from './export.js';
-export { OpenModel } from './opened.js';
+export type { Lineage } from './lineage.js';
+export { MadePlan } from './made-plan.js';
+export { type ModelSource, OpenModel, type OpenParts } from './opened.js';
 export type { PlanRequest } from './plan.js';
 export { readRecipe, type Recipe, type RecipeStep } from './recipe.js';
-export type { RunRequest, RunResult } from './run.js';
+export type { RunRequest, RunResult, StepResult } from './run.js';
+export type { SaveRequest } from './save.js';
 export * from './verbs.js';
+export type { TrainOptionsInput } from '@chop/training';
 export { llama } from '@chop/models';
 export { layerChop } from '@chop/layer-chop';
 export { dimChop } from '@chop/dim-chop';

@@ -1,12 +1,11 @@
-import { byteLength, type Parts } from '@chop/core';
-import { openModel } from './opened.js';
+import { byteLength } from '@chop/core';
+import type { OpenModel } from './opened.js';
 import type { InspectResult } from './verbs.js';
 
-/** `chop inspect`: headers only. */
-export async function inspect(parts: Parts, source: string): Promise<InspectResult> {
-  const opened = await openModel(parts, source);
+/** What a model is made of, from its headers only. */
+export function inspect(opened: OpenModel): InspectResult {
   const { blueprint, checkpoint, family } = opened;
-  const result = {
+  return {
     model: opened.source,
     family: family.name,
     parameters: blueprint.parameters,
@@ -25,6 +24,4 @@ export async function inspect(parts: Parts, source: string): Promise<InspectResu
       };
     }),
   };
-  await checkpoint.close();
-  return result;
 }

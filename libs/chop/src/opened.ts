@@ -12,22 +12,45 @@ import {
   type Parts,
 } from '@chop/core';
 import { Tokenizer } from '@chop/data';
-import { openCheckpoint } from '@chop/formats';
+import { fingerprintOf, openCheckpoint } from '@chop/formats';
 import { EMBEDDED_MODEL } from './embedded.js';
 import { type Lineage, lineageOf } from './lineage.js';
 import type { Common } from './verbs.js';
 
-/** A model that was opened: its headers read and checked, its weights still on disk. */
+/** What a verb takes as a model: what a user calls it (a folder, a `.gguf` file, `hf:org/name`, `embedded`), or one that is open. */
+export type ModelSource = string | OpenModel;
+
+/** What an open model is made of. */
+export interface OpenParts {
+  readonly checkpoint: Checkpoint;
+  readonly family: Family;
+  readonly blueprint: Blueprint;
+  /** How the model came to be, where its checkpoint does not tell. */
+  readonly lineage?: Lineage;
+  /** Files of the step that made the model: they are saved with it, and not with what is made from it. */
+  readonly beside?: Checkpoint['companions'];
+  /** What is to be closed with the model; by default its checkpoint. */
+  readonly close?: () => Promise<void>;
+}
+
+/** An open model: its headers read and checked, its weights where they were: on disk, seen through a plan, or in memory after training. */
 export class OpenModel {
   readonly checkpoint: Checkpoint;
   readonly family: Family;
   readonly blueprint: Blueprint;
+  readonly beside: Checkpoint['companions'];
+  readonly #lineage: Lineage | undefined;
+  readonly #close: () => Promise<void>;
   #tokenizer: Promise<Tokenizer> | undefined;
+  #fingerprint: Promise<string> | undefined;
 
-  constructor(checkpoint: Checkpoint, family: Family, blueprint: Blueprint) {
+  constructor({ checkpoint, family, blueprint, lineage, beside = new Map(), close = () => checkpoint.close() }: OpenParts) {
     this.checkpoint = checkpoint;
     this.family = family;
     this.blueprint = blueprint;
+    this.beside = beside;
+    this.#lineage = lineage;
+    this.#close = close;
   }
 
   get source(): string {
@@ -51,8 +74,13 @@ export class OpenModel {
   }
 
   /** Where the model comes from. */
-  lineage(): Promise<Lineage> {
-    return lineageOf(this.checkpoint, this.blueprint.parameters);
+  async lineage(): Promise<Lineage> {
+    return this.#lineage ?? lineageOf(this.checkpoint, this.blueprint.parameters);
+  }
+
+  /** Tells the model from others of the same sizes. */
+  fingerprint(): Promise<string> {
+    return (this.#fingerprint ??= fingerprintOf(this.checkpoint));
   }
 
   /** The model on the engine, all its weights in memory. */
@@ -60,6 +88,11 @@ export class OpenModel {
     const model = this.family.model(this.blueprint);
     await model.load(this.checkpoint, undefined, signal);
     return model;
+  }
+
+  /** Closes the files. A model seen through a plan reads from the one that the plan was applied to, which stays open until it is closed itself. */
+  close(): Promise<void> {
+    return this.#close();
   }
 }
 
@@ -75,25 +108,26 @@ export async function openModel(parts: Parts, model: string, { signal, onProgres
     const family = familyOf(parts, checkpoint.config, checkpoint.source);
     const blueprint = family.blueprint(checkpoint.config);
     checkTensors(blueprint, checkpoint, family.ignores);
-    return new OpenModel(model === 'embedded' ? { ...own(checkpoint), source: 'embedded' } : checkpoint, family, blueprint);
+    return new OpenModel({ checkpoint: model === 'embedded' ? { ...own(checkpoint), source: 'embedded' } : checkpoint, family, blueprint });
   } catch (error) {
     await raw.close();
     throw error instanceof CheckpointError ? error.with({ file: raw.source, remedy: 'Fetch the model again, or mend its config.' }) : error;
   }
 }
 
-/** Opens a model, works with it, and closes its files however the work ends. */
+/** Works with a model. One that is named is opened for it, and its files closed however the work ends; one that is open stays so. */
 export async function withModel<T>(
   parts: Parts,
-  model: string,
+  model: ModelSource,
   request: Pick<Common, 'signal' | 'onProgress'>,
   work: (opened: OpenModel) => Promise<T>,
 ): Promise<T> {
+  if (typeof model !== 'string') return work(model);
   const opened = await openModel(parts, model, request);
   try {
     return await work(opened);
   } finally {
-    await opened.checkpoint.close();
+    await opened.close();
   }
 }
 

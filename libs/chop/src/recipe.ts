@@ -8,7 +8,8 @@ const words = z.union([z.string(), z.array(z.string())]).transform((given) => (t
 const choice = z
   .record(z.string(), z.record(z.string(), z.unknown()).nullish())
   .refine((methods) => Object.keys(methods).length === 1, 'exactly one method with its options');
-const calibration = z.strictObject({
+/** What is said of calibration text, with its defaults. */
+export const calibration = z.strictObject({
   data: z.string().optional().describe('a name of data, or DATA'),
   samples: z.number().int().min(1).default(128),
   window: z.number().int().min(1).default(512),
@@ -27,13 +28,14 @@ const evaluateStep = z.strictObject({
   sampleTokens: z.number().int().min(1).default(48),
 });
 const trainStep = trainOptions.extend({
+  seed: trainOptions.shape.seed.unwrap().optional().describe('by default that of the recipe'),
   data: z.string().default('train').describe('a name of data, or DATA'),
   prune: choice.optional(),
   distill: z.record(z.string(), z.unknown()).optional().describe('one distiller with its options, and teacher: MODEL'),
   calibration: calibration.optional(),
   valid: z.string().optional().describe('data for evaluations during training'),
 });
-const exportStep = z.strictObject({ format: z.literal('hf').default('hf'), dtype: z.enum(['f32', 'f16', 'bf16']).optional() });
+const exportStep = z.strictObject({ format: z.literal('hf').default('hf'), dtype: z.enum(['f32', 'f16', 'bf16']).default('f16') });
 
 const step = z.union([
   z.literal('report'),
@@ -73,7 +75,7 @@ const STEPS = { evaluate: evaluateStep, train: trainStep, export: exportStep } a
 const KINDS = ['evaluate', 'prune', 'train', 'export', 'report'] as const;
 
 /**
- * Reads a recipe (YAML 1.2). Methods' own options are checked when the plugins are there: `checkMethods`. With it comes a function that
+ * Reads a recipe (YAML 1.2). Methods' own options are checked when the plugins are there: `resolveRecipe`. With it comes a function that
  * tells where in the file something of it stands.
  *
  * @throws {@link UsageError} `RECIPE_SYNTAX`, `OPTION_UNKNOWN` (names the nearest key), `OPTION_VALUE`; with file and line.

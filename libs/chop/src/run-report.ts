@@ -24,7 +24,7 @@ export async function writeReport(chop: Chop, { out, recipe, resolved, steps, se
   const { curves, evaluations } = await trainingFacts(steps);
   const engine = await startEngine();
   const kept = steps.find(({ keptLayers }) => keptLayers)?.keptLayers;
-  const explanations = steps.flatMap(({ written }) => (written?.explanation && written.explanation !== NOTHING ? [written.explanation] : []));
+  const explanations = steps.flatMap(({ explanation }) => (explanation && explanation !== NOTHING ? [explanation] : []));
   const last = steps.at(-1)?.model ?? recipe.model;
   const facts: RunFacts = {
     title: recipe.name,

@@ -1,14 +1,14 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { ChopError, throwIfAborted, UsageError } from '@chop/core';
-import { atomicFile } from '@chop/formats';
-import { readEvents, type TrainingEvent } from '@chop/training';
+import { basename, join, resolve, sep } from 'node:path';
+import { throwIfAborted, UsageError } from '@chop/core';
+import { atomicFile, outputError } from '@chop/formats';
+import { readEvents, type TrainingEvent, type TrainOptionsInput } from '@chop/training';
 import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
-import { checkMethods, withoutTeacher } from './check-methods.js';
 import { engineFor, measure } from './evaluate.js';
 import { continueText } from './generate.js';
 import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type RecipeStep, type TrainStep } from './recipe.js';
+import { modelFolder, resolveRecipe, withoutTeacher, writtenStep } from './resolve.js';
 import type { Calibration, Common, EvalResult, TrainResult, WrittenResult } from './verbs.js';
 
 export interface RunRequest extends Common {
@@ -26,7 +26,9 @@ export interface StepResult {
   readonly model: string;
   readonly seconds: number;
   readonly evaluation?: EvalResult & { readonly name: string; readonly layers: number; readonly sample?: { readonly prompt: string; readonly text: string } };
-  readonly written?: WrittenResult | TrainResult;
+  readonly written?: WrittenResult | (WrittenResult & TrainResult);
+  /** What was pruned, in words. */
+  readonly explanation?: string;
   readonly keptLayers?: { readonly total: number; readonly kept: readonly number[] };
 }
 
@@ -51,11 +53,20 @@ export async function run(chop: Chop, file: string, request: RunRequest): Promis
   const out = request.out ?? join('runs', recipe.name);
   const seed = request.seed ?? recipe.seed;
   const composed = await chop.with(recipe.plugins);
-  checkMethods(composed.parts, recipe, placeOf);
-  const resolved = stringify({ ...recipe, seed, steps: recipe.steps.map(written) });
-  await prepare(out, resolved, request);
-  const runner = new Runner(composed, recipe, out, { ...request, seed }, resolved);
-  return runner.run();
+  const resolved = resolveRecipe(composed.parts, recipe, seed, placeOf);
+  const text = stringify({ ...resolved, steps: resolved.steps.map(writtenStep) });
+  try {
+    await prepare(out, text, request);
+    return await new Runner(composed, resolved, out, { ...request, seed }, text).run();
+  } catch (error) {
+    throw isWithin(out, error) ? outputError(error, out) : error;
+  }
+}
+
+/** Whether the system refused something within the run folder: it cannot be made, or it has vanished while chop worked in it. */
+function isWithin(out: string, error: unknown): boolean {
+  const { path } = error as NodeJS.ErrnoException;
+  return typeof path === 'string' && `${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`);
 }
 
 class Runner {
@@ -100,34 +111,34 @@ class Runner {
   }
 
   async #perform(step: RecipeStep, number: number, from: string): Promise<Partial<StepResult>> {
-    const folder = (kind: string): string => join(this.#out, 'models', `${number}-${kind}`);
+    const out = join(this.#out, modelFolder(step, number) ?? '');
     switch (step.kind) {
       case 'evaluate':
         return { evaluation: await this.#evaluate(step.options, from) };
-      case 'prune': {
-        const opened = await this.#chop.open(from, this.#request);
-        const planned = await this.#chop.plan(step.name, from, { ...this.#request, set: step.set, ...this.#calibration(step.calibration) });
-        const out = folder(step.name);
-        const saved = await this.#chop.save(opened, planned, { ...this.#request, out, force: true });
-        await planned.save(join(out, 'plan.json'));
-        await opened.checkpoint.close();
-        const kept = planned.summary.keep['layer'];
-        return { model: out, written: saved, ...(kept ? { keptLayers: { total: planned.summary.layersBefore, kept } } : {}) };
-      }
+      case 'prune':
+        return this.#prune(step, from, out);
       case 'train':
-        return this.#train(step.options, from, folder('train'));
-      case 'export': {
-        const out = join(this.#out, 'export');
-        return {
-          model: out,
-          written: await this.#chop.export(from, { ...this.#request, ...step.options, dtype: step.options.dtype ?? 'f16', out, force: true }),
-        };
-      }
+        return this.#train(step.options, from, out);
+      case 'export':
+        return { model: out, written: await this.#chop.save(from, out, { ...this.#request, ...step.options, force: true }) };
       case 'report':
         await (
           await import('./run-report.js')
         ).writeReport(this.#chop, { out: this.#out, recipe: this.#recipe, resolved: this.#resolved, steps: this.#done, seed: this.#request.seed });
         return {};
+    }
+  }
+
+  async #prune({ name, set, calibration }: Extract<RecipeStep, { kind: 'prune' }>, from: string, out: string): Promise<Partial<StepResult>> {
+    const opened = await this.#chop.open(from, this.#request);
+    try {
+      const plan = await this.#chop.plan(opened, this.#chop.method(name, set), { ...this.#request, ...(calibration ? this.#calibration(calibration) : {}) });
+      const written = await this.#chop.save(await this.#chop.apply(opened, plan), out, { ...this.#request, force: true });
+      await plan.save(join(out, 'plan.json'));
+      const kept = plan.summary.keep['layer'];
+      return { model: out, written, explanation: plan.explain(), ...(kept ? { keptLayers: { total: plan.summary.layersBefore, kept } } : {}) };
+    } finally {
+      await opened.close();
     }
   }
 
@@ -170,28 +181,30 @@ class Runner {
       };
     } finally {
       model.drop();
-      await opened.checkpoint.close();
+      await opened.close();
     }
   }
 
   async #train({ data, prune, distill, calibration, valid, ...options }: TrainStep, from: string, out: string): Promise<Partial<StepResult>> {
-    const [pruner, pruneSet] = prune ? onlyMethod(prune) : [undefined, {}];
-    const { teacher = this.#recipe.model } = distill ?? {};
-    const [distiller, distillSet] = distill ? onlyMethod(withoutTeacher(distill)) : [undefined, {}];
-    const result = await this.#chop.train(from, {
-      ...this.#request,
+    const [pruner, pruneSet] = prune ? onlyMethod(prune) : [];
+    const [distiller, distillSet] = distill ? onlyMethod(withoutTeacher(distill)) : [];
+    const { seed: _seed, ...request } = this.#request;
+    const trained = await this.#chop.train(from, {
+      ...request,
+      ...(options as TrainOptionsInput),
       data: this.#data(data),
       out,
       force: true,
-      options: { ...this.#join(), ...options } as never,
-      ...(pruner ? { prune: { name: pruner, set: pruneSet } } : {}),
-      ...(distiller ? { distill: { name: distiller, set: distillSet, teacher: String(teacher) } } : {}),
+      ...(pruner === undefined ? {} : { prune: this.#chop.method(pruner, pruneSet) }),
+      ...(distiller === undefined ? {} : { loss: this.#chop.loss(distiller, { ...distillSet, teacher: String(distill!['teacher']) }) }),
       ...(calibration ? { calibration: this.#calibration(calibration) } : {}),
       ...(valid === undefined ? {} : { valid: this.#data(valid) }),
     });
+    await trained.close();
     const events = await readEvents(join(out, 'training.jsonl'));
     await this.#log(events);
-    return { model: out, written: result };
+    const { training } = trained;
+    return { model: out, written: { ...training, out, files: training.files ?? [] }, explanation: training.explanation };
   }
 
   async #log(events: readonly TrainingEvent[]): Promise<void> {
@@ -209,10 +222,8 @@ class Runner {
     return this.#recipe.join === undefined ? {} : { join: this.#recipe.join };
   }
 
-  #calibration(given: CalibrationChoice | undefined): Calibration {
-    const { data = 'train', ...rest } = given ?? {};
-    const words = given || this.#recipe.data[data] ? this.#data(data) : undefined;
-    return { ...this.#join(), ...(words ? { data: words } : {}), ...(rest as Calibration) };
+  #calibration({ data, ...rest }: CalibrationChoice): Calibration {
+    return { ...(rest as Calibration), ...(data === undefined ? {} : { data: this.#data(data) }) };
   }
 }
 
@@ -238,15 +249,7 @@ async function prepare(out: string, resolved: string, { resume, force }: RunRequ
     await checkOwn(out);
     await rm(out, { recursive: true });
   }
-  await mkdir(join(out, 'models'), { recursive: true }).catch((cause: unknown) => {
-    throw new ChopError('OUTPUT_READ_ONLY', {
-      file: out,
-      found: cause instanceof Error ? cause.message : String(cause),
-      expected: 'a folder that can be made',
-      remedy: 'Choose another --out.',
-      cause,
-    });
-  });
+  await mkdir(join(out, 'models'), { recursive: true }).catch((cause: unknown) => Promise.reject(outputError(cause, out)));
   await atomicFile(file, resolved);
   if (!resume || before === undefined) await atomicFile(join(out, 'events.jsonl'), '');
 }
@@ -275,10 +278,4 @@ function title(step: RecipeStep): string {
   if (step.kind === 'prune') return `prune with ${step.name}`;
   if (step.kind === 'train') return `train${step.options.prune ? ` with ${onlyMethod(step.options.prune)[0]}` : ''}`;
   return step.kind;
-}
-
-function written(step: RecipeStep): unknown {
-  if (step.kind === 'report') return 'report';
-  if (step.kind === 'prune') return { prune: { [step.name]: step.set, ...(step.calibration ? { calibration: step.calibration } : {}) } };
-  return { [step.kind]: step.options };
 }

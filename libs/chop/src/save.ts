@@ -1,36 +1,63 @@
-import { type Checkpoint, type Dtype, elementCount, OutputError } from '@chop/core';
+import { byteLength, type Checkpoint, CHUNK_BYTES, type Dtype, elementCount, nearest, OutputError, UsageError } from '@chop/core';
 import { reencode, saveFolder, type TensorSource } from '@chop/formats';
 import { modelCard } from './card.js';
 import { LINEAGE_FILE, type Lineage } from './lineage.js';
+import type { OpenModel } from './opened.js';
 import type { Common, FloatName, WrittenResult } from './verbs.js';
 
 const DTYPES: Readonly<Record<FloatName, Dtype>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
-
-export function dtypeNamed(name: FloatName): Dtype {
-  return DTYPES[name];
-}
+const FORMATS = ['hf'];
 
 /** Companions that tell of the step that wrote them, and not of what is made from its model. */
 const OF_ONE_STEP = ['training.jsonl', 'plan.json'];
 
+/** How a model is saved. */
 export interface SaveRequest extends Pick<Common, 'signal' | 'onProgress'> {
-  readonly out: string;
-  readonly force?: boolean | undefined;
+  /** `hf`: a Hugging Face folder, which is the default. */
+  readonly format?: string;
   /** Stored dtype; by default as it is. */
-  readonly dtype?: Dtype | undefined;
-  readonly lineage: Lineage;
-  /** Files of this step alone. */
-  readonly beside?: Checkpoint['companions'];
+  readonly dtype?: FloatName;
+  /** Replace a model folder that is there already. */
+  readonly force?: boolean;
 }
 
-/** Writes a checkpoint as a Hugging Face folder, streamed; a file or folder that is there already is refused without `force`. */
-export async function saveModel(checkpoint: Checkpoint, { out, force, dtype, lineage, beside, signal, onProgress }: SaveRequest): Promise<WrittenResult> {
+/** Writes an open model as a folder, streamed; what is there already is refused without `force`. */
+export async function saveModel(opened: OpenModel, out: string, { format = 'hf', dtype, ...request }: SaveRequest): Promise<WrittenResult> {
+  if (!FORMATS.includes(format))
+    throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
+  const lineage = await opened.lineage();
+  const isOther = dtype !== undefined && DTYPES[dtype] !== opened.dtype;
+  return writeFolder(opened.checkpoint, out, {
+    ...request,
+    dtype: dtype && DTYPES[dtype],
+    lineage: isOther ? { ...lineage, made: [...lineage.made, `Stored as ${dtype}.`] } : lineage,
+    beside: opened.beside,
+  });
+}
+
+/** The dtype of that name; that of the model when none is named. */
+export function dtypeOf(opened: OpenModel, name: FloatName | undefined): Dtype {
+  return name === undefined ? opened.dtype : DTYPES[name];
+}
+
+interface FolderRequest extends Omit<SaveRequest, 'format' | 'dtype'> {
+  readonly dtype?: Dtype | undefined;
+  readonly lineage: Lineage;
+  readonly beside: Checkpoint['companions'];
+}
+
+/** Writes a checkpoint as a Hugging Face folder. */
+export async function writeFolder(
+  checkpoint: Checkpoint,
+  out: string,
+  { force, dtype, lineage, beside, signal, onProgress }: FolderRequest,
+): Promise<WrittenResult> {
   if (out === '') throw new OutputError('OUTPUT_MISSING', { found: 'no output folder', expected: 'a folder to be made', remedy: 'Give --out DIR.' });
   const started = performance.now();
   const parameters = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const companions = new Map([
     ...[...checkpoint.companions].filter(([name]) => !OF_ONE_STEP.includes(name)),
-    ...(beside ?? []),
+    ...beside,
     [LINEAGE_FILE, async () => new TextEncoder().encode(`${JSON.stringify(lineage, undefined, 1)}\n`)] as const,
   ]);
   const saved = await saveFolder(
@@ -50,6 +77,7 @@ export async function saveModel(checkpoint: Checkpoint, { out, force, dtype, lin
   return { out: saved.folder, parameters: saved.parameters, bytes: saved.bytes, files: saved.files, seconds: (performance.now() - started) / 1000 };
 }
 
+/** A tensor of a checkpoint as it is written in `dtype`. */
 function source(checkpoint: Checkpoint, name: string, dtype: Dtype): TensorSource {
   const info = checkpoint.tensors.get(name)!;
   return {
@@ -57,5 +85,31 @@ function source(checkpoint: Checkpoint, name: string, dtype: Dtype): TensorSourc
     shape: info.shape,
     dtype,
     pieces: () => (dtype === info.dtype ? checkpoint.stream(name) : reencode(checkpoint.stream(name), info.dtype, dtype)),
+  };
+}
+
+/** A checkpoint in memory, each tensor as it would be stored in `dtype`: what `writeFolder` would write. */
+export async function inMemory(checkpoint: Checkpoint, dtype: Dtype): Promise<Checkpoint> {
+  const stored = new Map<string, Uint8Array>();
+  const tensors = new Map([...checkpoint.tensors.values()].map((info) => [info.name, { ...info, dtype }]));
+  for (const [name, info] of tensors) {
+    const bytes = new Uint8Array(byteLength(info));
+    let offset = 0;
+    for await (const piece of source(checkpoint, name, dtype).pieces()) {
+      bytes.set(piece, offset);
+      offset += piece.byteLength;
+    }
+    stored.set(name, bytes);
+  }
+  return {
+    source: checkpoint.source,
+    config: checkpoint.config,
+    companions: checkpoint.companions,
+    tensors,
+    async *stream(name, from = 0, to) {
+      const bytes = stored.get(name)!.subarray(from, to);
+      for (let start = 0; start < bytes.byteLength; start += CHUNK_BYTES) yield bytes.subarray(start, start + CHUNK_BYTES);
+    },
+    close: async () => stored.clear(),
   };
 }

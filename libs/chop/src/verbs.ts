@@ -1,7 +1,8 @@
-import type { Plan } from '@chop/core';
+import type { Configured, Pruner, Taught } from '@chop/core';
 import type { EngineName } from '@chop/kernels';
 import type { LatencyResult, PerplexityResult } from '@chop/eval';
 import type { TrainingEvent, TrainOptionsInput } from '@chop/training';
+import type { ModelSource, OpenModel } from './opened.js';
 
 /** How far a long piece of work has come. */
 export interface Progress {
@@ -30,12 +31,6 @@ export interface Calibration {
   /** Tokens per window. */
   readonly window?: number;
   readonly join?: string;
-}
-
-/** A method by name, with unchecked options. */
-export interface MethodChoice {
-  readonly name: string;
-  readonly set?: Readonly<Record<string, unknown>>;
 }
 
 /** What `chop inspect` tells: a model's sizes and every tensor with its axes. */
@@ -72,14 +67,6 @@ export interface PlanResult {
   readonly seconds: number;
 }
 
-/** A plan, what it would do in numbers, and how to keep it. */
-export interface PlannedResult {
-  readonly plan: Plan;
-  readonly summary: PlanResult;
-  /** Writes the plan (and the file of its masks beside it); returns the files. */
-  save(file: string): Promise<string[]>;
-}
-
 /** A model folder that was written. */
 export interface WrittenResult {
   readonly out: string;
@@ -87,20 +74,23 @@ export interface WrittenResult {
   readonly bytes: number;
   readonly seconds: number;
   readonly files: readonly string[];
-  readonly explanation?: string;
 }
 
-export interface TrainRequest extends Common {
+/** What training is told: its options (`tokens` or `steps` at least), the text, and what happens meanwhile. */
+export interface TrainRequest extends Omit<Common, 'seed'>, TrainOptionsInput {
   readonly data: readonly string[];
-  readonly out: string;
+  /** Where the model is written, with snapshots beside it until then; without it the model stays in memory, and nothing to go on from is kept. */
+  readonly out?: string;
   readonly force?: boolean;
+  /** Go on from the last snapshot beside `out`. */
   readonly resume?: boolean;
-  readonly prune?: MethodChoice;
-  readonly distill?: MethodChoice & { readonly teacher: string };
+  /** Prunes while training: `dimChop({ sparsity: 0.25 })`. */
+  readonly prune?: Configured<Pruner>;
+  /** Learns from a teacher: `distillLogits({ teacher: base })`. */
+  readonly loss?: Taught<ModelSource>;
   /** Text for evaluations during training. */
   readonly valid?: readonly string[];
   readonly calibration?: Calibration;
-  readonly options: TrainOptionsInput;
   /** Stored dtype of the result; by default that of the model. */
   readonly dtype?: FloatName;
   readonly onEvent?: (event: TrainingEvent) => void;
@@ -117,14 +107,21 @@ export interface FromScratch {
   readonly tokenizer?: string;
 }
 
-/** A trained model folder, and how training went. */
-export interface TrainResult extends WrittenResult {
+/** How training went; with `out` and `files` where the model was written. */
+export interface TrainResult extends Omit<WrittenResult, 'out' | 'files'>, Partial<Pick<WrittenResult, 'out' | 'files'>> {
+  /** What was pruned meanwhile. */
+  readonly explanation: string;
   readonly steps: number;
   readonly tokens: number;
   readonly losses: readonly number[];
   readonly tokensPerSecond: number;
   readonly peakBytes: number;
   readonly evaluations: readonly { readonly tokens: number; readonly scores: Readonly<Record<string, number>> }[];
+}
+
+/** A model that was trained, and how that went. */
+export interface TrainedModel extends OpenModel {
+  readonly training: TrainResult;
 }
 
 export interface EvaluateRequest extends Common {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { compose } from '../src/compose.js';
-import { checkMethods } from '../src/check-methods.js';
 import { readRecipe } from '../src/recipe.js';
+import { resolveRecipe } from '../src/resolve.js';
 
 const RECIPES = fileURLToPath(new URL('../../../recipes/', import.meta.url));
 
@@ -55,7 +55,7 @@ describe('a recipe', () => {
     expect(files).toContain('quick-start.yaml');
     for (const file of files) {
       const { recipe, placeOf } = await readRecipe(join(RECIPES, file));
-      expect(() => checkMethods(parts, recipe, placeOf)).not.toThrow();
+      expect(() => resolveRecipe(parts, recipe, 0, placeOf)).not.toThrow();
     }
   });
 
@@ -101,7 +101,7 @@ describe('refused with its line', () => {
     const { parts } = await compose();
     const check = async (...lines: string[]) => {
       const { recipe, placeOf } = await read(...HEAD, 'steps:', ...lines);
-      return () => checkMethods(parts, recipe, placeOf);
+      return () => resolveRecipe(parts, recipe, 0, placeOf);
     };
     const refused = (code: string, line: number) => expect.objectContaining({ code, facts: expect.objectContaining({ line }) as unknown });
     expect(await check('  - prune:', '      wandaa: {}')).toThrow(refused('METHOD_UNKNOWN', 5));

@@ -61,41 +61,37 @@ describe('SmolLM2-135M-Instruct from its GGUF', () => {
   });
 
   test('perplexity of 20 windows of 512', async () => {
-    const { perplexity } = await chop.evaluate(smollm2(), { perplexity: { data: [WIKITEXT], windows: 20 } });
+    const { perplexity } = (await chop.evaluate({ base }, { perplexity: { data: [WIKITEXT], windows: 20 } })).base;
     expect(perplexity).toMatchObject({ tokens: 20 * 511, windows: 20 });
     expect(Math.abs(perplexity!.value / reference.ppl20x512 - 1)).toBeLessThan(1e-3);
   });
 
   test('LayerCHOP max-gap 30 → 15: streamed, its perplexity, and the first five steps of recovery', async () => {
-    const planned = await chop.planWith(base, layerChop({ keep: 15 }));
-    expect([...planned.plan.keeps.get('layer')!]).toEqual(reference.train.keep);
-    const { out } = await chop.save(base, planned, { out: join(folder, 'half') });
-    const { perplexity } = await chop.evaluate(out, { perplexity: { data: [WIKITEXT], windows: 10 } });
+    const plan = await chop.plan(base, layerChop({ keep: 15 }));
+    expect([...plan.edits.keeps.get('layer')!]).toEqual(reference.train.keep);
+    const { out } = await chop.save(await chop.apply(base, plan), join(folder, 'half'));
+    const { perplexity } = (await chop.evaluate({ half: out }, { perplexity: { data: [WIKITEXT], windows: 10 } })).half;
     expect(Math.abs(perplexity!.value / pruning['layer-max-gap']!.ppl - 1)).toBeLessThan(1e-3);
 
     const norms: number[] = [];
-    const { losses } = await chop.train(out, {
+    const { training } = await chop.train(out, {
       data: [TRAIN_TEXT],
-      out: join(folder, 'five-steps'),
-      options: {
-        steps: 5,
-        batchSize: 4,
-        window: 128,
-        order: 'sequential',
-        join: '\n\n',
-        schedule: 'constant',
-        warmupSteps: 0,
-        weightDecay: 0,
-        saveEvery: '1M',
-      },
+      steps: 5,
+      batchSize: 4,
+      window: 128,
+      order: 'sequential',
+      join: '\n\n',
+      schedule: 'constant',
+      warmupSteps: 0,
+      weightDecay: 0,
       onEvent: (event) => void (event.type === 'step' && norms.push(event.gradientNorm)),
     });
-    losses.forEach((loss, step) => expect(Math.abs(loss / reference.train.loss[step]! - 1)).toBeLessThan(1e-3));
+    training.losses.forEach((loss, step) => expect(Math.abs(loss / reference.train.loss[step]! - 1)).toBeLessThan(1e-3));
     norms.forEach((norm, step) => expect(Math.abs(norm / reference.train.grad_norm[step]! - 1)).toBeLessThan(1e-2));
   });
 
   test('Wanda 2:4: the masks of layers 0, 14 and 29, and the perplexity', async () => {
-    const planned = await chop.planWith(base, wanda({ pattern: '2:4' }), { data: [TRAIN_TEXT], samples: 16, window: 256, join: '\n\n' });
+    const plan = await chop.plan(base, wanda({ pattern: '2:4' }), { data: [TRAIN_TEXT], samples: 16, window: 256, join: '\n\n' });
     const file = await openSafetensors(join(GOLDEN, 'smollm2-masks.safetensors'));
     const roles: Record<string, string> = {
       q_proj: 'self_attn',
@@ -110,7 +106,7 @@ describe('SmolLM2-135M-Instruct from its GGUF', () => {
     for (const name of file.tensors.keys()) {
       const [, layer, linear] = /^wanda_2_4\/(\d+)\.(?:.*\.)?(\w+)$/.exec(name) ?? [];
       if (layer === undefined || linear === undefined) continue;
-      const mask = planned.plan.masks.get(`model.layers.${layer}.${roles[linear]}.${linear}.weight`)!;
+      const mask = plan.edits.masks.get(`model.layers.${layer}.${roles[linear]}.${linear}.weight`)!;
       const count = share.get(layer) ?? { equal: 0, total: 0 };
       let at = 0;
       for await (const piece of file.stream(name)) for (const byte of piece) count.equal += 8 - bits(byte ^ mask.bits[at++]!);
@@ -120,8 +116,8 @@ describe('SmolLM2-135M-Instruct from its GGUF', () => {
     await file.close();
     expect([...share.keys()].sort()).toEqual(['0', '14', '29']);
     for (const [layer, { equal, total }] of share) expect(equal / total).toBeGreaterThanOrEqual(layer === '0' ? 0.9999 : 0.99);
-    const { out } = await chop.save(base, planned, { out: join(folder, 'sparse') });
-    const { perplexity } = await chop.evaluate(out, { perplexity: { data: [WIKITEXT], windows: 10 } });
+    const sparse = await chop.apply(base, plan);
+    const { perplexity } = (await chop.evaluate({ sparse }, { perplexity: { data: [WIKITEXT], windows: 10 } })).sparse;
     expect(Math.abs(perplexity!.value / pruning['wanda_2_4']!.ppl - 1)).toBeLessThan(0.02);
   });
 });

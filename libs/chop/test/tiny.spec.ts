@@ -79,7 +79,7 @@ describe('tiny Llama against PyTorch', () => {
     const [student, teacher] = [fresh(), fresh('teacher')];
     const { temperature, loss, kl_per_token, grad_norm } = tiny.distillation;
     const before = teacher.names.map((name) => teacher.value(name).dataSync().slice());
-    const distillation = { ...distillLogits({ temperature, weight: 1 }), options: { temperature, weight: 1 }, teacher };
+    const distillation = { ...distillLogits({ temperature, weight: 1, teacher }), options: { temperature, weight: 1 } };
     const { gradients, terms } = backward(student, batchOf(tiny.ids[0]!), distillation);
     expect(terms['lm']).toBe(0);
     expect(Math.abs(terms['distill']! - loss)).toBeLessThan(1e-5);

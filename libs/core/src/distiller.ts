@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ZodType, z } from 'zod';
-import { type Definition, type Described, methodPlugin, type MethodPlugin } from './plugin.js';
+import { type Configured, type Definition, type Described, methodPlugin, type Plugin } from './plugin.js';
 
 /** What a model said of a batch, at the `n` positions that predict a token. */
 export interface Outputs {
@@ -28,12 +28,24 @@ export abstract class Distiller<O = unknown> implements Described<O> {
   abstract terms(inputs: LossInputs, options: O): Record<string, Tensor>;
 }
 
+/** A distiller with its options and the teacher that it listens to, as a script writes it: `distillLogits({ teacher: base })`. */
+export interface Taught<Teacher> extends Configured<Distiller> {
+  readonly teacher: Teacher;
+}
+
+/** A plugin that is also the function with which scripts give a distiller's options and its teacher. */
+export type DistillerPlugin<Schema extends ZodType> = Plugin & { readonly method: Distiller<z.output<Schema>> } & (<Teacher>(
+    options: z.input<Schema> & { readonly teacher: Teacher },
+  ) => Taught<Teacher>);
+
 /** A distiller as a plugin. */
 export function distiller<Schema extends ZodType>(
   definition: Definition<Schema> & {
     taps?(options: z.output<Schema>): readonly string[];
     terms(inputs: LossInputs, options: z.output<Schema>): Record<string, Tensor>;
   },
-): MethodPlugin<Distiller<z.output<Schema>>, Schema> {
-  return methodPlugin('distiller', Distiller<z.output<Schema>>, { taps: () => [], ...definition });
+): DistillerPlugin<Schema> {
+  const made = methodPlugin('distiller', Distiller<z.output<Schema>>, { taps: () => [], ...definition });
+  const taught = ({ teacher, ...options }: { readonly teacher: unknown }): Taught<unknown> => ({ method: made.method as Distiller, options, teacher });
+  return Object.assign(taught, made) as unknown as DistillerPlugin<Schema>;
 }

@@ -33,6 +33,7 @@ export class MethodSession implements Session {
   readonly #parts: SessionParts;
   readonly #raised = new Set<unknown>();
   #plan: Plan;
+  #sawWeights = false;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -42,6 +43,11 @@ export class MethodSession implements Session {
   /** Everything that was edited for good, as one plan. */
   get plan(): Plan {
     return this.#plan;
+  }
+
+  /** Whether the method has looked at the value of a weight: what it yields then holds for this model only. */
+  get sawWeights(): boolean {
+    return this.#sawWeights;
   }
 
   get random(): Random {
@@ -65,7 +71,10 @@ export class MethodSession implements Session {
       axes: blueprint.axes,
       opened: plan.before.axes,
       linears: (at) => (at === undefined ? [...blueprint.weights.values()].filter(({ linear }) => linear) : blueprint.linears(at)),
-      weight: (weight) => model.value(nameOf(weight)),
+      weight: (weight) => {
+        this.#sawWeights = true;
+        return model.value(nameOf(weight));
+      },
       indices: (axis, at) => plan.indices(axis, at),
     };
   }

@@ -7,7 +7,7 @@ import { writeStream } from './write-stream.js';
 /**
  * Writes a file as a whole: beside its place, synced, then renamed. Whoever looks sees the old file or the new one.
  *
- * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`; then the old file is untouched and nothing is left beside it.
+ * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_GONE`, `OUTPUT_FAILED`; then the old file is untouched and nothing is left beside it.
  */
 export async function atomicFile(path: string, data: Uint8Array | string): Promise<void> {
   const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
@@ -30,7 +30,7 @@ export interface AtomicFolderOptions {
  * set aside first, comes back if the new one cannot take its place, and is deleted last.
  *
  * @throws {@link UsageError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
- * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`; nothing is left behind.
+ * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_GONE`, `OUTPUT_FAILED`; nothing is left behind.
  */
 export async function atomicFolder(path: string, options: AtomicFolderOptions, build: (temporary: string) => Promise<void>): Promise<void> {
   await checkReplaceable(path, options).catch((cause: unknown) => {
@@ -185,6 +185,7 @@ async function syncPath(path: string): Promise<void> {
 }
 
 const DISK_FULL = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+const GONE = ['ENOENT', 'ENOTDIR'];
 const READ_ONLY = ['EROFS', 'EACCES', 'EPERM'];
 
 /** What the system said while writing, in our words; every other error as it is. */
@@ -205,6 +206,14 @@ export function outputError(cause: unknown, file: string): unknown {
       found: `no permission to write there (${code})`,
       expected: 'a folder that can be written',
       remedy: 'Choose another output; nothing was left behind.',
+      cause,
+    });
+  if (GONE.includes(code))
+    return new OutputError('OUTPUT_GONE', {
+      file,
+      found: `no such file or folder (${message})`,
+      expected: 'a place that is there, and stays there while chop writes',
+      remedy: 'Something has removed it, or a part of its path is no folder: choose another output and start again.',
       cause,
     });
   return new OutputError('OUTPUT_FAILED', { file, found: message, expected: 'a file system that takes the output', remedy: 'Nothing was left behind.', cause });

@@ -107,7 +107,7 @@ export interface SavedFolder {
  * time. The config's `torch_dtype` (and `dtype`, which newer versions write) names the dtype of most of the weights.
  *
  * @throws {@link UsageError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
- * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_FAILED`, `OUTPUT_SIZE`
+ * @throws {@link OutputError} `OUTPUT_DISK_FULL`, `OUTPUT_READ_ONLY`, `OUTPUT_GONE`, `OUTPUT_FAILED`, `OUTPUT_SIZE`
  * @throws {@link CheckpointError} `CHECKPOINT_NAME`, `CHECKPOINT_HEADER`
  * @throws {@link InterruptedError} when the signal fires
  */

@@ -1,6 +1,7 @@
 export * from './atomic.js';
 export * from './safetensors.js';
 export * from './huggingface.js';
+export * from './fingerprint.js';
 export * from './gguf.js';
 export type { GgufValue } from './gguf-header.js';
 export { ggufTokenizerFiles } from './gguf-tokenizer.js';

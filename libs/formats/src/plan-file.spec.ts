@@ -33,8 +33,8 @@ const whole = Plan.of(toy, {
 describe('a plan in a file', () => {
   test('comes back as it was: what is kept, masks bit by bit, values', async () => {
     const file = join(folder, 'plan.json');
-    expect(await savePlan(file, whole, made)).toEqual([file, join(folder, 'plan.safetensors')]);
-    const back = await loadPlan(file, toy);
+    expect(await savePlan(file, { plan: whole, made })).toEqual([file, join(folder, 'plan.safetensors')]);
+    const { plan: back } = await loadPlan(file, toy);
     expect(back.keeps).toEqual(whole.keeps);
     expect(back.masks).toEqual(whole.masks);
     expect(back.replacements).toEqual(whole.replacements);
@@ -43,7 +43,7 @@ describe('a plan in a file', () => {
 
   test('without masks and values is one file that people read', async () => {
     const file = join(folder, 'readable.json');
-    expect(await savePlan(file, cut, made)).toEqual([file]);
+    expect(await savePlan(file, { plan: cut, made })).toEqual([file]);
     expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
       format: 'chop-plan',
       version: 1,
@@ -57,9 +57,16 @@ describe('a plan in a file', () => {
     expect(await readdir(folder)).not.toContain('readable.safetensors');
   });
 
+  test('that was made from weights is version 2, and remembers the fingerprint of their model', async () => {
+    const file = join(folder, 'bound.json');
+    await savePlan(file, { plan: cut, made, fingerprint: 'sha256:ab' });
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ version: 2, model: { fingerprint: 'sha256:ab' } });
+    expect(await loadPlan(file, toy)).toMatchObject({ made, fingerprint: 'sha256:ab' });
+  });
+
   test('written twice has the same bytes', async () => {
     const files = [join(folder, 'a.json'), join(folder, 'b.json')];
-    for (const file of files) await savePlan(file, whole, made);
+    for (const file of files) await savePlan(file, { plan: whole, made });
     const [a, b] = await Promise.all(files.map((file) => readFile(file.replace('.json', '.safetensors'))));
     expect(a!.equals(b!)).toBe(true);
     expect((await readFile(files[0]!, 'utf8')).replace('a.safetensors', 'b.safetensors')).toBe(await readFile(files[1]!, 'utf8'));
@@ -69,7 +76,7 @@ describe('a plan in a file', () => {
 describe('refused, naming the file', () => {
   const change = async (edit: (document: PlanDocument) => unknown): Promise<string> => {
     const file = join(folder, 'changed.json');
-    await savePlan(file, whole, made);
+    await savePlan(file, { plan: whole, made });
     await writeFile(file, JSON.stringify(edit(JSON.parse(await readFile(file, 'utf8')) as PlanDocument)));
     return file;
   };
@@ -81,7 +88,10 @@ describe('refused, naming the file', () => {
     ['axes that are none', (document) => ({ ...document, model: { family: 'toy', axes: null } }), 'PLAN_FILE'],
     ['no keep', ({ keep: _, ...document }) => document, 'PLAN_FILE'],
     ['indices that are no whole numbers', (document) => ({ ...document, keep: { layer: [0.5] } }), 'PLAN_FILE'],
-    ['another version', (document) => ({ ...document, version: 2 }), 'PLAN_VERSION'],
+    ['another version', (document) => ({ ...document, version: 3 }), 'PLAN_VERSION'],
+    ['version 2 without a fingerprint', (document) => ({ ...document, version: 2 }), 'PLAN_FILE'],
+    ['version 1 with a fingerprint', (document) => ({ ...document, model: { ...document.model, fingerprint: 'sha256:0' } }), 'PLAN_FILE'],
+    ['masks that are no list', (document) => ({ ...document, masks: 3 }), 'PLAN_FILE'],
     ['indices beyond the end', (document) => ({ ...document, keep: { layer: [0, 4] } }), 'PLAN_INDICES'],
     ['tensors of a model with other layers', (document) => ({ ...document, keep: { layer: [0] } }), 'WEIGHT_UNKNOWN'],
     ['a mask of another size', (document) => ({ ...document, keep: { ...document.keep, 'layers.0.ffn': [0] } }), 'PLAN_SHAPE'],

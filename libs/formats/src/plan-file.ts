@@ -1,38 +1,63 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Blueprint, type Checkpoint, type Dtype, elementCount, Mask, nearest, Plan, PlanError, toFloat32 } from '@chop/core';
+import { type Blueprint, type Checkpoint, type Dtype, elementCount, expectationOf, Mask, nearest, Plan, PlanError, toFloat32 } from '@chop/core';
+import { z } from 'zod';
 import { atomicFile } from './atomic.js';
 import { checkFileName } from './names.js';
 import { openSafetensors, type TensorSource, writeSafetensors } from './safetensors.js';
 
-/** The version of plan files; another one is refused. */
-export const PLAN_VERSION = 1;
+/**
+ * The newest version of plan files. Version 1 has no fingerprint: a plan that holds for every model of its sizes is still written so.
+ * A plan that was made from a model's weights is version 2, which a reader that would not compare fingerprints refuses.
+ */
+export const PLAN_VERSION = 2;
+
+const indices = z.array(z.int()).describe('the indices that stay, increasing, of the model before');
+const planSchema = z.object({
+  format: z.literal('chop-plan'),
+  version: z.union([z.literal(1), z.literal(PLAN_VERSION)]).describe('2 where the model has a fingerprint, else 1'),
+  made: z.record(z.string(), z.unknown()).default({}).describe('how the plan was made: strategy, options, seed, source'),
+  model: z
+    .object({
+      family: z.string(),
+      axes: z.record(z.string(), z.int()).describe('the size of every axis: layer, width, layers.3.ffn'),
+      fingerprint: z.string().optional().describe('of the model whose weights the plan was made from; absent: any model of these sizes will do'),
+    })
+    .describe('the model that the plan is for'),
+  keep: z.record(z.string(), indices).describe('by axis'),
+  masks: z
+    .array(z.object({ weight: z.string(), kept: z.int(), total: z.int() }))
+    .default([])
+    .describe('masked weights, under the names of the model after'),
+  replaces: z.array(z.string()).default([]).describe('weights with other values, under the names of the model after'),
+  explanation: z.string().default('').describe('the plan in words'),
+  tensors: z.string().optional().describe('the safetensors file beside this one: mask/WEIGHT, packed eight to a byte, and replace/WEIGHT'),
+});
 
 /** A plan as `plan.json` has it. Masks and values lie in the safetensors file beside it. */
-export interface PlanDocument {
-  readonly format: 'chop-plan';
-  readonly version: number;
-  /** How the plan was made: strategy, options, seed … */
-  readonly made: Readonly<Record<string, unknown>>;
-  /** The model that it is for. */
-  readonly model: { readonly family: string; readonly axes: Readonly<Record<string, number>> };
-  /** By axis (`layer`, `width`, `layers.3.ffn`): the indices that stay, of the model before. */
-  readonly keep: Readonly<Record<string, readonly number[]>>;
-  /** Under the names of the model after. */
-  readonly masks: readonly { readonly weight: string; readonly kept: number; readonly total: number }[];
-  readonly replaces: readonly string[];
-  readonly explanation: string;
-  readonly tensors?: string;
+export type PlanDocument = z.output<typeof planSchema>;
+
+/** JSON Schema of plan files. */
+export function planJsonSchema(): object {
+  return z.toJSONSchema(planSchema, { io: 'input' });
 }
 
-/** The JSON of a plan file. `made`: how the plan came to be; `tensors`: the name of the side file. */
-export function planDocument(plan: Plan, made: Record<string, unknown>, tensors?: string): PlanDocument {
+/** A plan, how it came to be, and the fingerprint of the model whose weights it was made from. */
+export interface SavedPlan {
+  readonly plan: Plan;
+  readonly made: Readonly<Record<string, unknown>>;
+  /** Absent where the plan holds for every model of its sizes. */
+  readonly fingerprint?: string | undefined;
+}
+
+/** The JSON of a plan file. `tensors`: the name of the side file. */
+export function planDocument({ plan, made, fingerprint }: SavedPlan, tensors?: string): PlanDocument {
   return {
     format: 'chop-plan',
-    version: PLAN_VERSION,
+    version: fingerprint === undefined ? 1 : PLAN_VERSION,
     made,
-    model: { family: plan.before.family.name, axes: Object.fromEntries(plan.before.axes.entries()) },
-    keep: Object.fromEntries([...plan.keeps].map(([key, indices]) => [key, [...indices]])),
+    model: { family: plan.before.family.name, axes: Object.fromEntries(plan.before.axes.entries()), ...(fingerprint === undefined ? {} : { fingerprint }) },
+    keep: Object.fromEntries([...plan.keeps].map(([key, kept]) => [key, [...kept]])),
     masks: [...plan.masks].map(([weight, mask]) => ({ weight, kept: mask.kept, total: mask.total })),
     replaces: [...plan.replacements.keys()],
     explanation: plan.explain(),
@@ -41,25 +66,25 @@ export function planDocument(plan: Plan, made: Record<string, unknown>, tensors?
 }
 
 /** Writes `plan.json`, and beside it `plan.safetensors` when there are masks or new values. Returns the files written. */
-export async function savePlan(file: string, plan: Plan, made: Record<string, unknown>): Promise<string[]> {
-  const sources = planTensors(plan);
+export async function savePlan(file: string, saved: SavedPlan): Promise<string[]> {
+  const sources = planTensors(saved.plan);
   const side = join(dirname(file), `${basename(file).replace(/\.json$/, '')}.safetensors`);
   if (sources.length > 0) await writeSafetensors(side, sources, { metadata: { format: 'chop-plan' } });
-  await atomicFile(file, `${JSON.stringify(planDocument(plan, made, sources.length > 0 ? basename(side) : undefined), undefined, 1)}\n`);
+  await atomicFile(file, `${JSON.stringify(planDocument(saved, sources.length > 0 ? basename(side) : undefined), undefined, 1)}\n`);
   return sources.length > 0 ? [file, side] : [file];
 }
 
 /**
- * Reads a plan for `model`.
+ * Reads a plan for `model`. Whether it was made from the weights of that very model is for the one who applies it to ask: `fingerprintOf`.
  *
  * @throws {@link PlanError} `PLAN_FILE` for a broken file, `PLAN_VERSION`, `PLAN_OTHER_MODEL` when it was made for a model of other sizes.
  */
-export async function loadPlan(file: string, model: Blueprint): Promise<Plan> {
+export async function loadPlan(file: string, model: Blueprint): Promise<SavedPlan> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => Promise.reject(noPlan(file, 'no readable file', cause)));
   const document = parse(file, text);
   checkModel(file, document, model);
   try {
-    return await readPlan(file, document, model);
+    return { plan: await readPlan(file, document, model), made: document.made, fingerprint: document.model.fingerprint };
   } catch (error) {
     throw error instanceof PlanError ? error.with({ file }) : error;
   }
@@ -136,24 +161,21 @@ function parse(file: string, text: string): PlanDocument {
   }
   if (document?.format !== 'chop-plan')
     throw noPlan(file, document?.format === undefined ? 'JSON that is no plan' : `JSON of the format ${JSON.stringify(document.format)}`);
-  if (document.version !== PLAN_VERSION)
+  if (document.version !== 1 && document.version !== PLAN_VERSION)
     throw new PlanError('PLAN_VERSION', {
       file,
       found: `version ${document.version}`,
-      expected: `version ${PLAN_VERSION}`,
+      expected: `version 1 or ${PLAN_VERSION}`,
       remedy: 'Make the plan again with this chop.',
     });
-  const isKeep = (value: unknown): boolean => Array.isArray(value) && value.every((index) => Number.isInteger(index));
-  if (
-    !document.model?.axes ||
-    typeof document.model.axes !== 'object' ||
-    document.keep === null ||
-    typeof document.keep !== 'object' ||
-    !Object.values(document.keep).every(isKeep)
-  ) {
-    throw noPlan(file, 'a plan without its model, or with keeps that are no lists of whole numbers');
+  const result = planSchema.safeParse(document);
+  if (!result.success) {
+    const { path, message } = result.error.issues[0]!;
+    throw noPlan(file, `a plan whose ${path.join('.')} is no ${expectationOf(message).replace(/^an? /, '')}`);
   }
-  return document;
+  if ((result.data.model.fingerprint === undefined) !== (result.data.version === 1))
+    throw noPlan(file, `version ${document.version} ${result.data.version === 1 ? 'with' : 'without'} a fingerprint`);
+  return result.data;
 }
 
 function checkModel(file: string, { model: { family, axes } }: PlanDocument, model: Blueprint): void {

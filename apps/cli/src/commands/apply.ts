@@ -8,13 +8,21 @@ export function addApply(program: Command, action: Action): void {
     .summary('applies a saved plan to a model')
     .description('Streams a model from checkpoint to checkpoint as a plan leaves it; takes the memory of one weight, whatever the size of the model.')
     .argument('<plan>', 'a plan that `chop plan` has saved')
-    .argument('<model>', 'MODEL, the same that was planned for')
+    .argument('<model>', 'MODEL: the one that was planned for; with --force another of the same sizes')
     .requiredOption('-o, --out <folder>', 'the folder to be made')
     .addHelpText('after', examples('chop apply plan.json embedded --out half', 'chop apply plan.json model.gguf --out half --force'))
     .action(
       action<{ out: string }>(async (call, [plan, model], { out }) => {
-        const result = await (await call.chop()).apply(plan!, model!, { ...call.common, out, ...call.force });
-        return { result, text: async () => (await import('../written-text.js')).writtenText(result) };
+        const chop = await call.chop();
+        const opened = await chop.open(model!, call.common);
+        try {
+          const read = await chop.readPlan(opened, plan!);
+          const written = await chop.save(await chop.apply(opened, read, call.force), out, { ...call.common, ...call.force });
+          const result = { ...written, explanation: read.explain() };
+          return { result, text: async () => (await import('../written-text.js')).writtenText(result) };
+        } finally {
+          await opened.close();
+        }
       }),
     );
 }

@@ -39,7 +39,8 @@ export function addEval(program: Command, action: Action): void {
     .action(
       action<EvalFlags>(async (call, [model], { perplexity, latency, window, stride, windows, bos, join }) => {
         const text = perplexity && { perplexity: { data: perplexity, ...given({ window, stride, windows, bos, join }) } };
-        const result = await (await call.chop()).evaluate(model!, { ...call.common, ...text, ...given({ latency }) });
+        const chop = await call.chop();
+        const { result } = await chop.evaluate({ result: model! }, { ...call.common, ...text, ...given({ latency }) });
         return { result, text: async () => (await import('../scores-text.js')).scoresText(result) };
       }),
     );

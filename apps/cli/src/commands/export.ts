@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { ExportRequest } from '@chop/chop';
+import type { SaveRequest } from '@chop/chop';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
 import { given } from '../given.js';
@@ -15,8 +15,8 @@ export function addExport(program: Command, action: Action): void {
     .requiredOption('-o, --out <folder>', 'the folder to be made')
     .addHelpText('after', examples('chop export model.gguf --format hf --out model', 'chop export tuned --format hf --dtype bf16 --out release'))
     .action(
-      action<Pick<ExportRequest, 'format' | 'dtype' | 'out'>>(async (call, [model], { format, dtype, out }) => {
-        const result = await (await call.chop()).export(model!, { ...call.common, format, out, ...given({ dtype }), ...call.force });
+      action<Pick<SaveRequest, 'dtype'> & { format: string; out: string }>(async (call, [model], { format, dtype, out }) => {
+        const result = await (await call.chop()).save(model!, out, { ...call.common, format, ...given({ dtype }), ...call.force });
         return { result, text: async () => (await import('../written-text.js')).writtenText(result) };
       }),
     );

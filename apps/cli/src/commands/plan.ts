@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
-import { addMethodOptions, type MethodFlags, planRequest } from '../method-options.js';
+import { addMethodOptions, type MethodFlags, planRequest, settings } from '../method-options.js';
 
 export function addPlan(program: Command, action: Action): void {
   const command = program
@@ -21,11 +21,12 @@ export function addPlan(program: Command, action: Action): void {
     .action(
       action<MethodFlags & { out?: string }>(async (call, [strategy, model], flags) => {
         if (flags.out !== undefined && !call.options.force) await (await import('../free-file.js')).checkFree(flags.out);
-        const planned = await (await call.chop()).plan(strategy!, model!, await planRequest(call, flags));
-        const files = flags.out === undefined ? [] : await planned.save(flags.out);
+        const chop = await call.chop();
+        const plan = await chop.plan(model!, chop.method(strategy!, await settings(flags)), planRequest(call, flags));
+        const files = flags.out === undefined ? [] : await plan.save(flags.out);
         return {
-          result: { ...planned.summary, ...(flags.out === undefined ? {} : { out: flags.out, files }) },
-          text: async () => (await import('../plan-text.js')).planText(planned.summary, files, call.paint),
+          result: { ...plan.summary, ...(flags.out === undefined ? {} : { out: flags.out, files }) },
+          text: async () => (await import('../plan-text.js')).planText(plan.summary, files, call.paint),
         };
       }),
     );

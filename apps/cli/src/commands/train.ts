@@ -61,7 +61,9 @@ export function addTrain(program: Command, action: Action): void {
       action<TrainFlags & Record<string, unknown>>(async (call, [model], flags) => {
         const chop = await call.chop();
         const source = await sourceOf(model, flags);
-        const result = await chop.train(source, await trainRequest(call, chop, model, flags));
+        const tuned = await chop.train(source, await trainRequest(call, chop, model, flags));
+        await tuned.close();
+        const result = tuned.training;
         return { result, text: async () => (await import('../written-text.js')).trainedText(result, flags.prune !== undefined) };
       }),
     );
@@ -105,11 +107,11 @@ async function trainRequest(call: Call, chop: Verbs, model: string | undefined, 
     ...call.common,
     data,
     out,
-    options: trainingChoices(flags),
+    ...trainingChoices(flags),
     ...given({ resume, valid, dtype }),
     ...call.force,
-    ...(prune === undefined ? {} : { prune: { name: prune, set: settings.get(prune) ?? {} } }),
-    ...(distill === undefined ? {} : { distill: { name: distill, set: settings.get(distill) ?? {}, teacher: from! } }),
+    ...(prune === undefined ? {} : { prune: chop.method(prune, settings.get(prune)) }),
+    ...(distill === undefined ? {} : { loss: chop.loss(distill, { ...settings.get(distill), teacher: from! }) }),
     ...(Object.keys(looksAt).length === 0 ? {} : { calibration: looksAt }),
   };
 }

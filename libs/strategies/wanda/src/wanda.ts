@@ -8,7 +8,7 @@ export const wanda = pruner({
   description:
     'Prunes weights by |weight| · norm of its input, N:M or unstructured per row, block after block on pruned inputs (Sun et al., arXiv 2306.11695).',
   needs: 'text',
-  options: z.strictObject({ pattern: patternSchema.default({ n: 2, m: 4 }).describe('2:4, 4:8, N:M along the inputs, or 50% of each output row') }),
+  options: z.strictObject({ pattern: patternSchema.prefault('2:4').describe('2:4, 4:8, N:M along the inputs, or 50% of each output row') }),
   async *plan(session, { pattern }) {
     // All matrices of a block are scored on its unpruned inputs; the next block sees the pruned block.
     for await (const block of session.sweep(inputNorms))
