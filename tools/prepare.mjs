@@ -28,13 +28,21 @@ export async function build(...folders) {
  */
 export async function nativeEngine() {
   if (!(await build('libs/kernels'))) return undefined;
-  const { findEngine } = await import('@chop/kernels');
+  const { findEngine, hasKernels } = await import('@chop/kernels');
   const there = await findEngine();
-  if (there) return there.tensorflow;
-  say('Native TensorFlow is not installed for this user yet: installing it (about 230 MB, once) …');
+  if (there && (await hasKernels(there.folder))) return there.tensorflow;
+  say(
+    there
+      ? 'The native kernels of these sources are not built yet: compiling them …'
+      : 'Native TensorFlow is not installed for this user yet: installing it (about 230 MB, once) …',
+  );
   if ((await build('apps/cli')) && (await run([CHOP, 'engine', 'install'])) === 0) return (await findEngine())?.tensorflow;
-  say('Native TensorFlow could not be installed (see above): going on with the engine wasm, which is slower.');
-  return undefined;
+  say(
+    there
+      ? 'The native kernels could not be built (see above): going on without them, which is slower.'
+      : 'Native TensorFlow could not be installed (see above): going on with the engine wasm, which is slower.',
+  );
+  return there?.tensorflow;
 }
 
 /** A line for the person who waits; standard output belongs to the command that runs. */

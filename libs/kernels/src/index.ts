@@ -21,6 +21,8 @@ export type { Engine, EngineMemory, EngineName } from './engine/engine.js';
 export { startEngine, type EngineOptions } from './engine/start.js';
 export { installEngine, type InstallOptions, type InstallProgress, type InstallResult } from './engine/install.js';
 export { findEngine, type EngineManifest, type InstalledEngine } from './engine/installed.js';
+export { hasKernels } from './engine/build-kernels.js';
+export type { NativeKernels } from './engine/native-kernels.js';
 export { cacheFolder } from './engine/cache-folder.js';
 export { findCompiler, nodeApiHeaders, type Compiler } from './engine/compile.js';
 export type { Variant } from './engine/wheel.js';

@@ -18,8 +18,9 @@ export interface Kernel<I extends KernelInputs, A extends object, R extends tf.T
 }
 
 /**
- * Makes a kernel row. A sibling for one backend is added beside it with TensorFlow.js's own `registerKernel` and
- * `registerGradient` under the name `Chop${name}`, with the same input and attribute names; nothing else changes.
+ * Makes a kernel row. A sibling for one backend stands in TensorFlow.js's own registry under the name `Chop${name}`, with the same
+ * input and attribute names: the native ones (`.cc`) are entered there when the engine starts. A row computes and is not
+ * differentiated; {@link withGradient} joins a row with that of its gradient.
  *
  * @example
  * const double = defineKernel({ name: 'Double', reference: ({ x }: { x: tf.Tensor }) => tf.add(x, x) });
@@ -44,17 +45,25 @@ export function defineKernel<I extends KernelInputs, A extends object, R extends
 export interface Differentiable<T extends tf.Tensor> {
   /** float32; `backward` returns one gradient for each, in this order. */
   readonly inputs: readonly tf.Tensor[];
-  /** Kept, without a copy, until the backward pass is over; handed to `backward` in this order. */
+  /** Kept, without a copy, until the backward pass of this function is over; handed to `backward` in this order. */
   readonly saved: readonly tf.Tensor[];
   readonly forward: () => T;
   readonly backward: (dy: T, saved: tf.Tensor[]) => tf.Tensor[];
 }
 
-/** `tf.customGrad` with typed inputs; whatever the two passes make on the way is freed when each ends. */
+/**
+ * `tf.customGrad` with typed inputs. Whatever the two passes make on the way is freed when each ends; what was saved, and the gradient
+ * that came in, are freed as soon as they have been used, so that the backward pass of a deep model gives back memory as it goes.
+ */
 export function withGradient<T extends tf.Tensor>({ inputs, saved, forward, backward }: Differentiable<T>): T {
   const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
     (args.at(-1) as tf.GradSaveFunc)([...saved]);
-    return { value: forward(), gradFunc: (dy: T, kept: tf.Tensor[]) => tf.tidy(() => backward(dy, kept)) };
+    const gradFunc = (dy: T, kept: tf.Tensor[]): tf.Tensor[] => {
+      const gradients = tf.tidy(() => backward(dy, kept));
+      tf.dispose([dy, ...kept]);
+      return gradients;
+    };
+    return { value: forward(), gradFunc };
   });
   return operation(...inputs);
 }

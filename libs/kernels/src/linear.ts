@@ -1,18 +1,36 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineKernel, expectShape, shapeOf } from './kernel.js';
+import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
 
-type Inputs = { x: tf.Tensor; weight: tf.Tensor; bias: tf.Tensor | undefined };
+type Inputs = { x: tf.Tensor; weight: tf.Tensor };
+
+/** `[..., n]` as a matrix of rows. */
+const rowsOf = (x: tf.Tensor): tf.Tensor2D => tf.reshape(x, [-1, x.shape.at(-1)!]);
 
 /** The row behind {@link linear}. */
 export const linearKernel = defineKernel({
   name: 'Linear',
-  reference: ({ x, weight, bias }: Inputs): tf.Tensor =>
+  reference: ({ x, weight, bias }: Inputs & { bias: tf.Tensor | undefined }): tf.Tensor =>
     tf.tidy(() => {
-      const [outputs, inputs] = weight.shape as [number, number];
-      const rows = tf.matMul(tf.reshape(x, [-1, inputs]), weight as tf.Tensor2D, false, true);
-      return tf.reshape(bias === undefined ? rows : tf.add(rows, bias), [...x.shape.slice(0, -1), outputs]);
+      const rows = tf.matMul(rowsOf(x), weight as tf.Tensor2D, false, true);
+      return tf.reshape(bias === undefined ? rows : tf.add(rows, bias), [...x.shape.slice(0, -1), weight.shape[0]!]);
     }),
+});
+
+/** `[dx, dweight]`: `dy W` and `dyᵀ x`. */
+export const linearGradKernel = defineKernel({
+  name: 'LinearGrad',
+  reference: ({ dy, x, weight }: Inputs & { dy: tf.Tensor }): tf.Tensor[] =>
+    tf.tidy(() => {
+      const dRows = rowsOf(dy);
+      return [tf.reshape(tf.matMul(dRows, weight as tf.Tensor2D), x.shape), tf.matMul(dRows, rowsOf(x), true)];
+    }),
+});
+
+/** The sum of `dy` over its rows: the gradient of a bias. */
+export const biasGradKernel = defineKernel({
+  name: 'BiasGrad',
+  reference: ({ dy }: { dy: tf.Tensor }): tf.Tensor => tf.tidy(() => tf.sum(rowsOf(dy), 0)),
 });
 
 /**
@@ -29,5 +47,13 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
   expectShape('linear', fits, () => `x ${shapeOf(x)} and weight ${shapeOf(weight)}`, 'x [..., in] and weight [out, in]');
   const biased = bias === undefined || (bias.rank === 1 && bias.shape[0] === weight.shape[0]);
   expectShape('linear', biased, () => `weight ${shapeOf(weight)} and bias [${bias?.shape}]`, 'weight [out, in] and bias [out]');
-  return linearKernel({ x, weight, bias }, {});
+  return withGradient({
+    inputs: bias === undefined ? [x, weight] : [x, weight, bias],
+    saved: [x, weight],
+    forward: () => linearKernel({ x, weight, bias }, {}),
+    backward: (dy, [keptX, keptWeight]) => {
+      const gradients = linearGradKernel({ dy, x: keptX!, weight: keptWeight! }, {});
+      return bias === undefined ? gradients : [...gradients, biasGradKernel({ dy }, {})];
+    },
+  });
 }

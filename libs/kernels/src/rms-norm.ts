@@ -11,21 +11,20 @@ const inverseRms = (x: tf.Tensor, { eps, live }: Attributes): tf.Tensor => tf.ti
 /** The row behind {@link rmsNorm}. */
 export const rmsNormKernel = defineKernel({
   name: 'RmsNorm',
-  reference: ({ x, gain }: Inputs, attributes: Attributes): tf.Tensor =>
-    withGradient({
-      inputs: [x, gain],
-      saved: [x, gain],
-      forward: () => tf.mul(tf.mul(x, inverseRms(x, attributes)), gain),
-      // With r = inverseRms(x), n = x r and g = dy ∘ gain:  dx = r (g − n Σ(g ∘ n) / live),  dgain = Σ dy ∘ n.
-      backward: (dy, saved) => {
-        const [kept, scale] = saved as [tf.Tensor, tf.Tensor];
-        const r = inverseRms(kept, attributes);
-        const n = tf.mul(kept, r);
-        const dgain = tf.tidy(() => tf.sum(tf.reshape(tf.mul(dy, n), [-1, scale.size]), 0));
-        const g = tf.mul(dy, scale);
-        const along = tf.tidy(() => tf.div(tf.sum(tf.mul(g, n), -1, true), attributes.live));
-        return [tf.tidy(() => tf.mul(tf.sub(g, tf.mul(n, along)), r)), dgain];
-      },
+  reference: ({ x, gain }: Inputs, attributes: Attributes): tf.Tensor => tf.tidy(() => tf.mul(tf.mul(x, inverseRms(x, attributes)), gain)),
+});
+
+/** `[dx, dgain]`. With r = inverseRms(x), n = x r and g = dy ∘ gain:  dx = r (g − n Σ(g ∘ n) / live),  dgain = Σ dy ∘ n. */
+export const rmsNormGradKernel = defineKernel({
+  name: 'RmsNormGrad',
+  reference: ({ dy, x, gain }: Inputs & { dy: tf.Tensor }, attributes: Attributes): tf.Tensor[] =>
+    tf.tidy(() => {
+      const r = inverseRms(x, attributes);
+      const n = tf.mul(x, r);
+      const dgain = tf.tidy(() => tf.sum(tf.reshape(tf.mul(dy, n), [-1, gain.size]), 0));
+      const g = tf.mul(dy, gain);
+      const along = tf.tidy(() => tf.div(tf.sum(tf.mul(g, n), -1, true), attributes.live));
+      return [tf.tidy(() => tf.mul(tf.sub(g, tf.mul(n, along)), r)), dgain];
     }),
 });
 
@@ -43,5 +42,10 @@ export function rmsNorm(x: tf.Tensor, gain: tf.Tensor, { eps, live = gain.size }
   const fits = gain.rank === 1 && x.rank >= 1 && x.shape.at(-1) === gain.size;
   expectShape('rmsNorm', fits, () => `x ${shapeOf(x)} and gain ${shapeOf(gain)}`, 'x [..., n] and gain [n]');
   expectShape('rmsNorm', live >= 1 && live <= gain.size, () => `${live} live features`, `1 to ${gain.size}`);
-  return rmsNormKernel({ x, gain }, { eps, live });
+  return withGradient({
+    inputs: [x, gain],
+    saved: [x, gain],
+    forward: () => rmsNormKernel({ x, gain }, { eps, live }),
+    backward: (dy, [keptX, keptGain]) => rmsNormGradKernel({ dy, x: keptX!, gain: keptGain! }, { eps, live }),
+  });
 }

@@ -47,12 +47,24 @@ export async function compileBinding(compiler: Compiler, folder: string, environ
   await mkdir(dirname(binding), { recursive: true });
   const sources = ['binding/tfjs_backend.cc', 'binding/tfjs_binding.cc'];
   const args = [
-    ...compiler.args,
     ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', `-DNAPI_VERSION=${NAPI_VERSION}`],
     ...[`-I${nodeApiHeaders()}`, '-I.', `-I${includeFolder}`, ...sources, '-o', binding],
     ...linkerArguments(libraryFolder),
   ];
-  const { exitCode, errors } = await runChild(compiler.command, args, { environment, folder: bindingPackage().folder, signal });
+  await runCompiler(compiler, args, { environment, folder: bindingPackage().folder, signal });
+}
+
+/**
+ * Runs the compiler, its user's own arguments first.
+ *
+ * @throws {@link EngineError} `ENGINE_COMPILE` with the end of its messages.
+ */
+export async function runCompiler(
+  compiler: Compiler,
+  args: readonly string[],
+  where: { environment: NodeJS.ProcessEnv; folder?: string; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const { exitCode, errors } = await runChild(compiler.command, [...compiler.args, ...args], where);
   if (exitCode === 0) return;
   throw new EngineError('ENGINE_COMPILE', {
     found: `${compiler.command} that ends with ${exitCode ?? 'a signal'}: ${errors.trim()}`,

@@ -1,3 +1,5 @@
+import type { NativeKernels } from './native-kernels.js';
+
 /** The backends of TensorFlow.js that chop runs on: native TensorFlow, WebAssembly, plain JavaScript. */
 export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
 
@@ -17,6 +19,8 @@ export interface Engine {
   /** Threads that one operation may use. */
   readonly threads: number;
   readonly device: 'cpu' | 'cuda';
+  /** The native kernels that run instead of their references; only of `tensorflow`, where they were built. */
+  readonly native?: NativeKernels;
   /** Why this engine runs, and what to type for a faster one. */
   readonly reason: string;
   memory(): EngineMemory;

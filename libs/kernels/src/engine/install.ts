@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, InterruptedError, throwIfAborted } from '@chop/core';
+import { buildKernels, hasKernels } from './build-kernels.js';
 import { compileBinding, findCompiler } from './compile.js';
 import { fromDisk } from './download.js';
 import { obtainWheel } from './fetch-wheel.js';
@@ -14,7 +15,7 @@ import { pinnedWheel, TENSORFLOW_VERSION, type Variant, type Wheel } from './whe
 
 /** How far an install is. `wait`: another process installs; `done` and `total` are bytes. */
 export interface InstallProgress {
-  readonly phase: 'wait' | 'download' | 'unpack' | 'compile' | 'verify';
+  readonly phase: 'wait' | 'download' | 'unpack' | 'compile' | 'verify' | 'kernels';
   readonly done?: number;
   readonly total?: number;
 }
@@ -55,7 +56,7 @@ export interface BuildSteps {
 
 /**
  * Installs native TensorFlow for this user: gets the pinned wheel, unpacks its libraries and headers, compiles the
- * binding, multiplies two matrices with it, and moves the finished folder into place in one step. A second install at
+ * binding, multiplies two matrices with it, moves the finished folder into place in one step, and builds the native kernels. A second install at
  * the same time waits for the first and takes its result; an interrupted one leaves only the downloaded part, with
  * which the next one goes on.
  *
@@ -64,13 +65,18 @@ export interface BuildSteps {
  * @throws {@link InterruptedError} when the signal fires.
  */
 export async function installEngine(options: InstallOptions = {}): Promise<InstallResult> {
-  const { variant = 'cpu', environment = process.env, signal } = options;
-  return installWith(options, {
+  const { variant = 'cpu', environment = process.env, signal, onProgress } = options;
+  const startedAt = Date.now();
+  const result = await installWith(options, {
     wheel: pinnedWheel(variant),
     prepare: () => Object.values(findCompiler(environment)).flat().join(' '),
     compile: (folder) => compileBinding(findCompiler(environment), folder, environment, signal),
     verify: (folder) => verifyEngine(folder, TENSORFLOW_VERSION, environment, signal),
   });
+  if (await hasKernels(result.folder)) return result;
+  onProgress?.({ phase: 'kernels' });
+  await buildKernels(findCompiler(environment), engineParts(result.folder), environment, signal);
+  return { ...result, seconds: (Date.now() - startedAt) / 1000, alreadyThere: false };
 }
 
 /** {@link installEngine} with its steps given. */

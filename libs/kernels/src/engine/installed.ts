@@ -46,8 +46,11 @@ export function engineKey(variant: Variant): string {
   return [`tensorflow-${TENSORFLOW_VERSION}`, variant, `tfjs-${bindingPackage().version}`, process.platform, process.arch, `napi${NAPI_VERSION}`].join('-');
 }
 
+/** Where the parts of an engine lie. */
+export type EngineParts = Pick<InstalledEngine, 'folder' | 'binding' | 'includeFolder' | 'libraryFolder'>;
+
 /** Where the parts of an engine lie in its folder. */
-export function engineParts(folder: string): Pick<InstalledEngine, 'folder' | 'binding' | 'includeFolder' | 'libraryFolder'> & { readonly manifest: string } {
+export function engineParts(folder: string): EngineParts & { readonly manifest: string } {
   return {
     folder,
     binding: join(folder, 'binding', 'tfjs_binding.node'),

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import util from 'node:util';
 import { runInThisContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Engine } from './engine.js';
+import { INSTALL_COMMAND, type Engine } from './engine.js';
 import { bindingPackage, type InstalledEngine } from './installed.js';
+import { loadNativeKernels } from './native-kernels.js';
 
 /** TensorFlow reads these once, when its library is loaded. */
 const SETTINGS = {
@@ -38,12 +39,16 @@ export async function startTensorflow(installed: InstalledEngine, threads: numbe
   await withBindingAt(installed.binding, () => import('@tensorflow/tfjs-node-gpu'));
   await tf.setBackend('tensorflow');
   const backend = tf.backend() as unknown as NodeBackend;
+  const native = await loadNativeKernels(installed).catch((error: unknown) => String((error as Error).message ?? error));
+  const loaded = typeof native === 'object';
+  const lack = typeof native === 'string' ? `they do not load: ${native.split('\n')[0]}` : 'they were not built';
   return {
     name: 'tensorflow',
     version: `TensorFlow ${backend.binding.TF_Version}`,
     threads: Number(nativeEnvironment()[THREADS_VARIABLE]) || availableParallelism(),
     device: backend.isUsingGpuDevice ? 'cuda' : 'cpu',
-    reason,
+    reason: loaded ? reason : `${reason}, without native kernels (${lack}). Type \`${INSTALL_COMMAND}\` to get them.`,
+    ...(loaded ? { native } : {}),
     memory: () => ({ bytesInUse: tf.memory().numBytes, peakBytes: process.resourceUsage().maxRSS * 1024 }),
   };
 }

@@ -1,0 +1,98 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Compiler, nodeApiHeaders, runCompiler } from './compile.js';
+import type { EngineParts } from './installed.js';
+
+/** The package's sources: the `.cc` of a kernel lies beside its `.ts`. (From `dist` as from `src`.) */
+const SOURCES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src');
+
+/** The one source that includes TensorFlow's headers. */
+const RUNTIME = join('native', 'runtime.cc');
+
+/**
+ * How kernels are compiled. `-fno-math-errno -fno-trapping-math` let loops over `sqrt` and comparisons become vectors; infinities and
+ * no-numbers keep their meaning. Contraction is on, so that a multiplication and an addition are one instruction where there is one.
+ */
+const FLAGS = ['-std=c++17', '-O3', '-fPIC', '-w', '-fopenmp-simd', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast', '-fvisibility=hidden'];
+
+/** TensorFlow's own alignment of buffers, which its headers must agree with. */
+const RUNTIME_FLAGS = ['-DNAPI_VERSION=8', '-DEIGEN_MAX_ALIGN_BYTES=64'];
+
+/** Addons of so many states of the sources stay beside one another, for checkouts that share an engine. */
+const KEPT = 4;
+
+/** The kernels' sources by path, and a hash over them: the name of what is built from them. */
+export async function kernelSources(): Promise<{ readonly units: readonly string[]; readonly hash: string }> {
+  const files = (await readdir(SOURCES, { recursive: true })).filter((file) => /\.(cc|h)$/.test(file)).sort();
+  const hash = createHash('sha256').update([...FLAGS, ...RUNTIME_FLAGS].join(' '));
+  for (const file of files) hash.update(`\0${file}\0`).update(await readFile(join(SOURCES, file)));
+  return { units: files.filter((file) => file.endsWith('.cc')), hash: hash.digest('hex').slice(0, 16) };
+}
+
+/** Where the addon of these sources is, or would be, in an engine's folder. */
+export function addonFile(engineFolder: string, hash: string): string {
+  return join(engineFolder, 'kernels', hash, 'chop_kernels.node');
+}
+
+/** Whether an engine has the native kernels of these sources. */
+export async function hasKernels(engineFolder: string): Promise<boolean> {
+  return existsSync(addonFile(engineFolder, (await kernelSources()).hash));
+}
+
+/**
+ * Compiles the native kernels against an engine, a source at a time on every processor, and moves the addon into place when it is whole.
+ * Does nothing where that was done.
+ *
+ * @returns whether it was to be built.
+ * @throws {@link EngineError} `ENGINE_COMPILE` with the end of the compiler's messages.
+ */
+export async function buildKernels(compiler: Compiler, engine: EngineParts, environment: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<boolean> {
+  const { units, hash } = await kernelSources();
+  const file = addonFile(engine.folder, hash);
+  if (existsSync(file)) return false;
+  const place = dirname(file);
+  const scratch = `${place}.building-${randomUUID()}`;
+  await mkdir(scratch, { recursive: true });
+  try {
+    const compile = (args: readonly string[]): Promise<void> => runCompiler(compiler, args, { environment, signal });
+    const object = (unit: string): string => join(scratch, `${unit.replaceAll(/[\\/]/g, '-')}.o`);
+    // The slowest first.
+    const waiting = [...units].sort((a, b) => Number(b === RUNTIME) - Number(a === RUNTIME));
+    const work = async (): Promise<void> => {
+      for (let unit = waiting.shift(); unit !== undefined; unit = waiting.shift()) {
+        const includes = unit === RUNTIME ? [...RUNTIME_FLAGS, `-I${engine.includeFolder}`, `-I${nodeApiHeaders()}`] : [];
+        await compile([...FLAGS, ...includes, `-I${SOURCES}`, '-c', join(SOURCES, unit), '-o', object(unit)]);
+      }
+    };
+    await Promise.all(Array.from({ length: availableParallelism() }, work));
+    const built = join(scratch, 'chop_kernels.node');
+    await compile(['-shared', ...units.map(object), '-o', built, ...linkerArguments(engine.libraryFolder, relative(place, engine.libraryFolder))]);
+    for (const unit of units) await rm(object(unit));
+    await rename(scratch, place).catch(async (error: NodeJS.ErrnoException) => {
+      // Another process was as quick: its addon is as good.
+      if (!existsSync(file)) throw error;
+    });
+    await removeOld(dirname(place), hash);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return true;
+}
+
+function linkerArguments(libraryFolder: string, fromAddon: string): readonly string[] {
+  if (process.platform === 'darwin') {
+    return ['-undefined', 'dynamic_lookup', join(libraryFolder, 'libtensorflow_framework.2.dylib'), `-Wl,-rpath,@loader_path/${fromAddon}`];
+  }
+  return [`-L${libraryFolder}`, '-l:libtensorflow_framework.so.2', `-Wl,-rpath,$ORIGIN/${fromAddon}`];
+}
+
+async function removeOld(folder: string, current: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name !== current && !name.includes('.building-'));
+  const dated = await Promise.all(names.map(async (name) => ({ path: join(folder, name), at: (await stat(join(folder, name))).mtimeMs })));
+  const old = dated.sort((a, b) => b.at - a.at).slice(KEPT - 1);
+  await Promise.all(old.map(({ path }) => rm(path, { recursive: true, force: true })));
+}

@@ -1,0 +1,69 @@
+#include <algorithm>
+
+#include "native/lanes.h"
+#include "native/native.h"
+#include "native/product.h"
+
+namespace chop {
+namespace {
+
+/** Rows that one partial sum of the bias's gradient takes: fixed, so that the sum does not depend on the threads. */
+constexpr int64_t kBlock = 64;
+
+Matrix matrix(const Array& array, int64_t columns, bool transposed = false) { return {array.data, columns, transposed, array.dtype}; }
+
+CHOP_LEVELS void addRow(float* to, const float* row, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] += row[i];
+}
+
+/** y = x Wᵀ (+ b) */
+void linear(Call& call) {
+  const Array &x = call.input(0), &weight = call.input(1);
+  Call::expect(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1), "x [..., in] and weight [out, in]");
+  const int64_t out = weight.size(0), in = weight.size(1), rows = in == 0 ? 0 : x.count / in;
+  Sizes sizes = x.sizes;
+  sizes.back() = out;
+  const Array y = call.output(0, sizes);
+  if (call.inputs() == 3) {
+    const Array& bias = call.input(2);
+    Call::expect(bias.count == out, "bias [out]");
+    for (int64_t row = 0; row < rows; ++row) std::copy_n(bias.floats(), out, y.floats() + row * out);
+  }
+  product(call, matrix(x, in), matrix(weight, in, true), y.floats(), out, rows, out, in, call.inputs() == 3);
+}
+
+/** dx = dy W, dW = dyᵀ x */
+void linearGrad(Call& call) {
+  const Array &dy = call.input(0), &x = call.input(1), &weight = call.input(2);
+  Call::expect(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1) && dy.rank() >= 1 && dy.size(-1) == weight.size(0), "dy [..., out], x [..., in] and weight [out, in]");
+  const int64_t out = weight.size(0), in = weight.size(1), rows = in == 0 ? 0 : x.count / in;
+  Call::expect(dy.count == rows * out, "as many rows in dy as in x");
+  const Array dx = call.output(0, x.sizes), dweight = call.output(1, weight.sizes);
+  product(call, matrix(dy, out), matrix(weight, in), dx.floats(), in, rows, in, out);
+  product(call, matrix(dy, out, true), matrix(x, in), dweight.floats(), in, out, in, rows);
+}
+
+/** db = Σ dy over the rows */
+void biasGrad(Call& call) {
+  const Array& dy = call.input(0);
+  Call::expect(dy.rank() >= 1, "dy [..., out]");
+  const int64_t out = dy.size(-1), rows = dy.rows(), blocks = (rows + kBlock - 1) / kBlock;
+  const Array dbias = call.output(0, {out});
+  float* partial = call.scratch(blocks * out);
+  call.parallel(blocks, kBlock * out, [&](int64_t from, int64_t to) {
+    for (int64_t block = from; block < to; ++block) {
+      float* sum = partial + block * out;
+      std::fill_n(sum, out, 0.0f);
+      for (int64_t row = block * kBlock; row < std::min(rows, (block + 1) * kBlock); ++row) addRow(sum, dy.floats() + row * out, out);
+    }
+  });
+  std::fill_n(dbias.floats(), out, 0.0f);
+  for (int64_t block = 0; block < blocks; ++block) addRow(dbias.floats(), partial + block * out, out);
+}
+
+const Op kLinear("ChopLinear", "x: float, weight: T, bias: N * float -> y: float", "", linear);
+const Op kLinearGrad("ChopLinearGrad", "dy: float, x: float, weight: T -> dx: float, dweight: float", "", linearGrad);
+const Op kBiasGrad("ChopBiasGrad", "dy: float -> dbias: float", "", biasGrad);
+
+}  // namespace
+}  // namespace chop

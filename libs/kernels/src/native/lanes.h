@@ -1,0 +1,61 @@
+// Vectors of floats, and the level of the processor that the kernels run at.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#define CHOP_INLINE inline __attribute__((always_inline))
+
+// A loop function with this mark is compiled once per level; the loader picks. (`haswell` falls to default on AMD; `avx2` alone omits FMA.)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define CHOP_LEVELS __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#define CHOP_V3 __attribute__((target("arch=x86-64-v3")))
+#define CHOP_V4 __attribute__((target("arch=x86-64-v4")))
+#define CHOP_X86 1
+#else
+#define CHOP_LEVELS
+#define CHOP_X86 0
+#endif
+
+namespace chop {
+
+/** `L` floats in one register. `Unaligned` reads and writes them anywhere. */
+template <int L>
+struct Lanes {
+  typedef float Vector __attribute__((vector_size(4 * L)));
+  typedef float Unaligned __attribute__((vector_size(4 * L), aligned(4)));
+};
+
+template <int L>
+CHOP_INLINE typename Lanes<L>::Vector load(const float* from) {
+  return *reinterpret_cast<const typename Lanes<L>::Unaligned*>(from);
+}
+
+template <int L>
+CHOP_INLINE void store(float* to, typename Lanes<L>::Vector value) {
+  *reinterpret_cast<typename Lanes<L>::Unaligned*>(to) = value;
+}
+
+enum class Level { kBase, kV3, kV4 };
+
+/** The highest level of this processor, or the lower one that the environment variable `CHOP_LEVEL` (`base`, `v3`) asks for. */
+inline Level level() {
+  static const Level chosen = [] {
+#if CHOP_X86
+    const char* asked = std::getenv("CHOP_LEVEL");
+    const std::string limit(asked == nullptr ? "" : asked);
+    if (limit != "base" && limit != "v3" && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq"))
+      return Level::kV4;
+    if (limit != "base" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Level::kV3;
+#endif
+    return Level::kBase;
+  }();
+  return chosen;
+}
+
+inline const char* levelName() { return level() == Level::kV4 ? "x86-64-v4" : level() == Level::kV3 ? "x86-64-v3" : "base"; }
+
+}  // namespace chop

@@ -1,0 +1,245 @@
+// After Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication": both factors are copied into slivers that the
+// innermost tile reads from end to end; the tile keeps its part of the result in registers.
+#include "product.h"
+
+#include <algorithm>
+
+#include "lanes.h"
+
+namespace chop {
+namespace {
+
+/** Steps along k that a tile takes at once: a sliver of b stays in the first-level cache. */
+constexpr int64_t kDepth = 256;
+/** Columns of the result that are made at once: what b's copy takes stays in the last-level cache. */
+constexpr int64_t kWidth = 3072;
+/** Rows of the result that one task makes, in tiles: its slivers of a stay in the second-level cache. */
+constexpr int64_t kTileRows = 16;
+/** Columns of the result that one task makes, in tiles. */
+constexpr int64_t kTileColumns = 12;
+/** Up to so many rows b is read where it lies: copying it would cost more than the product. */
+constexpr int64_t kFewRows = 6;
+
+struct Tile {
+  int64_t depth;
+  const float* a;  // [depth][rows]
+  const float* b;  // [depth][columns]
+  float* c;
+  int64_t stride;
+  int rows, columns;  // of the result that are wanted
+  bool accumulate;
+};
+
+/** `R` rows times two registers of `L` columns. */
+template <int R, int L>
+CHOP_INLINE void multiply(const Tile& tile) {
+  using Vector = typename Lanes<L>::Vector;
+  Vector sums[R][2] = {};
+  const float *a = tile.a, *b = tile.b;
+  for (int64_t step = 0; step < tile.depth; ++step, a += R, b += 2 * L) {
+    const Vector left = load<L>(b), right = load<L>(b + L);
+#pragma GCC unroll 14
+    for (int row = 0; row < R; ++row) {
+      const Vector factor = a[row] - Vector{};  // broadcast
+      sums[row][0] += factor * left;
+      sums[row][1] += factor * right;
+    }
+  }
+  if (tile.rows == R && tile.columns == 2 * L) {
+#pragma GCC unroll 14
+    for (int row = 0; row < R; ++row) {
+      float* to = tile.c + row * tile.stride;
+      store<L>(to, tile.accumulate ? load<L>(to) + sums[row][0] : sums[row][0]);
+      store<L>(to + L, tile.accumulate ? load<L>(to + L) + sums[row][1] : sums[row][1]);
+    }
+    return;
+  }
+  float edge[R][2 * L];
+  std::memcpy(edge, sums, sizeof edge);
+  for (int row = 0; row < tile.rows; ++row) {
+    float* to = tile.c + row * tile.stride;
+    for (int column = 0; column < tile.columns; ++column) to[column] = tile.accumulate ? to[column] + edge[row][column] : edge[row][column];
+  }
+}
+
+CHOP_INLINE float widen(const float* from) { return *from; }
+CHOP_INLINE float widen(const uint16_t* from) {
+  const uint32_t bits = uint32_t{*from} << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/** `to[step][w] = from[w · stride + step]`: rows of a matrix become a sliver `W` wide, filled up with zeros. */
+template <int W, typename T>
+CHOP_INLINE void sliverOfRows(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
+  if (width == W) {
+    int64_t step = 0;
+    for (; step + 8 <= depth; step += 8, to += 8 * W)
+      for (int w = 0; w < W; ++w)
+        for (int i = 0; i < 8; ++i) to[i * W + w] = widen(from + w * stride + step + i);
+    for (; step < depth; ++step, to += W)
+      for (int w = 0; w < W; ++w) to[w] = widen(from + w * stride + step);
+    return;
+  }
+  for (int64_t step = 0; step < depth; ++step, to += W)
+    for (int w = 0; w < W; ++w) to[w] = w < width ? widen(from + w * stride + step) : 0.0f;
+}
+
+/** `to[step][w] = from[step · stride + w]`: columns of a matrix become a sliver. */
+template <int W, typename T>
+CHOP_INLINE void sliverOfColumns(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
+  for (int64_t step = 0; step < depth; ++step, to += W, from += stride) {
+    if (width == W) {
+#pragma GCC unroll 32
+      for (int w = 0; w < W; ++w) to[w] = widen(from + w);
+    } else {
+      for (int w = 0; w < W; ++w) to[w] = w < width ? widen(from + w) : 0.0f;
+    }
+  }
+}
+
+/** The sliver of `width` rows (or columns, if `along`) that begins at `part`. */
+template <int W>
+CHOP_INLINE void pack(const Matrix& part, bool along, int64_t depth, int64_t width, float* to) {
+  const bool rows = along == part.transposed;
+  if (part.dtype == Dtype::kFloat) {
+    const float* from = static_cast<const float*>(part.data);
+    rows ? sliverOfRows<W>(from, part.stride, depth, width, to) : sliverOfColumns<W>(from, part.stride, depth, width, to);
+  } else {
+    const uint16_t* from = static_cast<const uint16_t*>(part.data);
+    rows ? sliverOfRows<W>(from, part.stride, depth, width, to) : sliverOfColumns<W>(from, part.stride, depth, width, to);
+  }
+}
+
+/** Few rows times the rows of b: `L` of them at a time, turned in registers, so that every element is the same chain as in a tile. */
+template <int L, typename T>
+CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bStride, float* c, int64_t cStride, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  using Vector = typename Lanes<L>::Vector;
+  for (int64_t begin = 0; begin < k; begin += kDepth) {
+    const int64_t end = std::min(k, begin + kDepth);
+    Vector sums[kFewRows] = {};
+    for (int64_t step = begin; step < end; step += L) {
+      const int64_t steps = std::min<int64_t>(L, end - step);
+      float turned[L][L];
+      if (steps == L && n == L) {
+        for (int lane = 0; lane < L; ++lane)
+          for (int i = 0; i < L; ++i) turned[i][lane] = widen(b + lane * bStride + step + i);
+      } else {
+        for (int64_t i = 0; i < steps; ++i)
+          for (int lane = 0; lane < L; ++lane) turned[i][lane] = lane < n ? widen(b + lane * bStride + step + i) : 0.0f;
+      }
+      for (int64_t row = 0; row < m; ++row)
+        for (int64_t i = 0; i < steps; ++i) sums[row] += (a[row * aStride + step + i] - Vector{}) * load<L>(turned[i]);
+    }
+    const bool add = accumulate || begin > 0;
+    for (int64_t row = 0; row < m; ++row) {
+      float values[L];
+      store<L>(values, sums[row]);
+      for (int64_t lane = 0; lane < n; ++lane) c[row * cStride + lane] = add ? c[row * cStride + lane] + values[lane] : values[lane];
+    }
+  }
+}
+
+/** What differs between the levels of a processor. */
+struct Shape {
+  int rows, columns, lanes;
+  void (*multiply)(const Tile&);
+  void (*packA)(const Matrix&, int64_t depth, int64_t width, float* to);
+  void (*packB)(const Matrix&, int64_t depth, int64_t width, float* to);
+  void (*few)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
+};
+
+template <int L>
+CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c, int64_t cStride, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  if (b.dtype == Dtype::kFloat) fewRows<L>(a, aStride, static_cast<const float*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
+  else fewRows<L>(a, aStride, static_cast<const uint16_t*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
+}
+
+#define CHOP_SHAPE(NAME, TARGET, ROWS, LANES)                                                                                             \
+  TARGET void multiply##NAME(const Tile& tile) { multiply<ROWS, LANES>(tile); }                                                           \
+  TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS>(part, false, depth, width, to); }     \
+  TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES>(part, true, depth, width, to); } \
+  TARGET void few##NAME(const float* a, int64_t as, const Matrix& b, float* c, int64_t cs, int64_t m, int64_t n, int64_t k, bool add) {   \
+    few<LANES>(a, as, b, c, cs, m, n, k, add);                                                                                            \
+  }                                                                                                                                       \
+  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, multiply##NAME, packA##NAME, packB##NAME, few##NAME};
+
+CHOP_SHAPE(Base, , 4, 4)
+#if CHOP_X86
+CHOP_SHAPE(V3, CHOP_V3, 6, 8)
+CHOP_SHAPE(V4, CHOP_V4, 14, 16)
+#endif
+
+const Shape& shape() {
+#if CHOP_X86
+  if (level() == Level::kV4) return kV4;
+  if (level() == Level::kV3) return kV3;
+#endif
+  return kBase;
+}
+
+int64_t tiles(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
+
+}  // namespace
+
+void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  const Shape& with = shape();
+  if (m == 0 || n == 0) return;
+  if (k == 0) {
+    if (!accumulate)
+      for (int64_t row = 0; row < m; ++row) std::fill_n(c + row * stride, n, 0.0f);
+    return;
+  }
+  if (m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat) {
+    const int lanes = with.lanes;
+    call.parallel(tiles(n, lanes), m * k * 2 + k * lanes, [&](int64_t from, int64_t to) {
+      for (int64_t tile = from; tile < to; ++tile) {
+        const int64_t column = tile * lanes;
+        with.few(static_cast<const float*>(a.data), a.stride, b.from(0, column), c + column, stride, m, std::min<int64_t>(lanes, n - column), k, accumulate);
+      }
+    });
+    return;
+  }
+  const int64_t high = tiles(m, with.rows), wide = tiles(std::min(n, kWidth), with.columns);
+  float* slivers = call.scratch(high * with.rows * k);
+  float* across = call.scratch(wide * with.columns * k);
+  // A sliver of block `begin` and tile `i` lies at `(begin · tiles + i · depth) · size of the tile`.
+  call.parallel(high, with.rows * k, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i)
+      for (int64_t begin = 0; begin < k; begin += kDepth) {
+        const int64_t depth = std::min(kDepth, k - begin);
+        with.packA(a.from(i * with.rows, begin), depth, std::min<int64_t>(with.rows, m - i * with.rows), slivers + (begin * high + i * depth) * with.rows);
+      }
+  });
+  for (int64_t left = 0; left < n; left += kWidth) {
+    const int64_t width = std::min(kWidth, n - left), columns = tiles(width, with.columns);
+    call.parallel(columns, with.columns * k, [&](int64_t from, int64_t to) {
+      for (int64_t j = from; j < to; ++j)
+        for (int64_t begin = 0; begin < k; begin += kDepth) {
+          const int64_t depth = std::min(kDepth, k - begin);
+          const int64_t at = j * with.columns;
+          with.packB(b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (begin * columns + j * depth) * with.columns);
+        }
+    });
+    const int64_t down = tiles(high, kTileRows), over = tiles(columns, kTileColumns);
+    call.parallel(down * over, kTileRows * kTileColumns * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
+      for (int64_t task = from; task < to; ++task) {
+        const int64_t i0 = task % down * kTileRows, i1 = std::min(high, i0 + kTileRows);
+        const int64_t j0 = task / down * kTileColumns, j1 = std::min(columns, j0 + kTileColumns);
+        for (int64_t begin = 0; begin < k; begin += kDepth) {
+          const int64_t depth = std::min(kDepth, k - begin);
+          for (int64_t j = j0; j < j1; ++j)
+            for (int64_t i = i0; i < i1; ++i) {
+              const int64_t row = i * with.rows, column = j * with.columns;
+              with.multiply({depth, slivers + (begin * high + i * depth) * with.rows, across + (begin * columns + j * depth) * with.columns,
+                             c + row * stride + left + column, stride, static_cast<int>(std::min<int64_t>(with.rows, m - row)),
+                             static_cast<int>(std::min<int64_t>(with.columns, width - column)), accumulate || begin > 0});
+            }
+        }
+      }
+    });
+  }
+}
+
+}  // namespace chop

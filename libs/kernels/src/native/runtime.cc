@@ -1,0 +1,193 @@
+// The one source that sees TensorFlow: ops by their signature, calls as native.h describes them, and the addon that Node.js loads.
+#include <node_api.h>
+
+#include <map>
+#include <memory>
+#include <sstream>
+
+#include "lanes.h"
+#include "native.h"
+#include "tensorflow/core/framework/common_shape_fns.h"
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/util/work_sharder.h"
+
+namespace chop {
+namespace {
+
+namespace tf = tensorflow;
+
+struct Definition {
+  std::vector<std::string> inputs;  // by name; a list's ends with `*`
+  std::vector<std::string> attributes;
+  int outputs;
+  void (*run)(Call&);
+};
+
+std::map<std::string, Definition>& definitions() {
+  static auto* all = new std::map<std::string, Definition>();
+  return *all;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::stringstream stream(text);
+  for (std::string part; std::getline(stream, part, separator);) {
+    const size_t from = part.find_first_not_of(' ');
+    if (from != std::string::npos) parts.push_back(part.substr(from, part.find_last_not_of(' ') - from + 1));
+  }
+  return parts;
+}
+
+Dtype dtypeOf(tf::DataType type) {
+  switch (type) {
+    case tf::DT_FLOAT: return Dtype::kFloat;
+    case tf::DT_INT32: return Dtype::kInt;
+    case tf::DT_BOOL: return Dtype::kBool;
+    case tf::DT_BFLOAT16: return Dtype::kBfloat16;
+    default: throw Refusal("a dtype that no kernel takes");
+  }
+}
+
+Array arrayOf(const tf::Tensor& tensor) {
+  Array array;
+  array.data = const_cast<char*>(tensor.tensor_data().data());
+  array.dtype = dtypeOf(tensor.dtype());
+  for (int axis = 0; axis < tensor.dims(); ++axis) array.sizes.push_back(tensor.dim_size(axis));
+  array.count = tensor.NumElements();
+  return array;
+}
+
+class TensorFlowCall final : public Call {
+ public:
+  TensorFlowCall(tf::OpKernelContext* context, const std::map<std::string, float>& attributes) : context_(context), attributes_(attributes) {
+    for (int i = 0; i < context->num_inputs(); ++i) inputs_.push_back(arrayOf(context->input(i)));
+  }
+
+  int inputs() const override { return static_cast<int>(inputs_.size()); }
+  const Array& input(int index) override { return inputs_.at(index); }
+
+  Array output(int index, const Sizes& sizes) override {
+    tf::Tensor* tensor = nullptr;
+    check(context_->allocate_output(index, tf::TensorShape(sizes), &tensor));
+    return arrayOf(*tensor);
+  }
+
+  float* scratch(int64_t floats) override {
+    scratch_.emplace_back();
+    check(context_->allocate_temp(tf::DT_FLOAT, tf::TensorShape({floats + kAlignment}), &scratch_.back()));
+    const auto at = reinterpret_cast<uintptr_t>(scratch_.back().tensor_data().data());
+    return reinterpret_cast<float*>((at + 4 * kAlignment - 1) / (4 * kAlignment) * (4 * kAlignment));
+  }
+
+  double number(const char* attribute) const override { return attributes_.at(attribute); }
+  int threads() const override { return context_->device()->tensorflow_cpu_worker_threads()->num_threads; }
+
+  void parallel(int64_t items, int64_t cost, const std::function<void(int64_t, int64_t)>& work) override {
+    const auto* workers = context_->device()->tensorflow_cpu_worker_threads();
+    tf::Shard(workers->num_threads, workers->workers, items, cost, work);
+  }
+
+ private:
+  static constexpr int64_t kAlignment = 16;  // floats: a cache line
+
+  static void check(const absl::Status& status) {
+    if (!status.ok()) throw Refusal(std::string(status.message()));
+  }
+
+  tf::OpKernelContext* context_;
+  const std::map<std::string, float>& attributes_;
+  std::vector<Array> inputs_;
+  std::vector<tf::Tensor> scratch_;
+};
+
+class Kernel final : public tf::OpKernel {
+ public:
+  explicit Kernel(tf::OpKernelConstruction* construction) : OpKernel(construction), definition_(definitions().at(type_string())) {
+    for (const std::string& name : definition_.attributes) {
+      float value;
+      OP_REQUIRES_OK(construction, construction->GetAttr(name, &value));
+      attributes_[name] = value;
+    }
+  }
+
+  void Compute(tf::OpKernelContext* context) override {
+    try {
+      TensorFlowCall call(context, attributes_);
+      definition_.run(call);
+    } catch (const std::exception& error) {
+      context->SetStatus(tf::errors::InvalidArgument(type_string(), ": ", error.what()));
+    }
+  }
+
+ private:
+  const Definition& definition_;
+  std::map<std::string, float> attributes_;
+};
+
+}  // namespace
+
+Op::Op(const char* name, const char* signature, const char* attributes, void (*run)(Call&)) {
+  tf::OpDefBuilder builder(name);
+  const std::string text(signature);
+  const size_t arrow = text.find("->");
+  Definition definition{{}, split(attributes, ','), 0, run};
+  for (const std::string& input : split(text.substr(0, arrow), ',')) {
+    const bool list = input.find("N *") != std::string::npos;
+    builder.Input(input);
+    if (list) builder.Attr("N: int >= 0");
+    if (input.find(": T") != std::string::npos) builder.Attr("T: {float, bfloat16}");
+    definition.inputs.push_back(input.substr(0, input.find(':')) + (list ? "*" : ""));
+  }
+  if (arrow != std::string::npos)
+    for (const std::string& output : split(text.substr(arrow + 2), ',')) {
+      builder.Output(output);
+      ++definition.outputs;
+    }
+  if (definition.outputs == 0) builder.SetIsStateful();
+  for (const std::string& attribute : definition.attributes) builder.Attr(attribute + ": float");
+  builder.SetShapeFn(tf::shape_inference::UnknownShape);
+  definitions()[name] = definition;
+  tf::OpRegistry::Global()->Register([builder](tf::OpRegistrationData* data) { return builder.Finalize(data); });
+  new tf::kernel_factory::OpKernelRegistrar(tf::register_kernel::Name(name).Device(tf::DEVICE_CPU).Build(), "chop::Kernel",
+                                            [](tf::OpKernelConstruction* construction) -> tf::OpKernel* { return new Kernel(construction); });
+}
+
+}  // namespace chop
+
+namespace {
+
+napi_value text(napi_env env, const std::string& value) {
+  napi_value result;
+  napi_create_string_utf8(env, value.c_str(), value.size(), &result);
+  return result;
+}
+
+napi_value texts(napi_env env, const std::vector<std::string>& values) {
+  napi_value result;
+  napi_create_array(env, &result);
+  for (size_t i = 0; i < values.size(); ++i) napi_set_element(env, result, i, text(env, values[i]));
+  return result;
+}
+
+}  // namespace
+
+/** `{ level, ops: [{ name, inputs, attributes, outputs }] }`: the processor level that the kernels run at, and the ops. */
+NAPI_MODULE_INIT() {
+  napi_set_named_property(env, exports, "level", text(env, chop::levelName()));
+  napi_value ops;
+  napi_create_array(env, &ops);
+  uint32_t index = 0;
+  for (const auto& [name, definition] : chop::definitions()) {
+    napi_value op, outputs;
+    napi_create_object(env, &op);
+    napi_create_int32(env, definition.outputs, &outputs);
+    napi_set_named_property(env, op, "name", text(env, name));
+    napi_set_named_property(env, op, "inputs", texts(env, definition.inputs));
+    napi_set_named_property(env, op, "attributes", texts(env, definition.attributes));
+    napi_set_named_property(env, op, "outputs", outputs);
+    napi_set_element(env, ops, index++, op);
+  }
+  napi_set_named_property(env, exports, "ops", ops);
+  return exports;
+}
