@@ -47,7 +47,8 @@ export interface Differentiable<T extends tf.Tensor> {
   readonly inputs: readonly tf.Tensor[];
   /** Kept, without a copy, until the backward pass of this function is over; handed to `backward` in this order. */
   readonly saved: readonly tf.Tensor[];
-  readonly forward: () => T;
+  /** The value, and what else the backward pass reads: handed to it after `saved`. */
+  readonly forward: () => T | { readonly value: T; readonly saved: readonly tf.Tensor[] };
   readonly backward: (dy: T, saved: tf.Tensor[]) => tf.Tensor[];
 }
 
@@ -57,15 +58,22 @@ export interface Differentiable<T extends tf.Tensor> {
  */
 export function withGradient<T extends tf.Tensor>({ inputs, saved, forward, backward }: Differentiable<T>): T {
   const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    (args.at(-1) as tf.GradSaveFunc)([...saved]);
+    const made = forward();
+    const [value, more] = made instanceof tf.Tensor ? [made, []] : [made.value, made.saved];
+    (args.at(-1) as tf.GradSaveFunc)([...saved, ...more]);
     const gradFunc = (dy: T, kept: tf.Tensor[]): tf.Tensor[] => {
       const gradients = tf.tidy(() => backward(dy, kept));
       tf.dispose([dy, ...kept]);
       return gradients;
     };
-    return { value: forward(), gradFunc };
+    return { value, gradFunc };
   });
   return operation(...inputs);
+}
+
+/** Whether a gradient of what is computed now will be asked for. */
+export function gradientsWanted(): boolean {
+  return (tf.engine() as unknown as { isTapeOn(): boolean }).isTapeOn();
 }
 
 /** @throws {@link ShapeError} `KERNEL_SHAPE` unless `holds`, with the kernel's name, what was found and what was expected. */
