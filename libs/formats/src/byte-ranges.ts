@@ -5,7 +5,7 @@ import { CHUNK_BYTES, CheckpointError } from '@chop/core';
 export interface RangedFile {
   readonly file: string;
   readonly size: number;
-  /** Bytes `[from, to)` in pieces of at most `pieceBytes`; all pieces share one buffer. */
+  /** Bytes `[from, to)` in pieces of at most `pieceBytes`, each valid until the next one is asked for. */
   pieces(from: number, to: number, pieceBytes?: number): AsyncGenerator<Uint8Array>;
   /** Bytes `[from, to)` at once, in memory of their own. */
   bytes(from: number, to: number): Promise<Uint8Array>;
@@ -26,11 +26,21 @@ export async function openRanges(file: string): Promise<RangedFile> {
       file,
       size,
       async *pieces(from, to, pieceBytes = CHUNK_BYTES) {
-        const buffer = new Uint8Array(Math.min(pieceBytes, to - from));
-        for (let at = from; at < to;) {
-          const piece = buffer.subarray(0, Math.min(buffer.byteLength, to - at));
+        const count = Math.ceil((to - from) / pieceBytes);
+        const buffers = Array.from({ length: Math.min(2, count) }, () => new Uint8Array(Math.min(pieceBytes, to - from)));
+        const read = async (number: number): Promise<Uint8Array> => {
+          const at = from + number * pieceBytes;
+          const piece = buffers[number % 2]!.subarray(0, to - at);
           await fill(file, handle, piece, at);
-          at += piece.byteLength;
+          return piece;
+        };
+        // While one piece is being written, the next one is read into the other buffer.
+        let ahead = count > 0 ? read(0) : undefined;
+        for (let number = 1; ahead; number++) {
+          const piece = await ahead;
+          ahead = number < count ? read(number) : undefined;
+          // Its failure is told when that piece is asked for.
+          ahead?.catch(() => undefined);
           yield piece;
         }
       },
