@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectAlike } from './kernel.js';
-import { replace } from './replace.js';
+import { held, replace } from './replace.js';
 
-type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable; v: tf.Variable };
+type Nine = [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable; v: tf.Variable; hyper: tf.Tensor; mask: tf.Tensor | undefined };
 
 /** The numbers of one AdamW step. */
 export interface AdamwOptions {
@@ -15,29 +16,36 @@ export interface AdamwOptions {
   readonly decay: number;
   /** Counted from 1, this one included. */
   readonly step: number;
+  /** Factor of the gradient: clipping. Default 1. */
+  readonly scale?: number;
+  /** bool, the shape of the weight: what it drops is 0 afterwards. */
+  readonly mask?: tf.Tensor | undefined;
 }
 
-/** The row behind {@link adamw}: writes into its variables, returns nothing. */
+/** The row behind {@link adamw}: writes into its variables, returns nothing. Numbers that change from step to step are a tensor, `hyper` `[9]`. */
 export const adamwKernel = defineKernel({
   name: 'Adamw',
-  reference: ({ weight, gradient, m, v }: Inputs, { lr, beta1, beta2, eps, decay, step }: AdamwOptions): tf.Tensor[] => {
-    replace(m, () => tf.add(tf.mul(m, beta1), tf.mul(gradient, 1 - beta1)));
+  writes: ['weight', 'm', 'v'],
+  reference: ({ weight, gradient, m, v, hyper, mask }: Inputs, _: object): tf.Tensor[] => {
+    const numbers = tf.unstack(hyper) as Nine;
+    const [stepSize, beta1, rest1, beta2, rest2, eps, correction, shrink, scale] = numbers;
+    const scaled = tf.mul(gradient, scale);
+    replace(m, () => tf.add(tf.mul(m, beta1), tf.mul(scaled, rest1)));
     replace(v, () => {
       const kept = tf.mul(v, beta2);
       return tf.add(
         kept,
-        tf.tidy(() => tf.mul(tf.square(gradient), 1 - beta2)),
+        tf.tidy(() => tf.mul(tf.square(scaled), rest2)),
       );
     });
-    const stepSize = lr / (1 - beta1 ** step);
-    const correction = Math.sqrt(1 - beta2 ** step);
     replace(weight, () => {
       const change = tf.tidy(() => {
         const root = tf.tidy(() => tf.add(tf.div(tf.sqrt(v), correction), eps));
         return tf.mul(tf.div(m, root), stepSize);
       });
-      return tf.sub(decay === 0 ? weight : tf.mul(weight, 1 - lr * decay), change);
+      return held(tf.sub(tf.mul(weight, shrink), change), mask);
     });
+    tf.dispose([scaled, ...numbers]);
     return [];
   },
 });
@@ -52,6 +60,10 @@ export const adamwKernel = defineKernel({
  * @throws {@link ShapeError} `KERNEL_SHAPE` when a shape differs.
  */
 export function adamw(weight: tf.Variable, gradient: tf.Tensor, { m, v }: { m: tf.Variable; v: tf.Variable }, options: AdamwOptions): void {
-  expectAlike('adamw', weight, [gradient, m, v]);
-  adamwKernel({ weight, gradient, m, v }, options);
+  const { lr, beta1, beta2, eps, decay, step, scale = 1, mask } = options;
+  expectAlike('adamw', weight, [gradient, m, v, ...(mask ? [mask] : [])]);
+  const [stepSize, correction] = [lr / (1 - beta1 ** step), Math.sqrt(1 - beta2 ** step)];
+  const hyper = tf.tensor1d([stepSize, beta1, 1 - beta1, beta2, 1 - beta2, eps, correction, 1 - lr * decay, scale]);
+  adamwKernel({ weight, gradient, m, v, hyper, mask }, {});
+  hyper.dispose();
 }

@@ -24,3 +24,15 @@ test.each(backends)('a million equal entries lose no digits, on %s', async (back
   const [norm] = await numbersOn(backend, () => globalNorm([tf.fill([1000, 1000], 0.1)]));
   expect(Math.abs(norm! / (1000 * Math.fround(0.1)) - 1)).toBeLessThan(1e-5);
 });
+
+test.each(backends)('lengths around a block of the sum, on %s', async (backend) => {
+  for (const size of [1, 16383, 16384, 16385, 40000]) {
+    const [norm] = await numbersOn(backend, () => globalNorm([tf.fill([size], 0.5), tf.zeros([0]), tf.fill([3, 5], -2)]));
+    expect(Math.abs(norm! / Math.sqrt(size / 4 + 60) - 1)).toBeLessThan(1e-6);
+  }
+});
+
+test.each(backends)('infinities and what is no number are seen in the norm, on %s', async (backend) => {
+  expect(await numbersOn(backend, () => globalNorm([tf.zeros([20000]), tf.tensor1d([1, -Infinity])]))).toEqual([Infinity]);
+  expect(await numbersOn(backend, () => globalNorm([tf.tensor1d([NaN]), tf.zeros([20000])]))).toEqual([NaN]);
+});

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel } from './kernel.js';
 
-/** The row behind {@link globalNorm}; the inputs' names carry no meaning. */
+/** The row behind {@link globalNorm}: a list, `xs0`, `xs1`, …. */
 export const globalNormKernel = defineKernel({
   name: 'GlobalNorm',
   reference: (inputs: Readonly<Record<string, tf.Tensor>>): tf.Tensor =>
@@ -20,5 +20,5 @@ export const globalNormKernel = defineKernel({
  * @returns float32 scalar, 0 for none.
  */
 export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
-  return globalNormKernel(Object.fromEntries(tensors.map((tensor, index) => [`x${index}`, tensor])), {}) as tf.Scalar;
+  return globalNormKernel(Object.fromEntries(tensors.map((tensor, index) => [`xs${index}`, tensor])), {}) as tf.Scalar;
 }

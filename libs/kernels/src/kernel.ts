@@ -1,5 +1,6 @@
 import { ShapeError } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { own } from './replace.js';
 
 /** Named inputs of a kernel; an optional one may be undefined. */
 export type KernelInputs = Readonly<Record<string, tf.Tensor | undefined>>;
@@ -10,6 +11,8 @@ export interface KernelDefinition<I extends KernelInputs, A extends object, R ex
   readonly name: string;
   /** The definition: the fallback on every backend and the oracle of the siblings' tests. */
   readonly reference: (inputs: I, attributes: A) => R;
+  /** Variables among the inputs that a sibling writes into in place. What shares their memory keeps its values: such a variable gets a copy first. */
+  readonly writes?: readonly (keyof I & string)[];
 }
 
 /** A kernel row, callable: on the current backend the registered sibling, else the reference. */
@@ -29,11 +32,12 @@ export interface Kernel<I extends KernelInputs, A extends object, R extends tf.T
 export function defineKernel<I extends KernelInputs, A extends object, R extends tf.Tensor | tf.Tensor[]>(
   definition: KernelDefinition<I, A, R>,
 ): Kernel<I, A, R> {
-  const { reference } = definition;
+  const { reference, writes = [] } = definition;
   const registered = `Chop${definition.name}`;
   const run = (inputs: I, attributes: A): R => {
     const backend = tf.getBackend();
     if (!backend || tf.getKernel(registered, backend) === undefined) return reference(inputs, attributes);
+    for (const name of writes) own(inputs[name] as tf.Variable);
     const given = Object.entries(inputs).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
     return tf.engine().runKernel(registered, Object.fromEntries(given), attributes as tf.NamedAttrMap) as R;
   };
@@ -93,7 +97,7 @@ export function expectAlike(kernel: string, tensor: tf.Tensor, others: readonly 
       kernel,
       other.shape.join() === tensor.shape.join(),
       () => `${shapeOf(tensor)} and ${shapeOf(other)}`,
-      'gradient and moments of the shape of the weight',
+      'gradient, moments and mask of the shape of the weight',
     );
   }
 }

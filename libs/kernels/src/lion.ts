@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectAlike } from './kernel.js';
-import { replace } from './replace.js';
+import { held, replace } from './replace.js';
 
-type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable };
+type Seven = [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable; hyper: tf.Tensor; mask: tf.Tensor | undefined };
 
 /** The numbers of one Lion step. */
 export interface LionOptions {
@@ -12,23 +13,33 @@ export interface LionOptions {
   readonly beta2: number;
   /** Decoupled weight decay; 0 for biases and norms. */
   readonly decay: number;
+  /** Factor of the gradient: clipping. Default 1. */
+  readonly scale?: number;
+  /** bool, the shape of the weight: what it drops is 0 afterwards. */
+  readonly mask?: tf.Tensor | undefined;
 }
 
-/** `beta · m + (1 − beta) · gradient` */
-const mixed = (m: tf.Tensor, gradient: tf.Tensor, beta: number): tf.Tensor => tf.tidy(() => tf.add(tf.mul(m, beta), tf.mul(gradient, 1 - beta)));
+/** `beta · m + rest · gradient` */
+const mixed = (m: tf.Tensor, beta: tf.Tensor, gradient: tf.Tensor, rest: tf.Tensor): tf.Tensor =>
+  tf.tidy(() => tf.add(tf.mul(m, beta), tf.mul(gradient, rest)));
 
 /** −1, 0 or 1. (`tf.sign` on wasm takes everything below 1.2e-7 for 0, which is where gradients of large models live.) */
 const sign = (x: tf.Tensor): tf.Tensor => tf.tidy(() => tf.sub(tf.cast(tf.greater(x, 0), 'float32'), tf.cast(tf.less(x, 0), 'float32')));
 
-/** The row behind {@link lion}: writes into its variables, returns nothing. */
+/** The row behind {@link lion}: writes into its variables, returns nothing. Numbers that change from step to step are a tensor, `hyper` `[7]`. */
 export const lionKernel = defineKernel({
   name: 'Lion',
-  reference: ({ weight, gradient, m }: Inputs, { lr, beta1, beta2, decay }: LionOptions): tf.Tensor[] => {
+  writes: ['weight', 'm'],
+  reference: ({ weight, gradient, m, hyper, mask }: Inputs, _: object): tf.Tensor[] => {
+    const numbers = tf.unstack(hyper) as Seven;
+    const [lr, beta1, rest1, beta2, rest2, shrink, scale] = numbers;
+    const scaled = tf.mul(gradient, scale);
     replace(weight, () => {
-      const change = tf.tidy(() => tf.mul(sign(mixed(m, gradient, beta1)), lr));
-      return tf.sub(decay === 0 ? weight : tf.mul(weight, 1 - lr * decay), change);
+      const change = tf.tidy(() => tf.mul(sign(mixed(m, beta1, scaled, rest1)), lr));
+      return held(tf.sub(tf.mul(weight, shrink), change), mask);
     });
-    replace(m, () => mixed(m, gradient, beta2));
+    replace(m, () => mixed(m, beta2, scaled, rest2));
+    tf.dispose([scaled, ...numbers]);
     return [];
   },
 });
@@ -43,6 +54,9 @@ export const lionKernel = defineKernel({
  * @throws {@link ShapeError} `KERNEL_SHAPE` when a shape differs.
  */
 export function lion(weight: tf.Variable, gradient: tf.Tensor, { m }: { m: tf.Variable }, options: LionOptions): void {
-  expectAlike('lion', weight, [gradient, m]);
-  lionKernel({ weight, gradient, m }, options);
+  const { lr, beta1, beta2, decay, scale = 1, mask } = options;
+  expectAlike('lion', weight, [gradient, m, ...(mask ? [mask] : [])]);
+  const hyper = tf.tensor1d([lr, beta1, 1 - beta1, beta2, 1 - beta2, 1 - lr * decay, scale]);
+  lionKernel({ weight, gradient, m, hyper, mask }, {});
+  hyper.dispose();
 }

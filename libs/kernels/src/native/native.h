@@ -44,6 +44,8 @@ class Call {
   virtual int inputs() const = 0;
   virtual const Array& input(int index) = 0;
   virtual Array output(int index, const Sizes& sizes) = 0;
+  /** An input that the op writes into. Memory that others hold too (another tensor, JavaScript) is left to them: the input takes a copy of its own first. */
+  virtual Array owned(int index) = 0;
   /** Memory for the length of this call, aligned to a cache line, not cleared. */
   virtual float* scratch(int64_t floats) = 0;
   /** An attribute: a number that stays the same over many calls. */

@@ -7,6 +7,7 @@
 
 #include "lanes.h"
 #include "native.h"
+#include "tensorflow/core/common_runtime/dma_helper.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -71,6 +72,18 @@ class TensorFlowCall final : public Call {
     tf::Tensor* tensor = nullptr;
     check(context_->allocate_output(index, tf::TensorShape(sizes), &tensor));
     return arrayOf(*tensor);
+  }
+
+  Array owned(int index) override {
+    // The tensor of the handle itself, which outlives the call: TensorFlow hands eager ops their inputs by reference.
+    auto& tensor = const_cast<tf::Tensor&>(context_->input(index));
+    if (!tensor.RefCountIsOne() || !tf::DMAHelper::buffer(&tensor)->OwnsMemory()) {
+      tf::Tensor copy;
+      check(context_->allocate_temp(tensor.dtype(), tensor.shape(), &copy));
+      std::memcpy(const_cast<char*>(copy.tensor_data().data()), tensor.tensor_data().data(), tensor.TotalBytes());
+      tensor = copy;
+    }
+    return inputs_.at(index) = arrayOf(tensor);
   }
 
   float* scratch(int64_t floats) override {
