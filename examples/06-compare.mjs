@@ -4,8 +4,7 @@ import { compose, layerChop } from '@chop/chop';
 const chop = await compose();
 const base = await chop.open('embedded');
 const models = { base };
-for (const configuration of ['max-gap', 'output'])
-  models[configuration] = await chop.apply(base, await chop.plan(base, layerChop({ keep: 6, configuration })));
+for (const configuration of ['max-gap', 'output']) models[configuration] = await chop.apply(base, await chop.plan(base, layerChop({ keep: 6, configuration })));
 
 const scores = await chop.evaluate(models, {
   perplexity: { data: ['embedded:valid'], window: 128, windows: 8 },

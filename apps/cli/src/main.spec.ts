@@ -63,7 +63,9 @@ const methods: Partial<Verbs> = {
 /** The requests that `train` got. */
 async function requests(argv: readonly string[]): Promise<{ outcome: Outcome; received: Parameters<Verbs['train']>[] }> {
   const received: Parameters<Verbs['train']>[] = [];
-  const outcome = await chop(argv, { verbs: { ...methods, train: async (...request) => (received.push(request), { training: trained, close: async () => {} } as never) } });
+  const outcome = await chop(argv, {
+    verbs: { ...methods, train: async (...request) => (received.push(request), { training: trained, close: async () => {} } as never) },
+  });
   return { outcome, received };
 }
 

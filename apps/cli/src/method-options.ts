@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { PlanRequest } from '@chop/chop';
 import type { Call } from './call.js';
 import { given } from './given.js';
+import type { Verbs } from './surroundings.js';
 import { dataWords, each, joiner, positive } from './option-values.js';
 
 /** Flags of the commands that run a method over a model. */
@@ -33,9 +34,9 @@ export function joinOption(): Option {
   return new Option('--join <text>', 'put between documents instead of the end-of-text token; \\n is a newline').argParser(joiner);
 }
 
-/** What `--set` says. */
-export async function settings({ set = [] }: MethodFlags): Promise<Record<string, unknown>> {
-  return (await import('./settings.js')).settingsOf(set);
+/** The strategy of that name, with what `--set` says. */
+export async function methodOf(chop: Verbs, strategy: string, { set = [] }: MethodFlags): Promise<ReturnType<Verbs['method']>> {
+  return chop.method(strategy, (await import('./settings.js')).settingsOf(set));
 }
 
 export function planRequest({ common }: Call, { data, samples, window, join }: MethodFlags): PlanRequest {

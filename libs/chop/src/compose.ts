@@ -78,7 +78,10 @@ export class Chop {
   async apply(model: ModelSource, plan: MadePlan, request: ApplyRequest = {}): Promise<OpenModel> {
     if (typeof model !== 'string') return applyPlan(model, plan, request, async () => {});
     const opened = await this.open(model);
-    return applyPlan(opened, plan, request, () => opened.close());
+    return applyPlan(opened, plan, request, () => opened.close()).catch(async (error: unknown) => {
+      await opened.close();
+      throw error;
+    });
   }
 
   /** Goes on training a model; with `out` into a folder, else in memory. */

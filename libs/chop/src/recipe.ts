@@ -16,7 +16,8 @@ export const calibration = z.strictObject({
   join: z.string().optional(),
 });
 
-const evaluateStep = z.strictObject({
+/** The keys of a step that measures. */
+export const evaluateStep = z.strictObject({
   name: z.string().optional().describe('what the report calls the model as it is now'),
   perplexity: z.string().optional().describe('a name of data, or DATA'),
   window: z.number().int().min(2).default(512),
@@ -27,7 +28,8 @@ const evaluateStep = z.strictObject({
   sample: z.string().optional().describe('a prompt that the model continues'),
   sampleTokens: z.number().int().min(1).default(48),
 });
-const trainStep = trainOptions.extend({
+/** The keys of a step that trains: those of training, its text, and its methods. */
+export const trainStep = trainOptions.extend({
   seed: trainOptions.shape.seed.unwrap().optional().describe('by default that of the recipe'),
   data: z.string().default('train').describe('a name of data, or DATA'),
   prune: choice.optional(),

@@ -2,14 +2,24 @@ import { basename } from 'node:path';
 import { checkOptions, ChopError, type Described, named, type Parts, type Place, type Pruner } from '@chop/core';
 import { extentOf, type TrainOptions } from '@chop/training';
 import { withDefaults } from './defaults.js';
-import { calibration, type CalibrationChoice, type EvaluateStep, onlyMethod, type Recipe, type RecipeStep, type TrainStep } from './recipe.js';
+import {
+  calibration,
+  type CalibrationChoice,
+  type EvaluateStep,
+  evaluateStep,
+  onlyMethod,
+  type Recipe,
+  type RecipeStep,
+  type TrainStep,
+  trainStep,
+} from './recipe.js';
 
 type PlaceOf = (path: readonly PropertyKey[]) => Place;
 type Options = Record<string, unknown>;
 
 /**
  * A recipe in which every default stands: those of methods and evaluators, those that follow from other options, and those of the run.
- * It means the same when it is read again. Names and options of all methods are checked meanwhile: a misspelt word in the last step
+ * It means the same when it is read again, key by key. Names and options of all methods are checked meanwhile: a misspelt word in the last step
  * would otherwise be found hours later.
  *
  * @throws {@link UsageError} `METHOD_UNKNOWN`, `OPTION_UNKNOWN`, `OPTION_VALUE`, `TRAIN_LENGTH`; with file and line.
@@ -62,7 +72,7 @@ function resolveTraining(parts: Parts, recipe: Recipe, { prune, distill, ...opti
   const text = pruner && calibrationOf(recipe, pruner, pruneSet!, options.calibration, options.data);
   const loss = distill && onlyMethod(withoutTeacher(distill));
   const [lossSet] = loss ? resolveMethod('distiller', parts.distillers, loss, (path) => placeOf(['distill', ...path])) : [];
-  return {
+  return trainStep.parse({
     ...options,
     ...(join === undefined ? {} : { join }),
     seed: options.seed ?? recipe.seed,
@@ -71,18 +81,18 @@ function resolveTraining(parts: Parts, recipe: Recipe, { prune, distill, ...opti
     ...(pruner ? { prune: { [pruner.name]: pruneSet! } } : {}),
     ...(loss ? { distill: { [loss[0]]: lossSet, teacher: distill?.['teacher'] ?? base } } : {}),
     ...(text ? { calibration: text } : {}),
-  };
+  });
 }
 
 function resolveEvaluation(parts: Parts, recipe: Recipe, options: EvaluateStep, placeOf: PlaceOf): EvaluateStep {
   const { latency } = options;
   const given = latency === true ? {} : latency;
-  return {
+  return evaluateStep.parse({
     ...options,
     name: options.name ?? recipe.model,
     stride: options.stride ?? options.window,
     latency: given && resolveMethod('evaluator', parts.evaluators, ['latency', given], ([, ...path]) => placeOf(['latency', ...path]))[0],
-  };
+  });
 }
 
 /** What a method that looks at text is given: `data` where nothing is said; `undefined` for one that does not look, and where there is no text. */
@@ -96,7 +106,7 @@ function calibrationOf(
   const looks = method.needs(checkOptions(method.options, set, method.name)) !== 'nothing';
   if (given === undefined && !(looks && data !== undefined)) return undefined;
   const join = given?.join ?? recipe.join;
-  return { ...calibration.parse(given ?? {}), data: given?.data ?? data ?? 'train', ...(join === undefined ? {} : { join }) };
+  return calibration.parse({ ...given, data: given?.data ?? data ?? 'train', ...(join === undefined ? {} : { join }) });
 }
 
 function resolveMethod<M extends Described<unknown>>(

@@ -94,7 +94,7 @@ class Runner {
       const started = performance.now();
       this.#request.onMessage?.(`step ${index + 1} of ${steps.length}: ${title(step)}`);
       const from = this.#done.at(-1)?.model ?? model;
-      const result = await this.#perform(step, index + 1, from);
+      const result = await this.#perform(step, index + 1, from).finally(() => this.#stillThere());
       this.#done.push({ step: index + 1, kind: step.kind, model: from, ...result, seconds: (performance.now() - started) / 1000 });
       await atomicFile(join(this.#out, 'results.json'), `${JSON.stringify({ name, steps: this.#done }, undefined, 1)}\n`);
     }
@@ -108,6 +108,11 @@ class Runner {
       files: ['recipe.yaml', 'results.json', 'events.jsonl'].map((file) => join(this.#out, file)).concat(report ?? []),
       ...(report ? { report } : {}),
     };
+  }
+
+  /** Else what is written next would make the folder again, without all that was in it; and what a step missed is told as what it is. */
+  async #stillThere(): Promise<void> {
+    await stat(join(this.#out, 'recipe.yaml'));
   }
 
   async #perform(step: RecipeStep, number: number, from: string): Promise<Partial<StepResult>> {

@@ -65,7 +65,8 @@ async function trainOpened(
   const { join: between, chat } = options;
   const windows = new Windows(await readText(job.data, tokenizer, { join: between, chat, ...common(job) }), options);
 
-  const work = job.out === undefined ? undefined : new Workplace(job.out, await runFacts(opened, job, options, { fresh, teacher: distillation }), options.keep, job);
+  const work =
+    job.out === undefined ? undefined : new Workplace(job.out, await runFacts(opened, job, options, { fresh, teacher: distillation }), options.keep, job);
   const resumed = await work?.restore(opened.family, opened.blueprint);
   if (resumed) job.onMessage?.(`going on after step ${resumed.step} of ${steps}`);
   const model = resumed?.model ?? (fresh ? freshModel(opened, options.seed) : await startModel(opened, job.signal));

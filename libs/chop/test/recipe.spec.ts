@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { stringify } from 'yaml';
+import { z } from 'zod';
 import { compose } from '../src/compose.js';
 import { readRecipe } from '../src/recipe.js';
-import { resolveRecipe } from '../src/resolve.js';
+import { resolveRecipe, writtenStep } from '../src/resolve.js';
 
 const RECIPES = fileURLToPath(new URL('../../../recipes/', import.meta.url));
 
@@ -42,6 +44,56 @@ describe('a recipe', () => {
       options: { tokens: 50e6, batchSize: 32, window: 512, lr: 3e-4, optimizer: 'adamw', schedule: 'cosine', data: 'train', keep: 2 },
     });
     expect(exported).toEqual({ kind: 'export', options: { format: 'hf', dtype: 'bf16' } });
+  });
+
+  test('resolved has every default of steps, methods, evaluators and of the run, and means the same when it is read again', async () => {
+    const { parts } = await compose();
+    const { recipe, placeOf } = await read(
+      ...HEAD,
+      'data: { train: a.jsonl }',
+      'join: "\\n"',
+      'steps:',
+      '  - evaluate: { perplexity: train, latency: true }',
+      '  - prune: { wanda: }',
+      '  - prune: { layer-chop: { keep: 4 } }',
+      '  - train: { steps: 50, batchSize: 2, window: 16, prune: { dim-chop: { sparsity: 0.25 } }, distill: { distill-logits: { weight: 0.75 } } }',
+      '  - evaluate: { latency: { runs: 2 } }',
+      '  - export: {}',
+      '  - evaluate: {}',
+      '  - report',
+    );
+    const resolved = resolveRecipe(parts, recipe, 7, placeOf);
+    const text = { ...resolved, steps: resolved.steps.map(writtenStep) };
+    expect(text).toMatchObject({ seed: 7, plugins: [] });
+    const latency = Object.fromEntries(
+      Object.entries((z.toJSONSchema(parts.evaluators.get('latency')!.options) as { properties: object }).properties).map(([name, { default: value }]) => [
+        name,
+        value,
+      ]),
+    );
+    const measured = { window: 512, stride: 512, bos: false, sampleTokens: 48 };
+    expect(text.steps).toEqual([
+      { evaluate: { ...measured, name: 'embedded', perplexity: 'train', latency } },
+      { prune: { wanda: { pattern: '2:4' }, calibration: { data: 'train', samples: 128, window: 512, join: '\n' } } },
+      { prune: { 'layer-chop': { keep: 4, gapTokens: 0, warmupSteps: 0 } } },
+      {
+        train: {
+          ...{ steps: 50, batchSize: 2, window: 16, accumulate: 1, order: 'shuffled', join: '\n', optimizer: 'adamw', lr: 3e-4, betas: [0.9, 0.95], eps: 1e-8 },
+          ...{ weightDecay: 0.1, clip: 1, schedule: 'cosine', warmupSteps: 1, minLrRatio: 0.1, seed: 7, keep: 2, documentMask: false, chat: false },
+          // A tenth of 50 steps of 2 · 16 tokens.
+          ...{ data: 'train', saveEvery: 160 },
+          prune: { 'dim-chop': { sparsity: 0.25, every: 100, warmupSteps: 0, rate: 3, beta1: 0.85, beta2: 0.95, shared: [] } },
+          distill: { 'distill-logits': { weight: 0.75, temperature: 2 }, teacher: 'embedded' },
+          calibration: { data: 'train', samples: 128, window: 512, join: '\n' },
+        },
+      },
+      { evaluate: { ...measured, name: '4-train', latency: { ...latency, runs: 2 } } },
+      { export: { format: 'hf', dtype: 'f16' } },
+      { evaluate: { ...measured, name: 'export', latency: false } },
+      'report',
+    ]);
+    const again = await read(stringify(text));
+    expect(resolveRecipe(parts, again.recipe, again.recipe.seed, again.placeOf)).toEqual(resolved);
   });
 
   test('is YAML 1.2: yes, no and on are words, 012 is twelve', async () => {
@@ -105,6 +157,8 @@ describe('refused with its line', () => {
     };
     const refused = (code: string, line: number) => expect.objectContaining({ code, facts: expect.objectContaining({ line }) as unknown });
     expect(await check('  - prune:', '      wandaa: {}')).toThrow(refused('METHOD_UNKNOWN', 5));
+    expect(await check('  - evaluate:', '      latency: { rums: 2 }')).toThrow(refused('OPTION_UNKNOWN', 5));
+    expect(await check('  - train: { lr: 0.1 }')).toThrow(refused('TRAIN_LENGTH', 4));
     expect(await check('  - prune:', '      wanda:', '        pattern: 4:2')).toThrow(refused('OPTION_VALUE', 6));
     expect(await check('  - train:', '      steps: 1', '      prune:', '        dim-chop:', '          sparsity: 2')).toThrow(refused('OPTION_VALUE', 8));
     expect(await check('  - train:', '      steps: 1', '      distill:', '        teacher: embedded', '        distill-logit: {}')).toThrow(

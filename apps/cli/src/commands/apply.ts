@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Action } from '../call.js';
+import { cutModel } from '../cut-model.js';
 import { examples } from '../examples.js';
 
 export function addApply(program: Command, action: Action): void {
@@ -14,15 +15,7 @@ export function addApply(program: Command, action: Action): void {
     .action(
       action<{ out: string }>(async (call, [plan, model], { out }) => {
         const chop = await call.chop();
-        const opened = await chop.open(model!, call.common);
-        try {
-          const read = await chop.readPlan(opened, plan!);
-          const written = await chop.save(await chop.apply(opened, read, call.force), out, { ...call.common, ...call.force });
-          const result = { ...written, explanation: read.explain() };
-          return { result, text: async () => (await import('../written-text.js')).writtenText(result) };
-        } finally {
-          await opened.close();
-        }
+        return cutModel(call, chop, model!, out, (opened) => chop.readPlan(opened, plan!));
       }),
     );
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
-import { addMethodOptions, type MethodFlags, planRequest, settings } from '../method-options.js';
+import { addMethodOptions, type MethodFlags, methodOf, planRequest } from '../method-options.js';
 
 export function addPlan(program: Command, action: Action): void {
   const command = program
@@ -22,12 +22,10 @@ export function addPlan(program: Command, action: Action): void {
       action<MethodFlags & { out?: string }>(async (call, [strategy, model], flags) => {
         if (flags.out !== undefined && !call.options.force) await (await import('../free-file.js')).checkFree(flags.out);
         const chop = await call.chop();
-        const plan = await chop.plan(model!, chop.method(strategy!, await settings(flags)), planRequest(call, flags));
+        const plan = await chop.plan(model!, await methodOf(chop, strategy!, flags), planRequest(call, flags));
         const files = flags.out === undefined ? [] : await plan.save(flags.out);
-        return {
-          result: { ...plan.summary, ...(flags.out === undefined ? {} : { out: flags.out, files }) },
-          text: async () => (await import('../plan-text.js')).planText(plan.summary, files, call.paint),
-        };
+        const result = { ...plan.summary, ...(flags.out === undefined ? {} : { out: flags.out, files }) };
+        return { result, text: async () => (await import('../plan-text.js')).planText(plan.summary, files, call.paint) };
       }),
     );
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Action } from '../call.js';
+import { cutModel } from '../cut-model.js';
 import { examples } from '../examples.js';
-import { addMethodOptions, type MethodFlags, planRequest, settings } from '../method-options.js';
+import { addMethodOptions, type MethodFlags, methodOf, planRequest } from '../method-options.js';
 
 export function addPrune(program: Command, action: Action): void {
   const command = program
@@ -21,17 +22,9 @@ export function addPrune(program: Command, action: Action): void {
     .action(
       action<MethodFlags & { out: string }>(async (call, [strategy, model], flags) => {
         const chop = await call.chop();
-        const method = chop.method(strategy!, await settings(flags));
+        const method = await methodOf(chop, strategy!, flags);
         await chop.checkOutput(flags.out, call.force);
-        const opened = await chop.open(model!, call.common);
-        try {
-          const plan = await chop.plan(opened, method, planRequest(call, flags));
-          const written = await chop.save(await chop.apply(opened, plan), flags.out, { ...call.common, ...call.force });
-          const result = { ...written, explanation: plan.explain() };
-          return { result, text: async () => (await import('../written-text.js')).writtenText(result) };
-        } finally {
-          await opened.close();
-        }
+        return cutModel(call, chop, model!, flags.out, (opened) => chop.plan(opened, method, planRequest(call, flags)));
       }),
     );
 }
