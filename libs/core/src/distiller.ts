@@ -1,11 +1,12 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ZodType, z } from 'zod';
 import { type Configured, type Definition, type Described, methodPlugin, type Plugin } from './plugin.js';
+import type { Projection } from './projection.js';
 
 /** What a model said of a batch, at the `n` positions that predict a token. */
 export interface Outputs {
-  /** float32 `[n, vocab]`. */
-  readonly logits: Tensor;
+  /** Of the hidden states `[n, width]`; multiplied out they are logits `[n, vocab]`. */
+  readonly projection: Projection;
   /** The values that the distiller asked for, by tap name. */
   readonly taps: ReadonlyMap<string, Tensor>;
 }

@@ -5,12 +5,14 @@ import type { Checkpoint, Config } from './checkpoint.js';
 import { Model } from './model.js';
 import type { LayerPass, Pass } from './pass.js';
 import { plugin, type Plugin } from './plugin.js';
+import type { Projection } from './projection.js';
 
 /** The forward pass of a family in three parts, so that a model can also be walked block by block. `S`: its checked settings. */
 export interface Forward<S> {
   embed(pass: Pass, ids: Tensor, settings: S): Tensor;
   layer(pass: LayerPass, hidden: Tensor, settings: S): Tensor;
-  logits(pass: Pass, hidden: Tensor, settings: S): Tensor;
+  /** The last norm, and the output layer that it goes through. */
+  project(pass: Pass, hidden: Tensor, settings: S): Projection;
 }
 
 /** How a family appears in GGUF files. */
@@ -69,8 +71,8 @@ export function makeFamily<S>(definition: FamilyDefinition<S>): Family {
       return layer.tap('output', definition.forward.layer(layer, layer.tap('input', hidden), this.settings));
     }
 
-    override logits(pass: Pass, hidden: Tensor): Tensor {
-      return definition.forward.logits(pass, hidden, this.settings);
+    override project(pass: Pass, hidden: Tensor): Projection {
+      return definition.forward.project(pass, hidden, this.settings);
     }
   }
   const family: Family = {

@@ -4,6 +4,7 @@ export * from './blueprint.js';
 export * from './checkpoint.js';
 export * from './compose.js';
 export * from './distiller.js';
+export * from './projection.js';
 export * from './edit.js';
 export * from './error.js';
 export * from './evaluator.js';

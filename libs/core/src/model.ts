@@ -3,6 +3,7 @@ import type { Blueprint } from './blueprint.js';
 import { type Checkpoint, type Config, type Dtype, fromFloat32, readBytes, toFloat32 } from './checkpoint.js';
 import { PlanError } from './error.js';
 import { Pass, type PassOptions } from './pass.js';
+import type { Projection } from './projection.js';
 
 /** One weight on the engine, and all that is cut along with it. */
 export interface LiveWeight {
@@ -31,8 +32,8 @@ export abstract class Model {
   abstract embed(pass: Pass, ids: tf.Tensor): tf.Tensor;
   /** Hidden states through layer `at`. */
   abstract layer(pass: Pass, at: number, hidden: tf.Tensor): tf.Tensor;
-  /** Hidden states → logits `[batch, tokens, vocab]`. */
-  abstract logits(pass: Pass, hidden: tf.Tensor): tf.Tensor;
+  /** Hidden states after the last layer → what the model predicts with. */
+  abstract project(pass: Pass, hidden: tf.Tensor): Projection;
 
   get blueprint(): Blueprint {
     return this.#blueprint;
@@ -49,15 +50,21 @@ export abstract class Model {
 
   /** Logits `[batch, tokens, vocab]` (of the wanted tokens) of int32 `[batch, tokens]`. The caller owns them (or its scope does). */
   forward(ids: tf.Tensor, options: PassOptions = {}): tf.Tensor {
+    return this.predict(ids, options).logits();
+  }
+
+  /** {@link forward} before it is multiplied out: the hidden states `[batch, tokens, width]` (of the wanted tokens) and the output layer. */
+  predict(ids: tf.Tensor, options: PassOptions = {}): Projection {
     const pass = new Pass(this, options);
     try {
       let hidden = this.embed(pass, ids);
       for (let at = 0; at < this.#blueprint.axes.layers; at++) hidden = this.layer(pass, at, hidden);
       const { from, to } = options.wanted ?? { from: 0, to: ids.shape[1]! };
       const wanted = to - from === ids.shape[1] ? hidden : tf.slice(hidden, [0, from, 0], [-1, to - from, -1]);
-      const logits = pass.tap('logits', this.logits(pass, wanted));
+      const projection = this.project(pass, wanted);
+      pass.tap('hidden', projection.hidden);
       if (options.cache) options.cache.length += ids.shape[1]!;
-      return logits;
+      return projection;
     } finally {
       pass.close();
     }

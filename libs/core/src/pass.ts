@@ -30,9 +30,9 @@ export interface PassOptions {
   /** int32 `[batch, tokens]`: attention stays inside tokens of equal number. */
   readonly segments?: tf.Tensor;
   readonly cache?: KeyValueCache;
-  /** Logits of these tokens only, `[from, to)`: all by default. */
+  /** What is predicted after these tokens only, `[from, to)`: all by default. */
   readonly wanted?: { readonly from: number; readonly to: number };
-  /** Hears every tapped value by its name (`layers.3.q.input`, `layers.3.output`, `logits`). Costs nothing when absent. */
+  /** Hears every tapped value by its name (`layers.3.q.input`, `layers.3.output`, `hidden`). Costs nothing when absent. */
   readonly onTap?: (name: string, value: tf.Tensor) => void;
 }
 

@@ -1,5 +1,5 @@
 import { DataError, evaluator, type Model, throwIfAborted } from '@chop/core';
-import { tokenLogProbabilities } from '@chop/kernels';
+import { rowsOf, tokenLogProbabilities } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 
@@ -61,8 +61,8 @@ export const perplexity = evaluator({
 /** Log-likelihood of each token of one row from position `from` on, given all before it. One row at a time: its numbers depend on nothing else. */
 async function logLikelihoods(model: Model, row: Int32Array, from: number): Promise<Float32Array> {
   const values = tf.tidy(() => {
-    const logits = model.forward(tf.tensor2d(row, [1, row.length], 'int32'), { wanted: { from: from - 1, to: row.length - 1 } });
-    return tokenLogProbabilities(tf.reshape(logits, [-1, logits.shape[2]!]), tf.tensor1d(row.subarray(from), 'int32'));
+    const predicted = model.predict(tf.tensor2d(row, [1, row.length], 'int32'), { wanted: { from: from - 1, to: row.length - 1 } });
+    return tokenLogProbabilities(rowsOf(predicted), tf.tensor1d(row.subarray(from), 'int32'));
   });
   const out = (await values.data()) as Float32Array;
   values.dispose();

@@ -1,68 +1,94 @@
+import type { Projection } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
+import { defineKernel, expectShape, gradientsWanted, shapeOf, withGradient } from './kernel.js';
+import { expectProjection } from './projection.js';
 
-type Inputs = { logits: tf.Tensor; targets: tf.Tensor };
+type Inputs = { hidden: tf.Tensor; weight: tf.Tensor; targets: tf.Tensor };
+
+const logitsOf = (hidden: tf.Tensor, weight: tf.Tensor): tf.Tensor2D => tf.matMul(hidden as tf.Tensor2D, weight as tf.Tensor2D, false, true);
 
 /** `[n, 2]`: where each row's target stands. */
 const places = (targets: tf.Tensor): tf.Tensor => tf.tidy(() => tf.stack([tf.range(0, targets.size, 1, 'int32'), targets], 1));
 
-/** The row behind {@link tokenLogProbabilities} and {@link crossEntropy}: keeps the logits only. */
+/** Log probability of the target of each row of logits. */
+const ofTargets = (logits: tf.Tensor, at: tf.Tensor): tf.Tensor =>
+  tf.tidy(() => {
+    const peak = tf.max(logits, -1, true);
+    const total = tf.sum(tf.exp(tf.sub(logits, peak)), -1);
+    return tf.sub(tf.sub(tf.gatherND(logits, at), tf.squeeze(peak, [1])), tf.log(total));
+  });
+
+/** The row behind {@link tokenLogProbabilities}. The native sibling multiplies a block of rows at a time. */
 export const tokenLogProbabilitiesKernel = defineKernel({
   name: 'TokenLogProbabilities',
-  reference: ({ logits, targets }: Inputs): tf.Tensor =>
-    withGradient({
-      inputs: [logits],
-      saved: [logits, targets],
-      forward: () => {
-        const peak = tf.max(logits, -1, true);
-        const total = tf.tidy(() => tf.sum(tf.exp(tf.sub(logits, peak)), -1));
-        return tf.sub(tf.sub(tf.gatherND(logits, places(targets)), tf.squeeze(peak, [1])), tf.log(total));
-      },
-      // dy (onehot − softmax); the one-hot matrix is never made.
-      backward: (dy, saved) => {
-        const [kept, at] = [saved[0]!, places(saved[1]!)];
-        const pulled = tf.tidy(() => tf.mul(tf.softmax(kept), tf.expandDims(tf.neg(dy), 1)));
-        const target = tf.add(tf.gatherND(pulled, at), dy);
-        return [tf.tensorScatterUpdate(pulled, at, target)];
-      },
+  reference: ({ hidden, weight, targets }: Inputs): tf.Tensor => tf.tidy(() => ofTargets(logitsOf(hidden, weight), places(targets))),
+});
+
+/**
+ * `[loss, dhidden, dweight]` of `−Σ shares[i] · log p(targets[i])`, in one pass: with p = softmax(logits), dlogits = shares (p − onehot).
+ * The native sibling holds the logits of a block of rows only.
+ */
+export const crossEntropyKernel = defineKernel({
+  name: 'CrossEntropy',
+  reference: ({ hidden, weight, targets, shares }: Inputs & { shares: tf.Tensor }): tf.Tensor[] =>
+    tf.tidy(() => {
+      const logits = logitsOf(hidden, weight);
+      const at = places(targets);
+      const loss = tf.neg(tf.sum(tf.mul(ofTargets(logits, at), shares)));
+      // The one-hot matrix is never made.
+      const pulled = tf.mul(tf.softmax(logits), tf.expandDims(shares, 1));
+      const dlogits = tf.tensorScatterUpdate(pulled, at, tf.sub(tf.gatherND(pulled, at), shares)) as tf.Tensor2D;
+      return [loss, tf.matMul(dlogits, weight as tf.Tensor2D), tf.matMul(dlogits, hidden as tf.Tensor2D, true)];
     }),
 });
 
 /**
- * Log probability of each row's target: `logits[i, targets[i]] − log Σ exp(logits[i])`.
+ * Log probability of each row's target: `logits[i, targets[i]] − log Σ exp(logits[i])`. Not differentiable: {@link crossEntropy} is.
  *
- * @param logits - float32 `[n, vocab]`.
+ * @param of - hidden states `[n, width]` and their output layer `[vocab, width]`.
  * @param targets - int32 `[n]`, each in `0 … vocab − 1` (the caller checks).
- * @returns float32 `[n]`, in nats, at most 0. The gradient goes to the logits.
+ * @returns float32 `[n]`, in nats, at most 0.
  * @throws {@link ShapeError} `KERNEL_SHAPE` when n differs or the targets are not int32.
  */
-export function tokenLogProbabilities(logits: tf.Tensor, targets: tf.Tensor): tf.Tensor {
-  const fits = logits.rank === 2 && targets.rank === 1 && targets.dtype === 'int32' && targets.size === logits.shape[0];
-  expectShape(
-    'tokenLogProbabilities',
-    fits,
-    () => `logits ${shapeOf(logits)} and targets ${shapeOf(targets)}`,
-    'logits float32 [n, vocab] and targets int32 [n]',
-  );
-  return tokenLogProbabilitiesKernel({ logits, targets }, {});
+export function tokenLogProbabilities(of: Projection, targets: tf.Tensor): tf.Tensor {
+  expectTargets('tokenLogProbabilities', of, targets);
+  return tokenLogProbabilitiesKernel({ hidden: of.hidden, weight: of.weight, targets }, {});
 }
 
 /**
  * Mean negative log likelihood of the targets, in nats per token.
  *
- * @param logits - float32 `[n, vocab]`.
- * @param targets - int32 `[n]`.
+ * @param of - hidden states `[n, width]` and their output layer `[vocab, width]`.
+ * @param targets - int32 `[n]`, each in `0 … vocab − 1` (the caller checks).
  * @param weights - float32 `[n]`, not all 0: the mean is weighted by them (0 leaves a row out). Default: all 1.
- * @returns float32 scalar. The gradient goes to the logits.
+ * @returns float32 scalar. The gradient goes to the hidden states and the output layer; it is computed with the value, when a tape runs.
  * @throws {@link ShapeError} `KERNEL_SHAPE` as {@link tokenLogProbabilities}, or when the weights do not fit.
  */
-export function crossEntropy(logits: tf.Tensor, targets: tf.Tensor, weights?: tf.Tensor): tf.Scalar {
+export function crossEntropy(of: Projection, targets: tf.Tensor, weights?: tf.Tensor): tf.Scalar {
+  expectTargets('crossEntropy', of, targets);
   const weighted = weights === undefined || (weights.rank === 1 && weights.size === targets.size);
   expectShape('crossEntropy', weighted, () => `${targets.size} targets and weights [${weights?.shape}]`, 'one weight per target');
-  return tf.tidy(() => {
-    const logProbabilities = tokenLogProbabilities(logits, targets);
-    if (weights === undefined) return tf.neg(tf.mean(logProbabilities));
-    return tf.neg(tf.div(tf.sum(tf.mul(logProbabilities, weights)), tf.sum(weights)));
+  const shares = (): tf.Tensor => (weights === undefined ? tf.fill([targets.size], 1 / targets.size) : tf.div(weights, tf.sum(weights)));
+  if (!gradientsWanted()) return tf.tidy(() => tf.neg(tf.sum(tf.mul(tokenLogProbabilities(of, targets), shares()))));
+  return scalarLoss(of, () => crossEntropyKernel({ hidden: of.hidden, weight: of.weight, targets, shares: shares() }, {}));
+}
+
+/** A scalar whose gradients with respect to a projection came with it: `[loss, dhidden, dweight]`. */
+export function scalarLoss({ hidden, weight }: Projection, compute: () => tf.Tensor[]): tf.Scalar {
+  return withGradient({
+    inputs: [hidden, weight],
+    saved: [],
+    forward: () => {
+      const [value, ...gradients] = compute() as [tf.Scalar, ...tf.Tensor[]];
+      return { value, saved: gradients };
+    },
+    backward: (dy, gradients) => gradients.map((gradient) => tf.mul(gradient, dy)),
   });
+}
+
+function expectTargets(kernel: string, of: Projection, targets: tf.Tensor): void {
+  expectProjection(kernel, of);
+  const fits = targets.rank === 1 && targets.dtype === 'int32' && targets.size === of.hidden.shape[0];
+  expectShape(kernel, fits, () => `hidden ${shapeOf(of.hidden)} and targets ${shapeOf(targets)}`, 'one int32 target per row');
 }

@@ -1,57 +1,62 @@
+import type { Projection } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
+import { scalarLoss } from './cross-entropy.js';
+import { defineKernel, expectShape, shapeOf } from './kernel.js';
+import { expectProjection } from './projection.js';
 
-type Inputs = { student: tf.Tensor; teacher: tf.Tensor };
+type Inputs = { hidden: tf.Tensor; weight: tf.Tensor; teacherHidden: tf.Tensor; teacherWeight: tf.Tensor; shares: tf.Tensor };
 type Attributes = { temperature: number };
 
-/** log softmax of `logits / temperature`; two tensors of that size at most live at once beside it. */
-const logProbabilities = (logits: tf.Tensor, temperature: number): tf.Tensor =>
+/** log softmax of `hidden · weightᵀ / temperature`. */
+const logProbabilities = (hidden: tf.Tensor, weight: tf.Tensor, temperature: number): tf.Tensor =>
   tf.tidy(() => {
-    const shifted = tf.tidy(() => tf.div(tf.sub(logits, tf.max(logits, -1, true)), temperature));
-    return tf.sub(
-      shifted,
-      tf.tidy(() => tf.log(tf.sum(tf.exp(shifted), -1, true))),
-    );
+    const logits = tf.div(tf.matMul(hidden as tf.Tensor2D, weight as tf.Tensor2D, false, true), temperature);
+    const shifted = tf.sub(logits, tf.max(logits, -1, true));
+    return tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), -1, true)));
   });
 
-/** The row behind {@link klDivergence}. */
+/**
+ * `[loss, dhidden, dweight]` of `Σ shares[i] · KL(p ‖ q)`, p the teacher's and q the student's softened distribution of row i:
+ * dlogits = shares (q − p) / T. The native sibling holds the logits of a block of rows only.
+ */
 export const klDivergenceKernel = defineKernel({
   name: 'KlDivergence',
-  reference: ({ student, teacher }: Inputs, { temperature }: Attributes): tf.Tensor =>
-    withGradient({
-      inputs: [student],
-      saved: [student, teacher],
-      forward: () => {
-        const t = logProbabilities(teacher, temperature);
-        const gap = tf.tidy(() => tf.sub(t, logProbabilities(student, temperature)));
-        return tf.sum(
-          tf.tidy(() => tf.mul(tf.exp(t), gap)),
-          -1,
-        );
-      },
-      // dy (softmax(student / T) − softmax(teacher / T)) / T
-      backward: (dy, saved) => {
-        const [s, t] = saved as [tf.Tensor, tf.Tensor];
-        const softened = (logits: tf.Tensor): tf.Tensor => tf.tidy(() => tf.softmax(tf.div(logits, temperature)));
-        const gap = tf.tidy(() => tf.sub(softened(s), softened(t)));
-        return [tf.mul(gap, tf.expandDims(tf.div(dy, temperature), 1))];
-      },
+  reference: ({ hidden, weight, teacherHidden, teacherWeight, shares }: Inputs, { temperature }: Attributes): tf.Tensor[] =>
+    tf.tidy(() => {
+      const t = logProbabilities(teacherHidden, teacherWeight, temperature);
+      const s = logProbabilities(hidden, weight, temperature);
+      const p = tf.exp(t);
+      const loss = tf.sum(tf.mul(tf.sum(tf.mul(p, tf.sub(t, s)), -1), shares));
+      const dlogits = tf.mul(tf.sub(tf.exp(s), p), tf.expandDims(tf.div(shares, temperature), 1)) as tf.Tensor2D;
+      return [loss, tf.matMul(dlogits, weight as tf.Tensor2D), tf.matMul(dlogits, hidden as tf.Tensor2D, true)];
     }),
 });
 
 /**
- * Forward divergence per row, `KL(softmax(teacher / T) ‖ softmax(student / T))` (Hinton et al. 2015, arXiv 1503.02531).
+ * Mean forward divergence over rows, `KL(softmax(teacher / T) ‖ softmax(student / T))` (Hinton et al. 2015, arXiv 1503.02531).
  * A loss multiplies it by T², so that its gradient keeps its size when T changes.
  *
- * @param student - logits, float32 `[n, vocab]`; the gradient goes to these only.
- * @param teacher - logits, float32 `[n, vocab]`.
- * @param options - `temperature` T > 0.
- * @returns float32 `[n]`, in nats, without the factor T².
- * @throws {@link ShapeError} `KERNEL_SHAPE` when the shapes differ.
+ * @param student - hidden states `[n, width]` and their output layer `[vocab, width]`; the gradient goes to these only.
+ * @param teacher - the same of the teacher, of its own width.
+ * @param options - `temperature` T > 0; `weights`: float32 `[n]`, not all 0: the mean is weighted by them (0 leaves a row out).
+ * @returns float32 scalar, in nats, without the factor T².
+ * @throws {@link ShapeError} `KERNEL_SHAPE` when rows, vocabularies or weights differ.
  */
-export function klDivergence(student: tf.Tensor, teacher: tf.Tensor, { temperature }: { temperature: number }): tf.Tensor {
-  const fits = student.rank === 2 && student.shape.join() === teacher.shape.join();
-  expectShape('klDivergence', fits, () => `student ${shapeOf(student)} and teacher ${shapeOf(teacher)}`, 'both [n, vocab]');
-  return klDivergenceKernel({ student, teacher }, { temperature });
+export function klDivergence(student: Projection, teacher: Projection, { temperature, weights }: { temperature: number; weights?: tf.Tensor }): tf.Scalar {
+  for (const side of [student, teacher]) expectProjection('klDivergence', side);
+  const [n, vocab] = [student.hidden.shape[0]!, student.weight.shape[0]];
+  const fits = teacher.hidden.shape[0] === n && teacher.weight.shape[0] === vocab && (weights === undefined || (weights.rank === 1 && weights.size === n));
+  expectShape(
+    'klDivergence',
+    fits,
+    () =>
+      `student ${shapeOf(student.hidden)} · ${shapeOf(student.weight)}, teacher ${shapeOf(teacher.hidden)} · ${shapeOf(teacher.weight)}, weights [${weights?.shape}]`,
+    'as many rows, token ids and weights on both sides',
+  );
+  return scalarLoss(student, () => {
+    const shares = weights === undefined ? tf.fill([n], 1 / n) : tf.div(weights, tf.sum(weights));
+    const { hidden, weight } = student;
+    return klDivergenceKernel({ hidden, weight, teacherHidden: teacher.hidden, teacherWeight: teacher.weight, shares }, { temperature });
+  });
 }

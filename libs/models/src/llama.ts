@@ -1,5 +1,5 @@
 import { family, type LayerPass, type Pass } from '@chop/core';
-import { attention, embedding, linear, rmsNorm, rope, type RopeTables, ropeTables, swiglu } from '@chop/kernels';
+import { attention, embedding, linear, projection, rmsNorm, rope, type RopeTables, ropeTables, swiglu } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { llamaFromGguf } from './llama-gguf.js';
 import { llamaSettings, type LlamaSettings, resizeLlama } from './llama-settings.js';
@@ -76,10 +76,7 @@ export const llama = family<LlamaSettings>({
       return tf.add(between, project(at, 'down', swiglu(project(at, 'gate', h), project(at, 'up', h))));
     },
 
-    logits(pass, x, { eps, tied }) {
-      const h = rmsNorm(x, pass.weight('norm'), { eps, live: pass.live('width') });
-      return linear(h, pass.weight(tied ? 'embed' : 'head'));
-    },
+    project: (pass, x, { eps, tied }) => projection(rmsNorm(x, pass.weight('norm'), { eps, live: pass.live('width') }), pass.weight(tied ? 'embed' : 'head')),
   },
 });
 

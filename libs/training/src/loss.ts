@@ -1,5 +1,5 @@
 import { type Configured, type Distiller, type Model, type Outputs, type PassOptions, ShapeError } from '@chop/core';
-import { crossEntropy } from '@chop/kernels';
+import { crossEntropy, rowsOf } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** A batch on the engine: int32 ids `[batch, window]`; segments alike; weights float32 `[batch, window]`, of the prediction made at each position. */
@@ -26,12 +26,13 @@ export function lossTerms(model: Model, batch: TokenBatch, distillation?: Distil
   const targets = tf.reshape(tf.slice(batch.ids, [0, 1], [rows, window - 1]), [-1]);
   const weights = predictionWeights(batch);
   const student = outputs(model, batch, distillation?.method.taps(distillation.options) ?? []);
-  const lm = crossEntropy(student.logits, targets, weights);
+  const lm = crossEntropy(student.projection, targets, weights);
   if (!distillation || !teacher) return { lm };
-  if (teacher.logits.shape[1] !== student.logits.shape[1]) {
+  const [taught, known] = [teacher, student].map(({ projection }) => projection.weight.shape[0]!);
+  if (taught !== known) {
     throw new ShapeError('DISTILL_VOCABULARY', {
-      found: `a teacher with ${teacher.logits.shape[1]} token ids`,
-      expected: `${student.logits.shape[1]}, as the student has`,
+      found: `a teacher with ${taught} token ids`,
+      expected: `${known}, as the student has`,
       remedy: 'Teacher and student must share a tokenizer.',
     });
   }
@@ -51,7 +52,7 @@ function predictionWeights({ ids, weights }: TokenBatch): tf.Tensor | undefined 
   return weights && tf.reshape(tf.slice(weights, [0, 0], [rows, window - 1]), [-1]);
 }
 
-/** What a model says at the predicting positions: logits `[batch · (window − 1), vocab]` and the tapped values. */
+/** What a model says at the `batch · (window − 1)` predicting positions, and the tapped values. */
 export function outputs(model: Model, { ids, segments }: TokenBatch, wantedTaps: readonly string[]): Outputs {
   const window = ids.shape[1]!;
   const taps = new Map<string, tf.Tensor>();
@@ -60,6 +61,5 @@ export function outputs(model: Model, { ids, segments }: TokenBatch, wantedTaps:
     ...(segments ? { segments } : {}),
     ...(wantedTaps.length > 0 ? { onTap: (name, value) => void (wantedTaps.includes(name) && taps.set(name, value)) } : {}),
   };
-  const logits = model.forward(ids, options);
-  return { logits: tf.reshape(logits, [-1, logits.shape[2]!]), taps };
+  return { projection: rowsOf(model.predict(ids, options)), taps };
 }

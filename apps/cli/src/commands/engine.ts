@@ -11,6 +11,7 @@ const PHASES: { readonly [phase in InstallProgress['phase']]: string } = {
   unpack: 'unpack',
   compile: 'compile the binding',
   verify: 'verify by a product',
+  kernels: 'compile the native kernels',
 };
 
 export function addEngine(program: Command, action: Action): void {

@@ -1,6 +1,7 @@
 // The one source that sees TensorFlow: ops by their signature, calls as native.h describes them, and the addon that Node.js loads.
 #include <node_api.h>
 
+#include <cctype>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -38,6 +39,17 @@ std::vector<std::string> split(const std::string& text, char separator) {
     if (from != std::string::npos) parts.push_back(part.substr(from, part.find_last_not_of(' ') - from + 1));
   }
   return parts;
+}
+
+/** TensorFlow wants `teacher_hidden` where rows say `teacherHidden`; what follows the colon stays. */
+std::string snakeCase(const std::string& argument) {
+  std::string result;
+  for (size_t i = 0; i < argument.size(); ++i) {
+    const bool named = i < argument.find(':');
+    if (named && std::isupper(argument[i])) result += '_';
+    result += named ? static_cast<char>(std::tolower(argument[i])) : argument[i];
+  }
+  return result;
 }
 
 Dtype dtypeOf(tf::DataType type) {
@@ -147,14 +159,14 @@ Op::Op(const char* name, const char* signature, const char* attributes, void (*r
   Definition definition{{}, split(attributes, ','), 0, run};
   for (const std::string& input : split(text.substr(0, arrow), ',')) {
     const bool list = input.find("N *") != std::string::npos;
-    builder.Input(input);
+    builder.Input(snakeCase(input));
     if (list) builder.Attr("N: int >= 0");
     if (input.find(": T") != std::string::npos) builder.Attr("T: {float, bfloat16}");
     definition.inputs.push_back(input.substr(0, input.find(':')) + (list ? "*" : ""));
   }
   if (arrow != std::string::npos)
     for (const std::string& output : split(text.substr(arrow + 2), ',')) {
-      builder.Output(output);
+      builder.Output(snakeCase(output));
       ++definition.outputs;
     }
   if (definition.outputs == 0) builder.SetIsStateful();

@@ -63,9 +63,9 @@ describe('distillation on the output distribution', () => {
     const heard = outputs(teacher, batch(), []);
     const terms = numbers(lossTerms(student, batch(), { method, options, teacher }, heard));
     const lm = numbers(lossTerms(student, batch()))['lm']!;
-    const logits = outputs(student, batch(), []).logits.arraySync() as number[][];
+    const logits = outputs(student, batch(), []).projection.logits().arraySync() as number[][];
     expect(terms['lm']).toBeCloseTo((1 - weight) * lm, 5);
-    expect(terms['distill']).toBeCloseTo(weight * temperature ** 2 * divergence(heard.logits.arraySync() as number[][], logits, temperature), 4);
+    expect(terms['distill']).toBeCloseTo(weight * temperature ** 2 * divergence(heard.projection.logits().arraySync() as number[][], logits, temperature), 4);
     expect(terms['distill']).toBeGreaterThan(1e-3);
   });
 

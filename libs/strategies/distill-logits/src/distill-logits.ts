@@ -15,8 +15,7 @@ export const distillLogits = distiller({
     weight: z.number().min(0).max(1).default(0.5).describe('share of distillation in the loss'),
   }),
   terms({ lm, student, teacher, weights }, { temperature, weight }) {
-    const divergence = klDivergence(student.logits, teacher.logits, { temperature });
-    const mean = weights ? tf.div(tf.sum(tf.mul(divergence, weights)), tf.sum(weights)) : tf.mean(divergence);
-    return { lm: tf.mul(lm, 1 - weight), distill: tf.mul(mean, weight * temperature ** 2) };
+    const divergence = klDivergence(student.projection, teacher.projection, { temperature, ...(weights ? { weights } : {}) });
+    return { lm: tf.mul(lm, 1 - weight), distill: tf.mul(divergence, weight * temperature ** 2) };
   },
 });
