@@ -26,6 +26,9 @@ template <int L>
 struct Lanes {
   typedef float Vector __attribute__((vector_size(4 * L)));
   typedef float Unaligned __attribute__((vector_size(4 * L), aligned(4)));
+  typedef int32_t Ints __attribute__((vector_size(4 * L)));
+  typedef uint32_t Bits __attribute__((vector_size(4 * L)));
+  typedef uint16_t Halves __attribute__((vector_size(2 * L), aligned(2)));
 };
 
 template <int L>

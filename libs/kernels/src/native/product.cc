@@ -3,6 +3,7 @@
 #include "product.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lanes.h"
 
@@ -112,32 +113,67 @@ CHOP_INLINE void pack(const Matrix& part, bool along, int64_t depth, int64_t wid
   }
 }
 
-/** Few rows times the rows of b: `L` of them at a time, turned in registers, so that every element is the same chain as in a tile. */
-template <int L, typename T>
-CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bStride, float* c, int64_t cStride, int64_t m, int64_t n, int64_t k, bool accumulate) {
+template <int L>
+CHOP_INLINE typename Lanes<L>::Vector loadWide(const float* from) {
+  return load<L>(from);
+}
+
+template <int L>
+CHOP_INLINE typename Lanes<L>::Vector loadWide(const uint16_t* from) {
+  const auto halves = *reinterpret_cast<const typename Lanes<L>::Halves*>(from);
+  return (typename Lanes<L>::Vector)(__builtin_convertvector(halves, typename Lanes<L>::Bits) << 16);
+}
+
+/** Exchanges blocks of `H` lanes between rows that are `H` apart. */
+template <int L, int H, int... Lane>
+CHOP_INLINE void exchange(typename Lanes<L>::Vector* rows, std::integer_sequence<int, Lane...>) {
+  constexpr typename Lanes<L>::Ints low = {(Lane & H ? L + Lane - H : Lane)...}, high = {(Lane & H ? L + Lane : Lane + H)...};
+#pragma GCC unroll 16
+  for (int row = 0; row < L; ++row) {
+    if (row & H) continue;
+    const auto first = rows[row], second = rows[row + H];
+    rows[row] = __builtin_shuffle(first, second, low);
+    rows[row + H] = __builtin_shuffle(first, second, high);
+  }
+}
+
+/** Turns an `L` × `L` matrix that lies in `L` registers. */
+template <int L>
+CHOP_INLINE void turn(typename Lanes<L>::Vector* rows) {
+  using All = std::make_integer_sequence<int, L>;
+  if constexpr (L >= 16) exchange<L, 8>(rows, All());
+  if constexpr (L >= 8) exchange<L, 4>(rows, All());
+  exchange<L, 2>(rows, All());
+  exchange<L, 1>(rows, All());
+}
+
+/** `M` rows times `n` ≤ `L` rows of b, which are turned in registers, so that every element is the same chain as in a tile. */
+template <int M, int L, typename T>
+CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bStride, float* c, int64_t cStride, int64_t n, int64_t k, bool accumulate) {
   using Vector = typename Lanes<L>::Vector;
   for (int64_t begin = 0; begin < k; begin += kDepth) {
     const int64_t end = std::min(k, begin + kDepth);
-    Vector sums[kFewRows] = {};
-    for (int64_t step = begin; step < end; step += L) {
-      const int64_t steps = std::min<int64_t>(L, end - step);
-      float turned[L][L];
-      if (steps == L && n == L) {
-        for (int lane = 0; lane < L; ++lane)
-          for (int i = 0; i < L; ++i) turned[i][lane] = widen(b + lane * bStride + step + i);
-      } else {
-        for (int64_t i = 0; i < steps; ++i)
-          for (int lane = 0; lane < L; ++lane) turned[i][lane] = lane < n ? widen(b + lane * bStride + step + i) : 0.0f;
+    Vector sums[M] = {};
+    int64_t step = begin;
+    if (n == L)
+      for (; step + L <= end; step += L) {
+        Vector turned[L];
+#pragma GCC unroll 16
+        for (int lane = 0; lane < L; ++lane) turned[lane] = loadWide<L>(b + lane * bStride + step);
+        turn<L>(turned);
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i)
+#pragma GCC unroll 8
+          for (int row = 0; row < M; ++row) sums[row] += (a[row * aStride + step + i] - Vector{}) * turned[i];
       }
-      for (int64_t row = 0; row < m; ++row)
-        for (int64_t i = 0; i < steps; ++i) sums[row] += (a[row * aStride + step + i] - Vector{}) * load<L>(turned[i]);
+    for (; step < end; ++step) {
+      Vector column = {};
+      for (int64_t lane = 0; lane < n; ++lane) column[lane] = widen(b + lane * bStride + step);
+      for (int row = 0; row < M; ++row) sums[row] += (a[row * aStride + step] - Vector{}) * column;
     }
     const bool add = accumulate || begin > 0;
-    for (int64_t row = 0; row < m; ++row) {
-      float values[L];
-      store<L>(values, sums[row]);
-      for (int64_t lane = 0; lane < n; ++lane) c[row * cStride + lane] = add ? c[row * cStride + lane] + values[lane] : values[lane];
-    }
+    for (int row = 0; row < M; ++row)
+      for (int64_t lane = 0; lane < n; ++lane) c[row * cStride + lane] = add ? c[row * cStride + lane] + sums[row][lane] : sums[row][lane];
   }
 }
 
@@ -150,10 +186,17 @@ struct Shape {
   void (*few)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
 };
 
+template <int L, typename T>
+CHOP_INLINE void few(const float* a, int64_t aStride, const T* b, int64_t bStride, float* c, int64_t cStride, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  for (; m >= 4; m -= 4, a += 4 * aStride, c += 4 * cStride) fewRows<4, L>(a, aStride, b, bStride, c, cStride, n, k, accumulate);
+  for (; m >= 2; m -= 2, a += 2 * aStride, c += 2 * cStride) fewRows<2, L>(a, aStride, b, bStride, c, cStride, n, k, accumulate);
+  if (m == 1) fewRows<1, L>(a, aStride, b, bStride, c, cStride, n, k, accumulate);
+}
+
 template <int L>
 CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c, int64_t cStride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  if (b.dtype == Dtype::kFloat) fewRows<L>(a, aStride, static_cast<const float*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
-  else fewRows<L>(a, aStride, static_cast<const uint16_t*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
+  if (b.dtype == Dtype::kFloat) few<L>(a, aStride, static_cast<const float*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
+  else few<L>(a, aStride, static_cast<const uint16_t*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
 }
 
 #define CHOP_SHAPE(NAME, TARGET, ROWS, LANES)                                                                                             \
