@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { numbersOn, startBackends } from '../test/backends.js';
-import { attention, type AttentionOptions } from './attention.js';
+import { attention, attentionGradKernel, attentionKernel, type AttentionOptions } from './attention.js';
 import { checkKernel, sampleData, type KernelCase, type KernelData } from './conformance.js';
 
 const backends = await startBackends();
+const isNative = tf.getKernel('ChopAttention', 'tensorflow') !== undefined;
 
 interface Form {
   b: number;
@@ -96,6 +97,95 @@ test.each(backends)('a huge score of a key that must not be seen changes no bit,
   expect(await first(1e6)).toEqual(await first(0));
   expect(await first(-1e6)).toEqual(Array.from(Float32Array.from(v.values.slice(0, 2))));
 });
+
+/** Sequences of several tiles: result and gradients as lists of numbers. */
+function manyTiles(options: AttentionOptions, segments?: readonly number[]): tf.Tensor {
+  const [b, t, s, heads, kv, inner] = [2, 150, 215, 6, 2, 20];
+  const [q, k, v, dy] = [
+    [b, t, heads, inner],
+    [b, s, kv, inner],
+    [b, s, kv, inner],
+    [b, t, heads, inner],
+  ].map((shape, i) => {
+    const { values } = sampleData(shape, 31 + i);
+    return tf.tensor([...values], shape);
+  }) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+  const marks = segments === undefined ? {} : { segments: tf.tensor([...segments], [b, s], 'int32') };
+  const run = (...[x, y, z]: tf.Tensor[]): tf.Tensor => attention(x!, y!, z!, { ...options, ...marks });
+  const gradients = tf.grads((...each) => tf.sum(tf.mul(run(...each), dy)))([q, k, v]);
+  return tf.concat([run(q, k, v), ...gradients].map((x) => tf.reshape(x, [-1])));
+}
+
+const DOCUMENTS = Array.from({ length: 2 * 215 }, (_, i) => Math.floor(i / 37));
+const SCATTERED = Array.from({ length: 2 * 215 }, (_, i) => (i % 5) % 2);
+
+const FORMS = [
+  ['all keys', {}, undefined],
+  ['a window', { window: 70 }, undefined],
+  ['queries in the middle of the keys', { offset: 30 }, undefined],
+  ['documents', {}, DOCUMENTS],
+  ['segments that lie between one another', { window: 120, offset: 60 }, SCATTERED],
+] as const;
+
+if (isNative)
+  test.each(FORMS)('the native attention over several tiles of keys agrees with the reference on wasm: %s', async (_, options, segments) => {
+    const expected = await numbersOn('wasm', () => manyTiles(options, segments));
+    const found = await numbersOn('tensorflow', () => manyTiles(options, segments));
+    expect(found.reduce((worst, value, i) => Math.max(worst, Math.abs(value - expected[i]!)), 0)).toBeLessThan(1e-4);
+  });
+
+/** The queries from `offset` on over 300 keys of which only those up to the last query are there. */
+const chunk = (offset: number, t: number, segments?: readonly number[]): Promise<number[]> =>
+  numbersOn('tensorflow', () => {
+    const keys = offset + t;
+    const of = (heads: number, seed: number): tf.Tensor => tf.tensor([...sampleData([1, 300, heads, 16], seed).values], [1, 300, heads, 16]);
+    const upTo = (heads: number, seed: number): tf.Tensor => tf.slice(of(heads, seed), [0, 0, 0, 0], [1, keys, heads, 16]);
+    const marks = segments === undefined ? {} : { segments: tf.tensor(segments.slice(0, keys), [1, keys], 'int32') };
+    return attention(tf.slice(of(4, 41), [0, offset, 0, 0], [1, t, 4, 16]), upTo(2, 42), upTo(2, 43), { window: 130, ...marks });
+  });
+
+if (isNative)
+  test('a query gives the same bits whatever queries are computed with it', async () => {
+    for (const segments of [undefined, SCATTERED]) {
+      const all = await chunk(0, 300, segments);
+      for (const t of [1, 7, 33])
+        for (const offset of [0, 95, 96, 200, 300 - t]) expect(await chunk(offset, t, segments)).toEqual(all.slice(offset * 64, (offset + t) * 64));
+    }
+  });
+
+const onlyKeys = (k: number[], v: number[]): tf.Tensor => attention(tf.ones([1, 3, 1, 1]), tf.tensor(k, [1, 3, 1, 1]), tf.tensor(v, [1, 3, 1, 1]));
+
+test.each(backends)('a score or value that is no number reaches the queries that see it, on %s', async (backend) => {
+  for (const [k, v] of [
+    [
+      [1, Number.NaN, 1],
+      [5, 5, 5],
+    ],
+    [
+      [1, 1, 1],
+      [5, Number.NaN, 5],
+    ],
+  ] as const)
+    expect((await numbersOn(backend, () => onlyKeys([...k], [...v]))).slice(1)).toEqual([Number.NaN, Number.NaN]);
+});
+
+if (isNative)
+  test('a score or value that is no number changes no earlier query', async () => {
+    expect(await numbersOn('tensorflow', () => onlyKeys([1, Number.NaN, 1], [5, 5, 5]))).toEqual([5, Number.NaN, Number.NaN]);
+    expect(await numbersOn('tensorflow', () => onlyKeys([-Infinity, 0, 0], [7, 5, 5]))).toEqual([Number.NaN, 5, 5]);
+    expect(await numbersOn('tensorflow', () => onlyKeys([1, 1, 1], [5, Infinity, Number.NaN]))).toEqual([5, Infinity, Number.NaN]);
+  });
+
+if (isNative)
+  test('the native row refuses shapes that disagree', async () => {
+    await tf.setBackend('tensorflow');
+    const [q, k, lse] = [tf.zeros([1, 2, 2, 4]), tf.zeros([1, 2, 1, 4]), tf.zeros([1, 2, 3])];
+    const attributes = { scale: 1, later: 0, window: 0 };
+    expect(() => attentionKernel({ q, k, v: tf.zeros([1, 3, 1, 4]), segments: undefined }, attributes)).toThrow(/q \[b, t, heads, inner\]/);
+    expect(() => attentionKernel({ q, k, v: k, segments: undefined }, { ...attributes, later: 1 })).toThrow(/positions within the keys/);
+    expect(() => attentionKernel({ q, k, v: k, segments: tf.zeros([2], 'int32') }, attributes)).toThrow(/segments \[b, s\]/);
+    expect(() => attentionGradKernel({ dy: q, q, k, v: k, out: q, lse, segments: undefined }, attributes)).toThrow(/lse \[b, heads, t\]/);
+  });
 
 test('attention refuses heads that do not divide and queries beyond the keys', () => {
   const [q, k] = [tf.zeros([1, 2, 3, 4]), tf.zeros([1, 2, 2, 4])];

@@ -4,7 +4,8 @@ import { attentionMask } from './attention-mask.js';
 import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
 
 type Inputs = { q: tf.Tensor; k: tf.Tensor; v: tf.Tensor; segments: tf.Tensor | undefined };
-type Attributes = { scale: number; offset: number; window: number };
+/** `later`: keys after the last query; `window` 0: no limit. So a decoding step has the attributes of the one before. */
+type Attributes = { scale: number; later: number; window: number };
 type Shape4 = [number, number, number, number];
 
 /** `[b, t, heads, inner]` → `[b, kv, group · t, inner]`: the queries of one key-value head become rows of one product, k and v are never repeated. */
@@ -19,48 +20,68 @@ function ungrouped(x: tf.Tensor, t: number): tf.Tensor {
   return tf.transpose(tf.reshape(x, [b, (kv * rows) / t, t, inner]), [0, 2, 1, 3]);
 }
 
-/** softmax of `q kᵀ` under the mask, `[b, kv, group · t, s]`; q is scaled already. */
-function probabilities(q: tf.Tensor, k: tf.Tensor, mask: tf.Tensor | undefined): tf.Tensor {
+/** A number per query and head, `[b, heads, t]`, beside the rows of {@link grouped}: `[b, kv, group · t, 1]`. */
+function perRow(x: tf.Tensor, kv: number): tf.Tensor {
+  const [b, heads, t] = x.shape as [number, number, number];
+  return tf.reshape(x, [b, kv, (heads / kv) * t, 1]);
+}
+
+/** `q kᵀ` under the mask, `[b, kv, group · t, s]`. */
+function maskedScores({ q, k, segments }: Omit<Inputs, 'v'>, { scale, later, window }: Attributes): tf.Tensor {
   return tf.tidy(() => {
-    const scores = tf.matMul(q, k, false, true);
-    if (mask === undefined) return tf.softmax(scores);
-    const [b, kv, rows, s] = scores.shape as Shape4;
-    const t = mask.shape.at(-2)!;
+    const [t, s, kv] = [q.shape[1]!, k.shape[1]!, k.shape[2]!];
+    const scores = tf.matMul(
+      tf.tidy(() => grouped(tf.mul(q, scale), kv)),
+      grouped(k, kv),
+      false,
+      true,
+    );
+    const mask = attentionMask({ t, s, offset: s - t - later, window: window || s, segments });
+    if (mask === undefined) return scores;
+    const [b, , rows] = scores.shape as Shape4;
     const masked = tf.tidy(() => tf.add(tf.reshape(scores, [b, (kv * rows) / t, t, s]), mask));
     scores.dispose();
-    return tf.reshape(tf.softmax(masked), [b, kv, rows, s]);
+    return tf.reshape(masked, [b, kv, rows, s]);
   });
 }
 
-/** The row behind {@link attention}. The probabilities are computed again in the backward pass: `heads · t · s` floats less to keep per layer. */
+/** The row behind {@link attention}: `[out, lse]`, lse `[b, heads, t]` being the logarithm of each row's Σ exp(score). */
 export const attentionKernel = defineKernel({
   name: 'Attention',
-  reference: ({ q, k, v, segments }: Inputs, { scale, offset, window }: Attributes): tf.Tensor => {
-    const t = q.shape[1]!;
-    const s = k.shape[1]!;
-    const kv = k.shape[2]!;
-    const scaled = (x: tf.Tensor): tf.Tensor => tf.tidy(() => grouped(tf.mul(x, scale), kv));
-    return withGradient({
-      inputs: [q, k, v],
-      saved: segments === undefined ? [q, k, v] : [q, k, v, segments],
-      forward: () => {
-        const p = probabilities(scaled(q), grouped(k, kv), attentionMask({ t, s, offset, window, segments }));
-        return ungrouped(tf.matMul(p, grouped(v, kv)), t);
-      },
-      backward: (dy, [keptQ, keptK, keptV, keptSegments]) => {
-        const [queries, keys, values, dOut] = [scaled(keptQ!), grouped(keptK!, kv), grouped(keptV!, kv), grouped(dy, kv)];
-        const p = probabilities(queries, keys, attentionMask({ t, s, offset, window, segments: keptSegments }));
-        const dv = tf.matMul(p, dOut, true, false);
-        const ds = tf.tidy(() => {
-          const weighted = tf.mul(p, tf.matMul(dOut, values, false, true));
-          return tf.sub(weighted, tf.mul(p, tf.sum(weighted, -1, true)));
-        });
-        const dq = tf.mul(tf.matMul(ds, keys), scale);
-        const dk = tf.matMul(ds, queries, true, false);
-        return [ungrouped(dq, t), ungrouped(dk, s), ungrouped(dv, s)];
-      },
-    });
-  },
+  reference: ({ q, k, v, segments }: Inputs, attributes: Attributes): tf.Tensor[] =>
+    tf.tidy(() => {
+      const [b, t, heads] = q.shape as Shape4;
+      const kv = k.shape[2]!;
+      const scores = maskedScores({ q, k, segments }, attributes);
+      const largest = tf.max(scores, -1, true);
+      const weights = tf.tidy(() => tf.exp(tf.sub(scores, largest)));
+      scores.dispose();
+      const sum = tf.sum(weights, -1, true);
+      const out = ungrouped(tf.div(tf.matMul(weights, grouped(v, kv)), sum), t);
+      return [out, tf.reshape(tf.add(largest, tf.log(sum)), [b, heads, t])];
+    }),
+});
+
+/**
+ * `[dq, dk, dv]`. The probabilities p are computed again from the scores and lse: `heads · t · s` floats less to keep per layer. With ds the
+ * gradient of the scores:  ds = p ∘ (dy vᵀ − Σ dy ∘ out),  dq = scale · ds k,  dk = scale · dsᵀ q,  dv = pᵀ dy.
+ */
+export const attentionGradKernel = defineKernel({
+  name: 'AttentionGrad',
+  reference: ({ dy, q, k, v, out, lse, segments }: Inputs & { dy: tf.Tensor; out: tf.Tensor; lse: tf.Tensor }, attributes: Attributes): tf.Tensor[] =>
+    tf.tidy(() => {
+      const [t, s, kv] = [q.shape[1]!, k.shape[1]!, k.shape[2]!];
+      const p = tf.tidy(() => tf.exp(tf.sub(maskedScores({ q, k, segments }, attributes), perRow(lse, kv))));
+      const dOut = grouped(dy, kv);
+      const dv = ungrouped(tf.matMul(p, dOut, true, false), s);
+      const ds = tf.tidy(() => {
+        const along = tf.sum(tf.mul(dOut, grouped(out, kv)), -1, true);
+        return tf.mul(p, tf.sub(tf.matMul(dOut, grouped(v, kv), false, true), along));
+      });
+      const dq = tf.mul(tf.matMul(ds, grouped(k, kv)), attributes.scale);
+      const dk = tf.mul(tf.matMul(ds, grouped(q, kv), true, false), attributes.scale);
+      return [ungrouped(dq, t), ungrouped(dk, s), dv];
+    }),
 });
 
 /** What a query may see, and how scores are scaled. */
@@ -101,5 +122,19 @@ export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Att
   );
   const segmented = segments === undefined || segments.shape.join() === [b, s].join();
   expectShape('attention', segmented, () => `segments [${segments?.shape}]`, `[${b}, ${s}], one per key`);
-  return attentionKernel({ q, k, v, segments }, { scale, offset, window });
+  const attributes = { scale, later: s - t - offset, window: window >= s ? 0 : window };
+  return withGradient({
+    inputs: [q, k, v],
+    saved: segments === undefined ? [q, k, v] : [q, k, v, segments],
+    forward: () => {
+      const [out, lse] = attentionKernel({ q, k, v, segments }, attributes);
+      return { value: out!, saved: [out!, lse!] };
+    },
+    backward: (dy, kept) => {
+      const [keptQ, keptK, keptV] = kept as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const [out, lse] = kept.slice(-2) as [tf.Tensor, tf.Tensor];
+      const marks = segments === undefined ? undefined : kept[3];
+      return attentionGradKernel({ dy, q: keptQ, k: keptK, v: keptV, out, lse, segments: marks }, attributes);
+    },
+  });
 }

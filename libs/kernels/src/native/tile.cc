@@ -1,0 +1,77 @@
+#include "tile.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "lanes.h"
+
+namespace chop {
+namespace {
+
+/** `R` rows times two registers of `L` columns, which stay in registers from the first step to the last. */
+template <int R, int L, bool Turned>
+CHOP_INLINE void multiply(const float* a, int64_t aStride, const float* b, int64_t bStride, float* c, int64_t cStride, int64_t depth, bool accumulate) {
+  using Vector = typename Lanes<L>::Vector;
+  Vector sums[R][2] = {};
+  if (accumulate)
+    for (int row = 0; row < R; ++row) {
+      sums[row][0] = load<L>(c + row * cStride);
+      sums[row][1] = load<L>(c + row * cStride + L);
+    }
+  for (int64_t step = 0; step < depth; ++step, b += bStride) {
+    const Vector left = load<L>(b), right = load<L>(b + L);
+#pragma GCC unroll 12
+    for (int row = 0; row < R; ++row) {
+      const Vector factor = (Turned ? a[step * aStride + row] : a[row * aStride + step]) - Vector{};  // broadcast
+      sums[row][0] += factor * left;
+      sums[row][1] += factor * right;
+    }
+  }
+  for (int row = 0; row < R; ++row) {
+    store<L>(c + row * cStride, sums[row][0]);
+    store<L>(c + row * cStride + L, sums[row][1]);
+  }
+}
+
+#define CHOP_TILE(NAME, TARGET, ROWS, LANES)                                                                                                           \
+  TARGET void straight##NAME(const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs, int64_t depth, bool add) {                  \
+    multiply<ROWS, LANES, false>(a, as, b, bs, c, cs, depth, add);                                                                                     \
+  }                                                                                                                                                    \
+  TARGET void turned##NAME(const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs, int64_t depth, bool add) {                    \
+    multiply<ROWS, LANES, true>(a, as, b, bs, c, cs, depth, add);                                                                                      \
+  }                                                                                                                                                    \
+  TARGET void single##NAME(const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs, int64_t depth, bool add) {                    \
+    multiply<1, LANES, false>(a, as, b, bs, c, cs, depth, add);                                                                                        \
+  }                                                                                                                                                    \
+  constexpr TileProduct k##NAME = {ROWS, 2 * LANES, straight##NAME, turned##NAME, single##NAME};                                                       \
+  static_assert(kTileRowsMultiple % ROWS == 0);
+
+CHOP_TILE(Base, , 4, 4)
+#if CHOP_X86
+CHOP_TILE(V3, CHOP_V3, 6, 8)
+CHOP_TILE(V4, CHOP_V4, 12, 16)
+#endif
+
+}  // namespace
+
+const TileProduct& tileProduct() {
+#if CHOP_X86
+  if (level() == Level::kV4) return kV4;
+  if (level() == Level::kV3) return kV3;
+#endif
+  return kBase;
+}
+
+void shareTasks(Call& call, int64_t tasks, int64_t cost, int64_t floats, const std::function<void(int64_t, float*)>& work) {
+  const int64_t workers = std::min<int64_t>(call.threads(), tasks);
+  if (workers == 0) return;
+  const int64_t each = roundedUp(floats, 16);
+  float* memory = call.scratch(workers * each);
+  std::atomic<int64_t> next{0};
+  call.parallel(workers, tasks * cost / workers, [&](int64_t from, int64_t to) {
+    for (int64_t worker = from; worker < to; ++worker)
+      for (int64_t task = next++; task < tasks; task = next++) work(task, memory + worker * each);
+  });
+}
+
+}  // namespace chop
