@@ -86,14 +86,6 @@ export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis): 
   model.become(model.blueprint, new Map(model.names.map((name) => [name, model.entry(name)])), latent);
 }
 
-/** Sets masked elements to zero again: after an optimiser's update. */
-export function holdMasks(model: Model): void {
-  for (const name of model.names) {
-    const { value, mask } = model.entry(name);
-    if (mask) zeroWhere(value, mask);
-  }
-}
-
 function zeroWhere(value: tf.Variable, kept: tf.Tensor): void {
   value.assign(tf.tidy(() => tf.where(tf.cast(kept, 'bool'), value, tf.zerosLike(value))));
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { own } from './replace.js';
+import { inPlace } from './replace.js';
 
 /** Named inputs of a kernel; an optional one may be undefined. */
 export type KernelInputs = Readonly<Record<string, tf.Tensor | undefined>>;
@@ -37,9 +37,10 @@ export function defineKernel<I extends KernelInputs, A extends object, R extends
   const run = (inputs: I, attributes: A): R => {
     const backend = tf.getBackend();
     if (!backend || tf.getKernel(registered, backend) === undefined) return reference(inputs, attributes);
-    for (const name of writes) own(inputs[name] as tf.Variable);
     const given = Object.entries(inputs).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
-    return tf.engine().runKernel(registered, Object.fromEntries(given), attributes as tf.NamedAttrMap) as R;
+    const call = (): R => tf.engine().runKernel(registered, Object.fromEntries(given), attributes as tf.NamedAttrMap) as R;
+    const written = writes.map((name) => inputs[name] as tf.Variable);
+    return written.length === 0 ? call() : inPlace(written, call);
   };
   Object.defineProperty(run, 'name', { value: definition.name });
   return Object.assign(run, { reference }) as unknown as Kernel<I, A, R>;

@@ -164,6 +164,17 @@ describe.each(backends)('what shares the memory of a weight keeps its values, on
     }
   });
 
+  test('steps between which other operations read weight and moments', async () => {
+    await tf.setBackend(backend);
+    const [weight, moments] = [tf.variable(tf.ones([40])), zeros([40])];
+    for (const step of [1, 2, 3]) {
+      byAdamw(0)(weight, tf.ones([40]), moments, step);
+      for (const variable of [weight, moments.m, moments.v]) tf.tidy(() => tf.sqrt(tf.sub(variable, 100)));
+    }
+    expectNear(weight, [Array.from({ length: 40 }, () => 0.97), 1e-6]);
+    expectNear(moments.m, [Array.from({ length: 40 }, () => 1 - 0.9 ** 3), 1e-6]);
+  });
+
   test('what was read before the step', async () => {
     await tf.setBackend(backend);
     const weight = tf.variable(tf.tensor1d(WEIGHT));

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { startBackends } from '../test/backends.js';
+import { sampleData } from './conformance.js';
 import { platonScore, platonUpdate, sensitivity } from './platon.js';
 
 const backends = await startBackends();
@@ -43,4 +44,23 @@ test.each(backends)('PLATON scores follow equations 1 to 5 over three windows, o
       ),
     ).toBeLessThan(1e-8),
   );
+});
+
+test.each(backends)("an update of many weights, and what shares the state's memory keeps its values, on %s", async (backend) => {
+  await tf.setBackend(backend);
+  const size = 5003;
+  const [first, second] = [sampleData([size], 1), sampleData([size], 2)].map(({ values }) => values.map((value) => Math.fround(Math.abs(value)))) as [
+    number[],
+    number[],
+  ];
+  const origin = tf.zeros([size]);
+  const state = { smooth: tf.variable(origin), uncertain: tf.variable(tf.clone(origin)) };
+  for (const values of [first, second]) platonUpdate(state, tf.tensor1d(values), { beta1: 0.85, beta2: 0.95 });
+  expect(new Set(origin.dataSync())).toEqual(new Set([0]));
+  const [smooth, uncertain] = [state.smooth.dataSync(), state.uncertain.dataSync()];
+  first.forEach((value, i) => {
+    const [before, after] = [0.15 * value, 0.85 * 0.15 * value + 0.15 * second[i]!];
+    expect(Math.abs(smooth[i]! - after)).toBeLessThan(1e-6);
+    expect(Math.abs(uncertain[i]! - (0.95 * 0.05 * Math.abs(value - before) + 0.05 * Math.abs(second[i]! - after)))).toBeLessThan(1e-6);
+  });
 });

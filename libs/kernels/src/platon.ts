@@ -14,6 +14,7 @@ export interface PlatonState {
 /** The row behind {@link platonUpdate}: writes into its variables, returns nothing. */
 export const platonUpdateKernel = defineKernel({
   name: 'PlatonUpdate',
+  writes: ['smooth', 'uncertain'],
   reference: (
     { smooth, uncertain, sensitivity }: { smooth: tf.Variable; uncertain: tf.Variable; sensitivity: tf.Tensor },
     { beta1, beta2 }: { beta1: number; beta2: number },

@@ -8,10 +8,24 @@ export function replace(variable: tf.Variable, value: () => tf.Tensor): void {
   tf.tidy(() => variable.assign(tf.tidy(value)));
 }
 
-/** Gives a variable a buffer of its own if another tensor (the one that it was made from, a clone) reads the same. */
-export function own(variable: tf.Variable): void {
-  // Times one, not plus zero: −0 stays −0.
-  if (tf.engine().backend.refCount(variable.dataId) > 1) replace(variable, () => tf.mul(variable, 1));
+/** What a native op says when others hold the memory that it was to write into: a slice of all of a tensor, an array of JavaScript. */
+const SHARED = 'CHOP_SHARED_MEMORY';
+
+/** Calls what writes into variables, after it has given those a copy of their own whose memory others read too. */
+export function inPlace<R>(variables: readonly tf.Variable[], call: () => R): R {
+  for (const variable of variables) if (tf.engine().backend.refCount(variable.dataId) > 1) copy(variable);
+  try {
+    return call();
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes(SHARED))) throw error;
+    variables.forEach(copy);
+    return call();
+  }
+}
+
+/** New memory for a variable. Times one, not plus zero: −0 stays −0. */
+function copy(variable: tf.Variable): void {
+  replace(variable, () => tf.mul(variable, 1));
 }
 
 /** A new weight with what a mask drops at 0: −0 and what is no number too. */

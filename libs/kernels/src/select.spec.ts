@@ -58,6 +58,16 @@ test.each(backends)('keepShare drops the lowest share of every row, ties keep th
   );
 });
 
+test.each(backends)('selection among infinities, zeros of both signs and long rows, on %s', async (backend) => {
+  await tf.setBackend(backend);
+  const row = [Infinity, -Infinity, -0, 0, 0, -0, -1, 1];
+  expect(Array.from(keepNofM(tf.tensor2d([row]), 2, 4).dataSync())).toEqual([1, 0, 1, 0, 1, 0, 0, 1]);
+  expect(Array.from(keepShare(tf.tensor2d([row]), 0.5).dataSync())).toEqual([1, 0, 1, 1, 0, 0, 0, 1]);
+  // Of 1,537 scores with 97 different values.
+  const long = Array.from({ length: 3 }, (_, row) => Array.from({ length: 1537 }, (_, i) => ((i * 31 + row * 7) % 97) - 40));
+  expect(Array.from(keepShare(tf.tensor2d(long), 0.37).dataSync())).toEqual(long.flatMap((scores) => best(scores, 1537 - Math.floor(1537 * 0.37))));
+});
+
 test.each(backends)('a mask made on %s zeroes what it drops', async (backend) => {
   const masked = await numbersOn(backend, () => {
     const weight = tf.tensor2d([[1, -4, 3, 2, 5, 6, -8, 7]]);

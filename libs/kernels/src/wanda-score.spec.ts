@@ -14,6 +14,7 @@ test.each(backends)('scores of weights and columns, on %s', async (backend) => {
     [3, 5],
     [1, 1],
     [1, 4],
+    [131, 17],
     [6, 1],
   ] as const) {
     const title = `[${outputs}, ${inputs}]`;

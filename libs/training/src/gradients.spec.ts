@@ -2,7 +2,7 @@ import { startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { answersOf, batchOf, tinyModel } from '../test/tiny.js';
-import { accumulate, backward, type Backward, clip } from './gradients.js';
+import { accumulate, asUsed, backward, type Backward, clipping } from './gradients.js';
 import type { TokenBatch } from './loss.js';
 import type { HostBatch } from './trainer.js';
 
@@ -19,18 +19,27 @@ const host = ({ gradients }: Pick<Backward, 'gradients'>): Record<string, number
 describe('clipping', () => {
   const gradients = (...values: number[]): Map<string, tf.Tensor> => new Map(values.map((value, i) => [`w${i}`, tf.tensor1d([value])]));
 
-  test('scales all gradients by one factor to the norm that is allowed', () => {
-    const given = gradients(3, 4);
-    expect(clip(given, 1)).toBeCloseTo(5, 6);
-    const [[three], [four]] = Object.values(host({ gradients: given })) as [[number], [number]];
-    expect(three).toBeCloseTo(3 / 5, 5);
-    expect(four).toBeCloseTo(4 / 5, 5);
+  test('is one factor for all gradients, which brings their norm to what is allowed', () => {
+    const { norm, factor } = clipping(gradients(3, 4), 1);
+    expect(norm).toBeCloseTo(5, 6);
+    expect(factor).toBeCloseTo(1 / 5, 6);
   });
 
   test('leaves a smaller gradient as it is', () => {
-    const given = gradients(0.3, -0.4);
-    expect(clip(given, 1)).toBeCloseTo(0.5, 6);
-    expect(host({ gradients: given })).toEqual({ w0: [Math.fround(0.3)], w1: [Math.fround(-0.4)] });
+    const { norm, factor } = clipping(gradients(0.3, -0.4), 1);
+    expect([norm, factor]).toEqual([expect.closeTo(0.5, 6), 1]);
+  });
+
+  test('gradients are seen as the optimiser used them, and scaled once', () => {
+    const given = gradients(3, 4);
+    const before = tf.memory().numTensors;
+    const used = asUsed(given, 0.5);
+    const seen = tf.tidy(() => [used('w1').dataSync()[0], used('w1').dataSync()[0]]);
+    expect(seen).toEqual([2, 2]);
+    // The other one was not asked for: nobody pays for it.
+    expect(host({ gradients: given })).toEqual({ w0: [3], w1: [2] });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(asUsed(given, 1)('w0')).toBe(given.get('w0'));
   });
 });
 

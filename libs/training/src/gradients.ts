@@ -51,12 +51,22 @@ export function accumulate(batches: readonly (() => Backward)[]): Backward {
   return { gradients, terms, positions: counted };
 }
 
-/** Scales the gradients so that their global norm is at most `limit` (PyTorch's `clip_grad_norm_`); returns the norm before. */
-export function clip(gradients: Map<string, tf.Tensor>, limit: number): number {
+/**
+ * The global norm of the gradients, and the factor that brings it down to `limit` where it is larger (PyTorch's `clip_grad_norm_`), else 1.
+ * Nothing is scaled: the optimiser takes the factor along.
+ */
+export function clipping(gradients: ReadonlyMap<string, tf.Tensor>, limit: number): { readonly norm: number; readonly factor: number } {
   const norm = tf.tidy(() => globalNorm([...gradients.values()]).dataSync()[0]!);
-  const factor = limit / (norm + 1e-6);
-  if (factor < 1) for (const name of gradients.keys()) swap(gradients, name, (gradient) => tf.mul(gradient, factor));
-  return norm;
+  return { norm, factor: Math.min(1, limit / (norm + 1e-6)) };
+}
+
+/** Gradients as the optimiser used them, by name: one is scaled when it is first asked for, in the place of the one that came in. */
+export function asUsed(gradients: Map<string, tf.Tensor>, factor: number): (name: string) => tf.Tensor {
+  const waiting = new Set(factor === 1 ? [] : gradients.keys());
+  return (name) => {
+    if (waiting.delete(name)) swap(gradients, name, (gradient) => tf.keep(tf.mul(gradient, factor)));
+    return gradients.get(name)!;
+  };
 }
 
 function swap(gradients: Map<string, tf.Tensor>, name: string, change: (gradient: tf.Tensor) => tf.Tensor): void {

@@ -16,7 +16,7 @@ async function step(gradient: number, given: Omit<TrainOptionsInput, 'steps'>) {
   const first = (name: string): number => model.value(name).dataSync()[0]!;
   const before = { matrix: first(MATRIX), vector: first(VECTOR) };
   const gradients = new Map([MATRIX, VECTOR].map((name) => [name, tf.fill(model.value(name).shape, gradient)]));
-  update(model, gradients, trainOptions.parse({ steps: 1, ...given }), 0.01, 1);
+  update(model, gradients, trainOptions.parse({ steps: 1, ...given }), { lr: 0.01, index: 1, factor: 0.5 });
   const after = { matrix: first(MATRIX), vector: first(VECTOR) };
   const slots = [...model.entry(MATRIX).slots.keys()];
   const others = model.names.filter((name) => model.entry(name).slots.size > 0);
@@ -27,7 +27,7 @@ async function step(gradient: number, given: Omit<TrainOptionsInput, 'steps'>) {
 describe('one step', () => {
   test('AdamW decays matrices and not vectors, and goes lr against the sign of the first gradient', async () => {
     const { before, after, slots, others } = await step(2, { weightDecay: 0.5 });
-    // Bias-corrected moments of a first gradient g are g and g²: the step is lr · g / (|g| + eps).
+    // Bias-corrected moments of a first gradient g, whatever it was clipped to, are g and g²: the step is lr · g / (|g| + eps).
     expect(after.matrix).toBeCloseTo(before.matrix * (1 - 0.01 * 0.5) - 0.01, 6);
     expect(after.vector).toBeCloseTo(before.vector - 0.01, 6);
     expect(slots).toEqual(['m', 'v']);

@@ -2,7 +2,6 @@ import {
   type Budget,
   type Configured,
   drive,
-  holdMasks,
   InterruptedError,
   MethodSession,
   type Model,
@@ -14,7 +13,7 @@ import {
 } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { TrainingLog } from './log.js';
-import { accumulate, backward, clip } from './gradients.js';
+import { accumulate, asUsed, backward, clipping } from './gradients.js';
 import type { Distillation, TokenBatch } from './loss.js';
 import { update } from './optimizer.js';
 import type { TrainOptions } from './options.js';
@@ -147,16 +146,16 @@ class Trainer {
     );
     const { gradients, terms } = accumulate(batches);
     const loss = Object.values(terms).reduce((sum, term) => sum + term, 0);
-    const gradientNorm = Number.isFinite(loss) ? clip(gradients, options.clip) : NaN;
+    const { norm: gradientNorm, factor } = Number.isFinite(loss) ? clipping(gradients, options.clip) : { norm: NaN, factor: NaN };
     if (!Number.isFinite(gradientNorm))
       throw this.#broken(index, Number.isFinite(loss) ? `a gradient of norm ${gradientNorm} (loss ${loss.toPrecision(5)})` : `a loss of ${loss}`);
     const lr = learningRate(index, options, this.#extent);
-    update(model, gradients, options, lr, index);
-    holdMasks(model);
+    update(model, gradients, options, { lr, index, factor });
     this.#done = index;
     const tokens = index * this.#extent.tokensPerStep;
     const seconds = (performance.now() - started) / 1000;
-    const gradient: Step['gradient'] = (weight) => gradients.get(typeof weight === 'string' ? weight : weight.name)!;
+    const used = asUsed(gradients, factor);
+    const gradient: Step['gradient'] = (weight) => used(typeof weight === 'string' ? weight : weight.name);
     const named = Object.keys(terms).length > 1 ? { terms } : {};
     return { step: { index, tokens, gradient }, record: { type: 'step', step: index, tokens, loss, ...named, gradientNorm, lr, seconds }, gradients };
   }

@@ -44,7 +44,10 @@ class Call {
   virtual int inputs() const = 0;
   virtual const Array& input(int index) = 0;
   virtual Array output(int index, const Sizes& sizes) = 0;
-  /** An input that the op writes into. Memory that others hold too (another tensor, JavaScript) is left to them: the input takes a copy of its own first. */
+  /**
+   * An input that the op writes into; to be asked for before the first write.
+   * @throws Refusal where others hold its memory too (another tensor, JavaScript): the row then copies it, and calls again.
+   */
   virtual Array owned(int index) = 0;
   /** Memory for the length of this call, aligned to a cache line, not cleared. */
   virtual float* scratch(int64_t floats) = 0;

@@ -87,15 +87,11 @@ class TensorFlowCall final : public Call {
   }
 
   Array owned(int index) override {
-    // The tensor of the handle itself, which outlives the call: TensorFlow hands eager ops their inputs by reference.
-    auto& tensor = const_cast<tf::Tensor&>(context_->input(index));
-    if (!tensor.RefCountIsOne() || !tf::DMAHelper::buffer(&tensor)->OwnsMemory()) {
-      tf::Tensor copy;
-      check(context_->allocate_temp(tensor.dtype(), tensor.shape(), &copy));
-      std::memcpy(const_cast<char*>(copy.tensor_data().data()), tensor.tensor_data().data(), tensor.TotalBytes());
-      tensor = copy;
-    }
-    return inputs_.at(index) = arrayOf(tensor);
+    tf::TensorBuffer* buffer = tf::DMAHelper::buffer(const_cast<tf::Tensor*>(&context_->input(index)));
+    // A handle holds its buffer twice, lest an op that is done with the input takes the memory for its output.
+    constexpr int kOwnReferences = 2;
+    if (buffer->root_buffer() != buffer || buffer->RefCount() > kOwnReferences || !buffer->OwnsMemory()) throw Refusal(kShared);
+    return input(index);
   }
 
   float* scratch(int64_t floats) override {
@@ -114,6 +110,7 @@ class TensorFlowCall final : public Call {
   }
 
  private:
+  static constexpr const char* kShared = "CHOP_SHARED_MEMORY";  // the message that kernel.ts waits for
   static constexpr int64_t kAlignment = 16;  // floats: a cache line
 
   static void check(const absl::Status& status) {

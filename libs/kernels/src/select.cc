@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <cstring>
+
+#include "native/lanes.h"
+#include "native/native.h"
+
+namespace chop {
+namespace {
+
+/** An entry of a group stays if fewer than n go before it: those that are larger, and equal ones with a lower index. */
+CHOP_INLINE void keepInGroup(const float* scores, uint8_t* kept, int n, int m) {
+  for (int i = 0; i < m; ++i) {
+    int before = 0;
+    for (int j = 0; j < i; ++j) before += scores[j] >= scores[i];
+    for (int j = i + 1; j < m; ++j) before += scores[j] > scores[i];
+    kept[i] = before < n;
+  }
+}
+
+/** `M`: the size of a group where the compiler is to know it, or 0. */
+template <int M>
+CHOP_INLINE void keepInGroups(const float* scores, uint8_t* kept, int64_t groups, int n, int m) {
+  const int size = M == 0 ? m : M;
+  for (int64_t group = 0; group < groups; ++group) keepInGroup(scores + group * size, kept + group * size, n, size);
+}
+
+CHOP_LEVELS void keepOf(const float* scores, uint8_t* kept, int64_t groups, int n, int m) {
+  if (m == 4) keepInGroups<4>(scores, kept, groups, n, m);
+  else if (m == 8) keepInGroups<8>(scores, kept, groups, n, m);
+  else keepInGroups<0>(scores, kept, groups, n, m);
+}
+
+void keepNofM(Call& call) {
+  const Array& scores = call.input(0);
+  const int n = static_cast<int>(call.number("n")), m = static_cast<int>(call.number("m"));
+  Call::expect(m >= 1 && scores.rank() >= 1 && scores.size(-1) % m == 0, "an inner length that is a multiple of m");
+  const Array kept = call.output(0, scores.sizes);
+  call.parallel(scores.count / m, m * m, [&](int64_t from, int64_t to) { keepOf(scores.floats() + from * m, kept.bools() + from * m, to - from, n, m); });
+}
+
+/** Whole numbers in the order of the floats; −0 is 0, and what is no number comes last whatever its sign. */
+CHOP_LEVELS void keysOf(const float* scores, uint32_t* keys, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, scores + i, sizeof bits);
+    bits = (bits & 0x7fffffffu) == 0 ? 0 : bits;
+    const uint32_t ordered = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    keys[i] = (bits & 0x7fffffffu) > 0x7f800000u ? 0xffffffffu : ordered;
+  }
+}
+
+/** The `count` largest of a row; among equals the first. */
+void keepRow(const float* scores, uint8_t* kept, uint32_t* keys, int64_t n, int64_t count) {
+  keysOf(scores, keys, n);
+  std::nth_element(keys, keys + (count - 1), keys + n, std::greater<uint32_t>());
+  const uint32_t last = keys[count - 1];
+  int64_t equal = count - std::count_if(keys, keys + count, [last](uint32_t key) { return key > last; });
+  keysOf(scores, keys, n);
+  for (int64_t i = 0; i < n; ++i) kept[i] = keys[i] > last || (keys[i] == last && equal-- > 0);
+}
+
+void keepLargest(Call& call) {
+  const Array& scores = call.input(0);
+  Call::expect(scores.rank() == 2, "scores [out, in]");
+  const int64_t n = scores.size(1), count = static_cast<int64_t>(call.number("count"));
+  Call::expect(count >= 0 && count <= n, "a count of 0 to in");
+  const Array kept = call.output(0, scores.sizes);
+  if (count == 0 || count == n) {
+    std::fill_n(kept.bools(), scores.count, static_cast<uint8_t>(count != 0));
+    return;
+  }
+  auto* keys = reinterpret_cast<uint32_t*>(call.scratch(scores.count));
+  call.parallel(scores.rows(), 20 * n, [&](int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; ++row) keepRow(scores.floats() + row * n, kept.bools() + row * n, keys + row * n, n, count);
+  });
+}
+
+const Op kKeepNofM("ChopKeepNofM", "scores: float -> kept: bool", "n, m", keepNofM);
+const Op kKeepLargest("ChopKeepLargest", "scores: float -> kept: bool", "count", keepLargest);
+
+}  // namespace
+}  // namespace chop
