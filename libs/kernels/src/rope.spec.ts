@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { startBackends } from '../test/backends.js';
+import { changedAlone, hasNative } from '../test/alone.js';
+import { numbersOn, startBackends } from '../test/backends.js';
 import { checkKernel, sampleData, type KernelCase } from './conformance.js';
 import { ropeTables } from './rope-tables.js';
-import { rope } from './rope.js';
+import { rope, ropeKernel } from './rope.js';
 
 const backends = await startBackends();
 
@@ -39,6 +40,28 @@ test.each(backends)('rope turns the two halves of a head as complex numbers, wit
     at('after a cache', [1, 3, 1, 8], 1000, 100000),
   ]);
 });
+
+test.each(backends)('rope carries a no-number on to its own pair only, on %s', async (backend) => {
+  const tables = { positions: 1, offset: 2, inner: 4, theta: 10 };
+  const found = await numbersOn(backend, () => rope(tf.tensor([Number.NaN, 1, 1, 1], [1, 1, 1, 4]), ropeTables(tables)));
+  expect(found.map(Number.isNaN)).toEqual([true, false, true, false]);
+});
+
+if (hasNative('Rope')) {
+  test('rope gives the same bits whatever tokens are turned together', async () => {
+    const turn = (x: tf.Tensor): tf.Tensor => {
+      const tokens = x.shape[0]!;
+      return tf.reshape(rope(tf.reshape(x, [1, tokens, 3, 14]), ropeTables({ positions: tokens, inner: 14, theta: 10000 })), [tokens, 42]);
+    };
+    expect(await changedAlone(42, turn)).toEqual([]);
+    expect(await changedAlone(42, (x) => tf.grad(turn)(x))).toEqual([]);
+  });
+
+  test('the native rope refuses tables of another shape', async () => {
+    await tf.setBackend('tensorflow');
+    expect(() => ropeKernel({ x: tf.zeros([1, 2, 1, 4]), cos: tf.zeros([2, 3]), sin: tf.zeros([2, 2]) }, {})).toThrow(/tables \[tokens, inner \/ 2\]/);
+  });
+}
 
 test('rope refuses tables for another number of tokens', () => {
   expect(() => rope(tf.zeros([1, 3, 1, 4]), ropeTables({ positions: 2, inner: 4, theta: 10 }))).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
 import type { RopeTables } from './rope-tables.js';
 
-type Inputs = { x: tf.Tensor; cos: tf.Tensor; sin: tf.Tensor };
+type Tables = { cos: tf.Tensor; sin: tf.Tensor };
 
 /** Turns each pair (i, i + inner / 2) by its angle; `cos` and `sin` are `[tokens, 1, inner / 2]`. */
 function turn(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor, direction: 1 | -1): tf.Tensor {
@@ -12,21 +12,19 @@ function turn(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor, direction: 1 | -1): 
   return tf.concat([tf.tidy(() => minus(tf.mul(first, cos), tf.mul(second, sin))), tf.tidy(() => plus(tf.mul(second, cos), tf.mul(first, sin)))], -1);
 }
 
+/** `[tokens, inner / 2]`, one row for all heads of a token. */
+const perToken = (table: tf.Tensor): tf.Tensor => tf.reshape(table, [table.shape[0]!, 1, table.shape[1]!]);
+
 /** The row behind {@link rope}. */
 export const ropeKernel = defineKernel({
   name: 'Rope',
-  reference: ({ x, cos, sin }: Inputs): tf.Tensor => {
-    const perToken = (table: tf.Tensor): tf.Tensor => tf.reshape(table, [table.shape[0]!, 1, table.shape[1]!]);
-    return withGradient({
-      inputs: [x],
-      saved: [cos, sin],
-      forward: () => turn(x, perToken(cos), perToken(sin), 1),
-      backward: (dy, saved) => {
-        const [keptCos, keptSin] = saved as [tf.Tensor, tf.Tensor];
-        return [turn(dy, perToken(keptCos), perToken(keptSin), -1)];
-      },
-    });
-  },
+  reference: ({ x, cos, sin }: Tables & { x: tf.Tensor }): tf.Tensor => tf.tidy(() => turn(x, perToken(cos), perToken(sin), 1)),
+});
+
+/** Turns back. */
+export const ropeGradKernel = defineKernel({
+  name: 'RopeGrad',
+  reference: ({ dy, cos, sin }: Tables & { dy: tf.Tensor }): tf.Tensor => tf.tidy(() => turn(dy, perToken(cos), perToken(sin), -1)),
 });
 
 /**
@@ -41,5 +39,10 @@ export const ropeKernel = defineKernel({
 export function rope(x: tf.Tensor, { cos, sin }: RopeTables): tf.Tensor {
   const fits = x.rank === 4 && [cos, sin].every((table) => table.rank === 2 && table.shape[0] === x.shape[1] && 2 * table.shape[1]! === x.shape[3]);
   expectShape('rope', fits, () => `x ${shapeOf(x)} and tables ${shapeOf(cos)}`, 'x [batch, tokens, heads, inner] and tables [tokens, inner / 2]');
-  return ropeKernel({ x, cos, sin }, {});
+  return withGradient({
+    inputs: [x],
+    saved: [cos, sin],
+    forward: () => ropeKernel({ x, cos, sin }, {}),
+    backward: (dy, [keptCos, keptSin]) => [ropeGradKernel({ dy, cos: keptCos!, sin: keptSin! }, {})],
+  });
 }

@@ -4,26 +4,23 @@ import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
 
 type Inputs = { gate: tf.Tensor; up: tf.Tensor };
 
+const silu = (x: tf.Tensor): tf.Tensor => tf.tidy(() => tf.mul(x, tf.sigmoid(x)));
+
 /** The row behind {@link swiglu}. */
 export const swigluKernel = defineKernel({
   name: 'Swiglu',
-  reference: ({ gate, up }: Inputs): tf.Tensor =>
-    withGradient({
-      inputs: [gate, up],
-      saved: [gate, up],
-      forward: () =>
-        tf.mul(
-          tf.tidy(() => tf.mul(gate, tf.sigmoid(gate))),
-          up,
-        ),
-      // With σ = sigmoid(gate) and u = gate σ = silu(gate):  d(silu) = σ + u (1 − σ) = u + σ (1 − u).
-      backward: (dy, saved) => {
-        const [g, u] = saved as [tf.Tensor, tf.Tensor];
-        const sigmoid = tf.sigmoid(g);
-        const silu = tf.mul(g, sigmoid);
-        const slope = tf.tidy(() => tf.add(silu, tf.mul(sigmoid, tf.sub(1, silu))));
-        return [tf.tidy(() => tf.mul(tf.mul(dy, u), slope)), tf.mul(dy, silu)];
-      },
+  reference: ({ gate, up }: Inputs): tf.Tensor => tf.tidy(() => tf.mul(silu(gate), up)),
+});
+
+/** `[dgate, dup]`. With σ = sigmoid(gate) and u = gate σ = silu(gate):  d(silu) = σ + u (1 − σ) = u + σ (1 − u). */
+export const swigluGradKernel = defineKernel({
+  name: 'SwigluGrad',
+  reference: ({ dy, gate, up }: Inputs & { dy: tf.Tensor }): tf.Tensor[] =>
+    tf.tidy(() => {
+      const sigmoid = tf.sigmoid(gate);
+      const u = tf.mul(gate, sigmoid);
+      const slope = tf.tidy(() => tf.add(u, tf.mul(sigmoid, tf.sub(1, u))));
+      return [tf.tidy(() => tf.mul(tf.mul(dy, up), slope)), tf.mul(dy, u)];
     }),
 });
 
@@ -37,5 +34,10 @@ export const swigluKernel = defineKernel({
  */
 export function swiglu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
   expectShape('swiglu', gate.shape.join() === up.shape.join(), () => `gate ${shapeOf(gate)} and up ${shapeOf(up)}`, 'the same shape');
-  return swigluKernel({ gate, up }, {});
+  return withGradient({
+    inputs: [gate, up],
+    saved: [gate, up],
+    forward: () => swigluKernel({ gate, up }, {}),
+    backward: (dy, [keptGate, keptUp]) => swigluGradKernel({ dy, gate: keptGate!, up: keptUp! }, {}),
+  });
 }

@@ -1,0 +1,35 @@
+#include "native/lanes.h"
+#include "native/native.h"
+
+namespace chop {
+namespace {
+
+/** One head: `y₁ = x₁ cos − x₂ sin`, `y₂ = x₂ cos + x₁ sin`; with `direction` −1 the other way round. */
+CHOP_LEVELS void turn(const float* x, const float* cos, const float* sin, float direction, float* y, int64_t half) {
+  for (int64_t i = 0; i < half; ++i) {
+    const float first = x[i], second = x[half + i], across = sin[i] * direction;
+    y[i] = first * cos[i] - second * across;
+    y[half + i] = second * cos[i] + first * across;
+  }
+}
+
+/** Every head of every token by the angles of the token's position. */
+void turnAll(Call& call, float direction) {
+  const Array &x = call.input(0), &cos = call.input(1), &sin = call.input(2);
+  Call::expect(x.rank() == 4 && cos.sizes == Sizes({x.size(1), x.size(3) / 2}) && sin.sizes == cos.sizes && x.size(3) % 2 == 0,
+               "x [batch, tokens, heads, inner] and tables [tokens, inner / 2]");
+  const Array y = call.output(0, x.sizes);
+  const int64_t tokens = x.size(1), heads = x.size(2), inner = x.size(3), half = inner / 2;
+  call.parallel(x.size(0) * tokens, heads * inner, [&](int64_t from, int64_t to) {
+    for (int64_t token = from; token < to; ++token) {
+      const float *c = cos.floats() + token % tokens * half, *s = sin.floats() + token % tokens * half;
+      for (int64_t row = token * heads; row < (token + 1) * heads; ++row) turn(x.floats() + row * inner, c, s, direction, y.floats() + row * inner, half);
+    }
+  });
+}
+
+const Op kRope("ChopRope", "x: float, cos: float, sin: float -> y: float", "", [](Call& call) { turnAll(call, 1); });
+const Op kRopeGrad("ChopRopeGrad", "dy: float, cos: float, sin: float -> dx: float", "", [](Call& call) { turnAll(call, -1); });
+
+}  // namespace
+}  // namespace chop
