@@ -35,7 +35,7 @@ export function applyToCheckpoint(checkpoint: Checkpoint, plan: Plan): Checkpoin
       }
       const width = DTYPE_BYTES[dtype];
       const bytes = values ? fromFloat32(values, dtype).slice() : gather(await readBytes(checkpoint, source.name), source.shape, source.positions, width);
-      if (kept) zeroBytes(bytes, kept, width);
+      kept?.zero(bytes, width);
       for (let start = from; start < end; start += CHUNK_BYTES) yield bytes.subarray(start, Math.min(start + CHUNK_BYTES, end));
     },
   };
@@ -142,10 +142,6 @@ function freeze({ value, slots, mask }: LiveWeight, kept: Mask): LiveWeight {
   zeroWhere(value, both);
   for (const slot of slots.values()) zeroWhere(slot, both);
   return { value, slots, mask: both };
-}
-
-function zeroBytes(bytes: Uint8Array, kept: Mask, width: number): void {
-  for (let i = 0; i < kept.total; i++) if (!kept.has(i)) bytes.fill(0, i * width, (i + 1) * width);
 }
 
 async function* copyRows(checkpoint: Checkpoint, name: string, rows: Int32Array, rowBytes: number, from: number, to: number): AsyncGenerator<Uint8Array> {

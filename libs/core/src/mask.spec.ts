@@ -25,3 +25,19 @@ test('what is packed is unpacked, and two masks keep what both keep', () => {
     }),
   );
 });
+
+test('a mask zeroes what it drops in elements of any width, and nothing beside it', () => {
+  const elements = fc.tuple(fc.array(fc.boolean(), { maxLength: 40 }), fc.constantFrom(1, 2, 4));
+  fc.assert(
+    fc.property(elements, ([kept, width]) => {
+      const bytes = new Uint8Array(kept.length * width + 3).fill(7);
+      Mask.from([kept.length], kept).zero(bytes, width);
+      expect([...bytes]).toEqual([...kept.flatMap((stays) => Array.from({ length: width }, () => (stays ? 7 : 0))), 7, 7, 7]);
+    }),
+  );
+});
+
+test('bits after the last element do not count', () => {
+  const mask = new Mask([3], Uint8Array.of(0b10111111));
+  expect([mask.kept, [...mask.unpack()]]).toEqual([2, [1, 0, 1]]);
+});

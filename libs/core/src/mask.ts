@@ -1,3 +1,6 @@
+/** How many bits of a byte are 1. */
+const ONES = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
+
 /** A boolean per element of a weight, packed eight to a byte (first element in the highest bit, row-major); 1 = kept. */
 export class Mask {
   readonly shape: readonly number[];
@@ -21,8 +24,10 @@ export class Mask {
 
   /** How many elements are kept. */
   get kept(): number {
+    const { bits, total } = this;
     let count = 0;
-    for (let i = 0; i < this.total; i++) if (this.has(i)) count++;
+    for (let byte = 0; byte < total >> 3; byte++) count += ONES[bits[byte]!]!;
+    for (let i = total & ~7; i < total; i++) if (this.has(i)) count++;
     return count;
   }
 
@@ -32,7 +37,20 @@ export class Mask {
 
   /** One byte per element, 1 = kept. */
   unpack(): Uint8Array {
-    return Uint8Array.from({ length: this.total }, (_, i) => (this.has(i) ? 1 : 0));
+    const kept = new Uint8Array(this.total);
+    for (let i = 0; i < kept.length; i++) kept[i] = (this.bits[i >> 3]! >> (7 - (i & 7))) & 1;
+    return kept;
+  }
+
+  /** Sets to zero what is not kept, in elements of `width` bytes. */
+  zero(bytes: Uint8Array, width: number): void {
+    const { bits, total } = this;
+    for (let first = 0; first < total; first += 8) {
+      const byte = bits[first >> 3]!;
+      if (byte === 0xff) continue;
+      const end = Math.min(first + 8, total);
+      for (let i = first; i < end; i++) if ((byte & (0x80 >> (i & 7))) === 0) for (let at = i * width; at < (i + 1) * width; at++) bytes[at] = 0;
+    }
   }
 
   and(other: Mask): Mask {
