@@ -1,5 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { CHUNK_BYTES, CheckpointError } from '@chop/core';
+import { CheckpointError } from '@chop/core';
+
+/** Two pieces of this size, one being read and one being written, stay in a core's cache; below the bound of every stream. */
+const PIECE_BYTES = 1 << 20;
 
 /** A file that is read by ranges, with its size when it was opened. */
 export interface RangedFile {
@@ -25,7 +28,7 @@ export async function openRanges(file: string): Promise<RangedFile> {
     return {
       file,
       size,
-      async *pieces(from, to, pieceBytes = CHUNK_BYTES) {
+      async *pieces(from, to, pieceBytes = PIECE_BYTES) {
         const count = Math.ceil((to - from) / pieceBytes);
         const buffers = Array.from({ length: Math.min(2, count) }, () => new Uint8Array(Math.min(pieceBytes, to - from)));
         const read = async (number: number): Promise<Uint8Array> => {

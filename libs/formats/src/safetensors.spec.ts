@@ -110,7 +110,8 @@ test('a tensor larger than a piece comes in pieces of at most 4 MiB, and any ran
   const opened = await openSafetensors(path);
   const sizes: number[] = [];
   for await (const piece of opened.stream('w')) sizes.push(piece.byteLength);
-  expect(sizes).toEqual([CHUNK_BYTES, CHUNK_BYTES, 12]);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(CHUNK_BYTES);
+  expect(sizes.at(-1)).toBe(12);
   expect(Buffer.compare(await collect(opened.stream('w', 5, CHUNK_BYTES + 77)), bytes.subarray(5, CHUNK_BYTES + 77))).toBe(0);
   await opened.close();
 });

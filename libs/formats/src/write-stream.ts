@@ -3,6 +3,8 @@ import { throwIfAborted } from '@chop/core';
 
 /** Pieces below this size are gathered before they are written: a call to the system costs about as much as copying this many bytes. */
 const GATHER_BYTES = 256 * 1024;
+/** So many bytes go on their way to the disk while the next are made. One sync at the end would leave the disk idle until then; many small ones would keep waiting for it. */
+const PUSH_BYTES = 64 << 20;
 
 export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
@@ -19,14 +21,26 @@ export async function writeStream(path: string, { signal, onBytes }: WriteOption
   try {
     const gathered = new Uint8Array(GATHER_BYTES);
     let waiting = 0;
+    let unpushed = 0;
+    let pushing: Promise<void> | undefined;
+    const put = async (bytes: Uint8Array): Promise<void> => {
+      await writeAll(handle, bytes);
+      unpushed += bytes.byteLength;
+      if (unpushed < PUSH_BYTES) return;
+      await pushing;
+      pushing = handle.datasync();
+      // Whoever waits for it next hears of its failure.
+      pushing.catch(() => undefined);
+      unpushed = 0;
+    };
     const flush = async (): Promise<void> => {
-      await writeAll(handle, gathered.subarray(0, waiting));
+      await put(gathered.subarray(0, waiting));
       waiting = 0;
     };
     await produce(async (piece) => {
       throwIfAborted(signal);
       if (waiting + piece.byteLength > GATHER_BYTES) await flush();
-      if (piece.byteLength >= GATHER_BYTES) await writeAll(handle, piece);
+      if (piece.byteLength >= GATHER_BYTES) await put(piece);
       else {
         gathered.set(piece, waiting);
         waiting += piece.byteLength;
@@ -34,6 +48,7 @@ export async function writeStream(path: string, { signal, onBytes }: WriteOption
       onBytes?.(piece.byteLength);
     });
     await flush();
+    await pushing;
     await handle.sync();
   } finally {
     await handle.close();
