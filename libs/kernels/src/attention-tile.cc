@@ -56,21 +56,9 @@ void copyKeys(const Heads& of, const float* from, int64_t batch, int64_t firstKe
 }
 
 void turnKeys(const Heads& of, const float* from, int64_t batch, int64_t firstKey, int64_t head, float* to) {
-  constexpr int64_t kStep = 8;
-  const int64_t count = std::min(kKeys, of.s - firstKey), stride = of.kv * of.inner;
-  const float* first = from + of.key(batch, firstKey, head);
+  const int64_t count = std::min(kKeys, of.s - firstKey);
   if (count < kKeys) std::fill_n(to, of.inner * kKeys, 0.0f);
-  for (int64_t key = 0; key < count; key += kStep) {
-    const int64_t keys = std::min(kStep, count - key);
-    const float* rows = first + key * stride;
-    int64_t i = 0;
-    if (keys == kStep)
-      for (; i + kStep <= of.inner; i += kStep)
-        for (int64_t lane = 0; lane < kStep; ++lane)
-          for (int64_t each = 0; each < kStep; ++each) to[(i + lane) * kKeys + key + each] = rows[each * stride + i + lane];
-    for (; i < of.inner; ++i)
-      for (int64_t each = 0; each < keys; ++each) to[i * kKeys + key + each] = rows[each * stride + i];
-  }
+  tileProduct().turn(from + of.key(batch, firstKey, head), of.kv * of.inner, count, of.inner, to, kKeys);
 }
 
 void scoreTile(const Seen* seen, const Heads& of, const float* q, int64_t stride, const float* k, float* scores, int64_t rows) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #define CHOP_INLINE inline __attribute__((always_inline))
 
@@ -39,6 +40,29 @@ CHOP_INLINE typename Lanes<L>::Vector load(const float* from) {
 template <int L>
 CHOP_INLINE void store(float* to, typename Lanes<L>::Vector value) {
   *reinterpret_cast<typename Lanes<L>::Unaligned*>(to) = value;
+}
+
+/** Exchanges blocks of `H` lanes between rows that are `H` apart. */
+template <int L, int H, int... Lane>
+CHOP_INLINE void exchange(typename Lanes<L>::Vector* rows, std::integer_sequence<int, Lane...>) {
+  constexpr typename Lanes<L>::Ints low = {(Lane & H ? L + Lane - H : Lane)...}, high = {(Lane & H ? L + Lane : Lane + H)...};
+#pragma GCC unroll 16
+  for (int row = 0; row < L; ++row) {
+    if (row & H) continue;
+    const auto first = rows[row], second = rows[row + H];
+    rows[row] = __builtin_shuffle(first, second, low);
+    rows[row + H] = __builtin_shuffle(first, second, high);
+  }
+}
+
+/** Turns an `L` × `L` matrix that lies in `L` registers. */
+template <int L>
+CHOP_INLINE void turn(typename Lanes<L>::Vector* rows) {
+  using All = std::make_integer_sequence<int, L>;
+  if constexpr (L >= 16) exchange<L, 8>(rows, All());
+  if constexpr (L >= 8) exchange<L, 4>(rows, All());
+  exchange<L, 2>(rows, All());
+  exchange<L, 1>(rows, All());
 }
 
 enum class Level { kBase, kV3, kV4 };

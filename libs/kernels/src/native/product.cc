@@ -3,7 +3,6 @@
 #include "product.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "lanes.h"
 
@@ -122,29 +121,6 @@ template <int L>
 CHOP_INLINE typename Lanes<L>::Vector loadWide(const uint16_t* from) {
   const auto halves = *reinterpret_cast<const typename Lanes<L>::Halves*>(from);
   return (typename Lanes<L>::Vector)(__builtin_convertvector(halves, typename Lanes<L>::Bits) << 16);
-}
-
-/** Exchanges blocks of `H` lanes between rows that are `H` apart. */
-template <int L, int H, int... Lane>
-CHOP_INLINE void exchange(typename Lanes<L>::Vector* rows, std::integer_sequence<int, Lane...>) {
-  constexpr typename Lanes<L>::Ints low = {(Lane & H ? L + Lane - H : Lane)...}, high = {(Lane & H ? L + Lane : Lane + H)...};
-#pragma GCC unroll 16
-  for (int row = 0; row < L; ++row) {
-    if (row & H) continue;
-    const auto first = rows[row], second = rows[row + H];
-    rows[row] = __builtin_shuffle(first, second, low);
-    rows[row + H] = __builtin_shuffle(first, second, high);
-  }
-}
-
-/** Turns an `L` × `L` matrix that lies in `L` registers. */
-template <int L>
-CHOP_INLINE void turn(typename Lanes<L>::Vector* rows) {
-  using All = std::make_integer_sequence<int, L>;
-  if constexpr (L >= 16) exchange<L, 8>(rows, All());
-  if constexpr (L >= 8) exchange<L, 4>(rows, All());
-  exchange<L, 2>(rows, All());
-  exchange<L, 1>(rows, All());
 }
 
 /** `M` rows times `n` ≤ `L` rows of b, which are turned in registers, so that every element is the same chain as in a tile. */

@@ -33,6 +33,27 @@ CHOP_INLINE void multiply(const float* a, int64_t aStride, const float* b, int64
   }
 }
 
+/** `L` × `L` numbers at a time are turned in registers. */
+template <int L>
+CHOP_INLINE void turnAll(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t toStride) {
+  for (int64_t row = 0; row < rows; row += L) {
+    const int64_t high = std::min<int64_t>(L, rows - row);
+    const float* first = from + row * stride;
+    int64_t column = 0;
+    if (high == L)
+      for (; column + L <= columns; column += L) {
+        typename Lanes<L>::Vector block[L];
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) block[i] = load<L>(first + i * stride + column);
+        turn<L>(block);
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) store<L>(to + (column + i) * toStride + row, block[i]);
+      }
+    for (; column < columns; ++column)
+      for (int64_t i = 0; i < high; ++i) to[column * toStride + row + i] = first[i * stride + column];
+  }
+}
+
 #define CHOP_TILE(NAME, TARGET, ROWS, LANES)                                                                                                           \
   TARGET void straight##NAME(const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs, int64_t depth, bool add) {                  \
     multiply<ROWS, LANES, false>(a, as, b, bs, c, cs, depth, add);                                                                                     \
@@ -43,7 +64,10 @@ CHOP_INLINE void multiply(const float* a, int64_t aStride, const float* b, int64
   TARGET void single##NAME(const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs, int64_t depth, bool add) {                    \
     multiply<1, LANES, false>(a, as, b, bs, c, cs, depth, add);                                                                                        \
   }                                                                                                                                                    \
-  constexpr TileProduct k##NAME = {ROWS, 2 * LANES, straight##NAME, turned##NAME, single##NAME};                                                       \
+  TARGET void turn##NAME(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t ts) {                                    \
+    turnAll<LANES>(from, stride, rows, columns, to, ts);                                                                                               \
+  }                                                                                                                                                    \
+  constexpr TileProduct k##NAME = {ROWS, 2 * LANES, straight##NAME, turned##NAME, single##NAME, turn##NAME};                                           \
   static_assert(kTileRowsMultiple % ROWS == 0);
 
 CHOP_TILE(Base, , 4, 4)

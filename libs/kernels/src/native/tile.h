@@ -17,6 +17,9 @@ constexpr int64_t kTileRowsMultiple = 12;
 struct TileProduct {
   using Multiply = void (*)(const float* a, int64_t aStride, const float* b, int64_t bStride, float* c, int64_t cStride, int64_t depth, bool accumulate);
 
+  /** `to[column · toStride + row] = from[row · stride + column]` */
+  using Turn = void (*)(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t toStride);
+
   int rows, columns;
   /** Element (row, step) of a at `a[row · aStride + step]`. */
   Multiply straight;
@@ -24,6 +27,7 @@ struct TileProduct {
   Multiply turned;
   /** As `straight`, for one row. */
   Multiply single;
+  Turn turn;
 };
 
 /** The tile of this processor's level. */
