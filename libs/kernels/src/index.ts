@@ -32,4 +32,5 @@ export { findCompiler, nodeApiHeaders, type Compiler } from './engine/compile.js
 export type { Variant } from './engine/wheel.js';
 export { diagnoseEngine, type Check } from './engine/diagnose.js';
 export * from './input-norms.js';
+export * from './dequantise.js';
 export * from './pattern.js';
