@@ -3,12 +3,10 @@
 
 #include "native/lanes.h"
 #include "native/native.h"
+#include "native/row-sums.h"
 
 namespace chop {
 namespace {
-
-/** Rows that one partial sum of the gradients of gain and bias takes: fixed, so that the sum does not depend on the threads. */
-constexpr int64_t kBlock = 64;
 
 struct Moments {
   float mean, scale;  // scale: 1 / √(variance + eps)
@@ -55,10 +53,6 @@ CHOP_LEVELS void normaliseGrad(const float* dy, const float* x, const float* gai
   }
 }
 
-CHOP_LEVELS void add(float* to, const float* from, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] += from[i];
-}
-
 void layerNorm(Call& call) {
   const Array &x = call.input(0), &gain = call.input(1);
   Call::expect(gain.rank() == 1 && x.rank() >= 1 && x.size(-1) == gain.count, "x [..., n] and gain [n]");
@@ -78,24 +72,15 @@ void layerNorm(Call& call) {
 void layerNormGrad(Call& call) {
   const Array &dy = call.input(0), &x = call.input(1), &gain = call.input(2);
   Call::expect(gain.rank() == 1 && x.rank() >= 1 && x.size(-1) == gain.count && dy.sizes == x.sizes, "dy and x [..., n] and gain [n]");
-  const Array dx = call.output(0, x.sizes), dgain = call.output(1, gain.sizes), dbias = call.output(2, gain.sizes);
-  const int64_t n = gain.count, rows = x.rows(), blocks = (rows + kBlock - 1) / kBlock;
+  const int64_t n = gain.count;
+  const float *upper = dy.floats(), *rows = x.floats();
+  float *dx = call.output(0, x.sizes).floats(), *dgain = call.output(1, gain.sizes).floats(), *dbias = call.output(2, gain.sizes).floats();
   const auto live = static_cast<float>(call.number("live")), eps = static_cast<float>(call.number("eps"));
-  float* partial = call.scratch(blocks * 2 * n);
-  call.parallel(blocks, kBlock * n * 5, [&](int64_t from, int64_t to) {
-    for (int64_t block = from; block < to; ++block) {
-      float* sums = partial + block * 2 * n;
-      std::fill_n(sums, 2 * n, 0.0f);
-      for (int64_t row = block * kBlock; row < std::min(rows, (block + 1) * kBlock); ++row)
-        normaliseGrad(dy.floats() + row * n, x.floats() + row * n, gain.floats(), dx.floats() + row * n, sums, sums + n, n, live, eps);
-    }
-  });
-  std::fill_n(dgain.floats(), n, 0.0f);
-  std::fill_n(dbias.floats(), n, 0.0f);
-  for (int64_t block = 0; block < blocks; ++block) {
-    add(dgain.floats(), partial + block * 2 * n, n);
-    add(dbias.floats(), partial + block * 2 * n + n, n);
-  }
+  float* sums = call.scratch(2 * n);
+  const auto add = [&](int64_t row, float* to) { normaliseGrad(upper + row * n, rows + row * n, gain.floats(), dx + row * n, to, to + n, n, live, eps); };
+  sumOverRows(call, x.rows(), 2 * n, 5 * n, add, sums);
+  std::copy_n(sums, n, dgain);
+  std::copy_n(sums + n, n, dbias);
 }
 
 const Op kLayerNorm("ChopLayerNorm", "x: float, gain: float, bias: N * float -> y: float", "eps, live", layerNorm);
