@@ -238,24 +238,37 @@ function advance(model: Model, pass: Pass, at: number, before: tf.Tensor): tf.Te
   return after;
 }
 
-/** One pass of all windows, each by itself (a product's last bits depend on how many rows are computed together), through one layer, unpruned. */
+/** Thrown out of a layer's forward pass when everything in it that is to be measured has been heard. */
+class AllHeard {}
+
+/**
+ * One pass of all windows, each by itself (a product's last bits depend on how many rows are computed together), through one layer,
+ * unpruned, as far as the input of its last matrix: the product with that one, and what follows, nobody would look at.
+ */
 async function measure(model: Model, at: number, hidden: readonly tf.Tensor[], statistics: readonly Statistic<unknown>[]): Promise<Block> {
   const linears = model.blueprint.linears(at);
   const prefix = `layers.${at}.`;
   const heard = new Map<string, Accumulator<unknown>>();
   for (const before of hidden) {
     const inputs = new Map<number, { value: tf.Tensor; roles: string[] }>();
+    const waiting = new Set(linears.map(({ role }) => role));
     const pass = new Pass(model, {
       onTap: (name, value) => {
         const role = /^(.*)\.input$/.exec(name.slice(prefix.length))?.[1];
-        if (!role || !linears.some((linear) => linear.role === role)) return;
+        if (!role || !waiting.delete(role)) return;
         const same = inputs.get(value.id);
         if (same) same.roles.push(role);
         else inputs.set(value.id, { value: tf.keep(value), roles: [role] });
+        if (waiting.size === 0) throw new AllHeard();
       },
     });
-    tf.tidy(() => model.layer(pass, at, before));
-    pass.close();
+    try {
+      tf.tidy(() => model.layer(pass, at, before));
+    } catch (thrown) {
+      if (!(thrown instanceof AllHeard)) throw thrown;
+    } finally {
+      pass.close();
+    }
     for (const { value, roles } of inputs.values()) {
       const features = value.shape.at(-1)!;
       const rows = tf.reshape(value, [-1, features]);

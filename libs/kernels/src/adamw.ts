@@ -1,28 +1,20 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectAlike } from './kernel.js';
-import { held, replace } from './replace.js';
+import { held, type StepOptions, withHyper } from './optimizer-step.js';
+import { replace } from './replace.js';
 
 type Nine = [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
 type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable; v: tf.Variable; hyper: tf.Tensor; mask: tf.Tensor | undefined };
 
 /** The numbers of one AdamW step. */
-export interface AdamwOptions {
-  readonly lr: number;
-  readonly beta1: number;
-  readonly beta2: number;
+export interface AdamwOptions extends StepOptions {
   readonly eps: number;
-  /** Decoupled weight decay; 0 for biases and norms. */
-  readonly decay: number;
   /** Counted from 1, this one included. */
   readonly step: number;
-  /** Factor of the gradient: clipping. Default 1. */
-  readonly scale?: number;
-  /** bool, the shape of the weight: what it drops is 0 afterwards. */
-  readonly mask?: tf.Tensor | undefined;
 }
 
-/** The row behind {@link adamw}: writes into its variables, returns nothing. Numbers that change from step to step are a tensor, `hyper` `[9]`. */
+/** The row behind {@link adamw}: writes into its variables, returns nothing. */
 export const adamwKernel = defineKernel({
   name: 'Adamw',
   writes: ['weight', 'm', 'v'],
@@ -63,7 +55,7 @@ export function adamw(weight: tf.Variable, gradient: tf.Tensor, { m, v }: { m: t
   const { lr, beta1, beta2, eps, decay, step, scale = 1, mask } = options;
   expectAlike('adamw', weight, [gradient, m, v, ...(mask ? [mask] : [])]);
   const [stepSize, correction] = [lr / (1 - beta1 ** step), Math.sqrt(1 - beta2 ** step)];
-  const hyper = tf.tensor1d([stepSize, beta1, 1 - beta1, beta2, 1 - beta2, eps, correction, 1 - lr * decay, scale]);
-  adamwKernel({ weight, gradient, m, v, hyper, mask }, {});
-  hyper.dispose();
+  withHyper([stepSize, beta1, 1 - beta1, beta2, 1 - beta2, eps, correction, 1 - lr * decay, scale], (hyper) =>
+    adamwKernel({ weight, gradient, m, v, hyper, mask }, {}),
+  );
 }

@@ -14,6 +14,7 @@ export { crossEntropy, crossEntropyKernel, tokenLogProbabilities, tokenLogProbab
 export * from './kl-divergence.js';
 export * from './adamw.js';
 export * from './lion.js';
+export type { StepOptions } from './optimizer-step.js';
 export * from './global-norm.js';
 export * from './magnitude.js';
 export * from './wanda-score.js';

@@ -1,6 +1,8 @@
 import { ShapeError } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { inPlace } from './replace.js';
+
+/** What a native op says when others hold the memory that it was to write into: a slice of all of a tensor, an array of JavaScript. */
+const SHARED = 'CHOP_SHARED_MEMORY';
 
 /** Named inputs of a kernel; an optional one may be undefined. */
 export type KernelInputs = Readonly<Record<string, tf.Tensor | undefined>>;
@@ -44,6 +46,23 @@ export function defineKernel<I extends KernelInputs, A extends object, R extends
   };
   Object.defineProperty(run, 'name', { value: definition.name });
   return Object.assign(run, { reference }) as unknown as Kernel<I, A, R>;
+}
+
+/** Calls what writes into variables, after it has given those a copy of their own whose memory others read too. */
+function inPlace<R>(variables: readonly tf.Variable[], call: () => R): R {
+  for (const variable of variables) if (tf.engine().backend.refCount(variable.dataId) > 1) copy(variable);
+  try {
+    return call();
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes(SHARED))) throw error;
+    variables.forEach(copy);
+    return call();
+  }
+}
+
+/** New memory for a variable. Times one, not plus zero: −0 stays −0. */
+function copy(variable: tf.Variable): void {
+  tf.tidy(() => variable.assign(tf.mul(variable, 1)));
 }
 
 /** What {@link withGradient} needs: the differentiable inputs, the tensors the backward pass reads, and both passes. */

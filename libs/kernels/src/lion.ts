@@ -1,23 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectAlike } from './kernel.js';
-import { held, replace } from './replace.js';
+import { held, type StepOptions, withHyper } from './optimizer-step.js';
+import { replace } from './replace.js';
 
 type Seven = [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
 type Inputs = { weight: tf.Variable; gradient: tf.Tensor; m: tf.Variable; hyper: tf.Tensor; mask: tf.Tensor | undefined };
-
-/** The numbers of one Lion step. */
-export interface LionOptions {
-  readonly lr: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  /** Decoupled weight decay; 0 for biases and norms. */
-  readonly decay: number;
-  /** Factor of the gradient: clipping. Default 1. */
-  readonly scale?: number;
-  /** bool, the shape of the weight: what it drops is 0 afterwards. */
-  readonly mask?: tf.Tensor | undefined;
-}
 
 /** `beta · m + rest · gradient` */
 const mixed = (m: tf.Tensor, beta: tf.Tensor, gradient: tf.Tensor, rest: tf.Tensor): tf.Tensor =>
@@ -26,7 +14,7 @@ const mixed = (m: tf.Tensor, beta: tf.Tensor, gradient: tf.Tensor, rest: tf.Tens
 /** −1, 0 or 1. (`tf.sign` on wasm takes everything below 1.2e-7 for 0, which is where gradients of large models live.) */
 const sign = (x: tf.Tensor): tf.Tensor => tf.tidy(() => tf.sub(tf.cast(tf.greater(x, 0), 'float32'), tf.cast(tf.less(x, 0), 'float32')));
 
-/** The row behind {@link lion}: writes into its variables, returns nothing. Numbers that change from step to step are a tensor, `hyper` `[7]`. */
+/** The row behind {@link lion}: writes into its variables, returns nothing. */
 export const lionKernel = defineKernel({
   name: 'Lion',
   writes: ['weight', 'm'],
@@ -53,10 +41,8 @@ export const lionKernel = defineKernel({
  * @param moments - float32 variable of the same shape, 0 before the first step.
  * @throws {@link ShapeError} `KERNEL_SHAPE` when a shape differs.
  */
-export function lion(weight: tf.Variable, gradient: tf.Tensor, { m }: { m: tf.Variable }, options: LionOptions): void {
+export function lion(weight: tf.Variable, gradient: tf.Tensor, { m }: { m: tf.Variable }, options: StepOptions): void {
   const { lr, beta1, beta2, decay, scale = 1, mask } = options;
   expectAlike('lion', weight, [gradient, m, ...(mask ? [mask] : [])]);
-  const hyper = tf.tensor1d([lr, beta1, 1 - beta1, beta2, 1 - beta2, 1 - lr * decay, scale]);
-  lionKernel({ weight, gradient, m, hyper, mask }, {});
-  hyper.dispose();
+  withHyper([lr, beta1, 1 - beta1, beta2, 1 - beta2, 1 - lr * decay, scale], (hyper) => lionKernel({ weight, gradient, m, hyper, mask }, {}));
 }
