@@ -1,5 +1,5 @@
 import { family, type LayerPass, type Pass } from '@chop/core';
-import { attention, embedding, linear, projection, rmsNorm, rope, type RopeTables, ropeTables, swiglu } from '@chop/kernels';
+import { attention, embedding, linear, projection, residual, rmsNorm, rope, type RopeTables, ropeTables, swiglu } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { llamaFromGguf } from './llama-gguf.js';
 import { llamaSettings, type LlamaSettings, resizeLlama } from './llama-settings.js';
@@ -71,9 +71,9 @@ export const llama = family<LlamaSettings>({
       const { eps } = settings;
       const live = at.pass.live('width');
       const attended = attend(at, rmsNorm(x, at.weight('attentionNorm'), { eps, live }), settings);
-      const between = tf.add(x, project(at, 'o', attended));
+      const between = residual(x, project(at, 'o', attended));
       const h = rmsNorm(between, at.weight('ffnNorm'), { eps, live });
-      return tf.add(between, project(at, 'down', swiglu(project(at, 'gate', h), project(at, 'up', h))));
+      return residual(between, project(at, 'down', swiglu(project(at, 'gate', h), project(at, 'up', h))));
     },
 
     project: (pass, x, { eps, tied }) => projection(rmsNorm(x, pass.weight('norm'), { eps, live: pass.live('width') }), pass.weight(tied ? 'embed' : 'head')),

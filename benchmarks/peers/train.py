@@ -1,0 +1,22 @@
+"""train.py MODEL BATCH WINDOW RUNS: the usual PyTorch training step in float32: forward, backward, clip, AdamW."""
+import sys
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from tell import ids, tell
+
+folder, batch, window, runs = sys.argv[1], *map(int, sys.argv[2:5])
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
+optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
+tokens = torch.tensor(ids(batch * window, model.config.vocab_size)).view(batch, window)
+
+
+def work():
+    optimizer.zero_grad(set_to_none=True)
+    model(tokens, labels=tokens, use_cache=False).loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+
+
+tell(runs, work)
