@@ -45,7 +45,11 @@ describe.each([
     ],
   ],
   ['family', family, ['CREATE libs/models/src/odd-one.spec.ts', 'CREATE libs/models/src/odd-one.ts', 'UPDATE libs/models/src/index.ts']],
-  ['kernel', kernel, ['CREATE libs/kernels/src/odd-one.spec.ts', 'CREATE libs/kernels/src/odd-one.ts', 'UPDATE libs/kernels/src/index.ts']],
+  [
+    'kernel',
+    kernel,
+    ['CREATE libs/kernels/src/odd-one.cc', 'CREATE libs/kernels/src/odd-one.spec.ts', 'CREATE libs/kernels/src/odd-one.ts', 'UPDATE libs/kernels/src/index.ts'],
+  ],
 ])('a new %s', (_kind, generator, files) => {
   let changes;
   beforeAll(async () => {
