@@ -11,6 +11,8 @@ namespace {
 
 /** Steps along k that a tile takes at once: a sliver of b stays in the first-level cache. */
 constexpr int64_t kDepth = 256;
+/** Steps along k whose slivers stand in memory at once: they stay in the last-level cache, however long the chain. */
+constexpr int64_t kDeep = 8 * kDepth;
 /** Columns of the result that are made at once: what b's copy takes stays in the last-level cache. */
 constexpr int64_t kWidth = 3072;
 /** Rows of the result that one task makes, in tiles: its slivers of a stay in the second-level cache. */
@@ -70,48 +72,6 @@ CHOP_INLINE float widen(const uint16_t* from) {
   return value;
 }
 
-/** `to[step][w] = from[w · stride + step]`: rows of a matrix become a sliver `W` wide, filled up with zeros. */
-template <int W, typename T>
-CHOP_INLINE void sliverOfRows(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
-  if (width == W) {
-    int64_t step = 0;
-    for (; step + 8 <= depth; step += 8, to += 8 * W)
-      for (int w = 0; w < W; ++w)
-        for (int i = 0; i < 8; ++i) to[i * W + w] = widen(from + w * stride + step + i);
-    for (; step < depth; ++step, to += W)
-      for (int w = 0; w < W; ++w) to[w] = widen(from + w * stride + step);
-    return;
-  }
-  for (int64_t step = 0; step < depth; ++step, to += W)
-    for (int w = 0; w < W; ++w) to[w] = w < width ? widen(from + w * stride + step) : 0.0f;
-}
-
-/** `to[step][w] = from[step · stride + w]`: columns of a matrix become a sliver. */
-template <int W, typename T>
-CHOP_INLINE void sliverOfColumns(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
-  for (int64_t step = 0; step < depth; ++step, to += W, from += stride) {
-    if (width == W) {
-#pragma GCC unroll 32
-      for (int w = 0; w < W; ++w) to[w] = widen(from + w);
-    } else {
-      for (int w = 0; w < W; ++w) to[w] = w < width ? widen(from + w) : 0.0f;
-    }
-  }
-}
-
-/** The sliver of `width` rows (or columns, if `along`) that begins at `part`. */
-template <int W>
-CHOP_INLINE void pack(const Matrix& part, bool along, int64_t depth, int64_t width, float* to) {
-  const bool rows = along == part.transposed;
-  if (part.dtype == Dtype::kFloat) {
-    const float* from = static_cast<const float*>(part.data);
-    rows ? sliverOfRows<W>(from, part.stride, depth, width, to) : sliverOfColumns<W>(from, part.stride, depth, width, to);
-  } else {
-    const uint16_t* from = static_cast<const uint16_t*>(part.data);
-    rows ? sliverOfRows<W>(from, part.stride, depth, width, to) : sliverOfColumns<W>(from, part.stride, depth, width, to);
-  }
-}
-
 template <int L>
 CHOP_INLINE typename Lanes<L>::Vector loadWide(const float* from) {
   return load<L>(from);
@@ -121,6 +81,53 @@ template <int L>
 CHOP_INLINE typename Lanes<L>::Vector loadWide(const uint16_t* from) {
   const auto halves = *reinterpret_cast<const typename Lanes<L>::Halves*>(from);
   return (typename Lanes<L>::Vector)(__builtin_convertvector(halves, typename Lanes<L>::Bits) << 16);
+}
+
+/** `to[step][w] = from[w · stride + step]`: rows of a matrix become a sliver `W` wide, filled up with zeros; squares of `L` × `L` are turned in registers. */
+template <int W, int L, typename T>
+CHOP_INLINE void sliverOfRows(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
+  int64_t step = 0;
+  if (width == W)
+    // One step is left, so that the last store, which is wider than a sliver, ends inside it.
+    for (; step + L < depth; step += L)
+#pragma GCC unroll 4
+      for (int group = 0; group < W; group += L) {
+        typename Lanes<L>::Vector square[L] = {};
+#pragma GCC unroll 16
+        for (int lane = 0; lane < L; ++lane)
+          if (group + lane < W) square[lane] = loadWide<L>(from + (group + lane) * stride + step);
+        turn<L>(square);
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) store<L>(to + (step + i) * W + group, square[i]);
+      }
+  for (; step < depth; ++step)
+    for (int w = 0; w < W; ++w) to[step * W + w] = w < width ? widen(from + w * stride + step) : 0.0f;
+}
+
+/** `to[step][w] = from[step · stride + w]`: columns of a matrix become a sliver. */
+template <int W, int L, typename T>
+CHOP_INLINE void sliverOfColumns(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
+  int64_t step = 0;
+  if (width == W)
+    // As above; and the last load, which may be wider too, ends inside the matrix.
+    for (; step + 1 < depth; ++step, from += stride)
+#pragma GCC unroll 4
+      for (int group = 0; group < W; group += L) store<L>(to + step * W + group, loadWide<L>(from + group));
+  for (; step < depth; ++step, from += stride)
+    for (int w = 0; w < W; ++w) to[step * W + w] = w < width ? widen(from + w) : 0.0f;
+}
+
+/** The sliver of `width` rows (or columns, if `along`) that begins at `part`. */
+template <int W, int L>
+CHOP_INLINE void pack(const Matrix& part, bool along, int64_t depth, int64_t width, float* to) {
+  const bool rows = along == part.transposed;
+  if (part.dtype == Dtype::kFloat) {
+    const float* from = static_cast<const float*>(part.data);
+    rows ? sliverOfRows<W, L>(from, part.stride, depth, width, to) : sliverOfColumns<W, L>(from, part.stride, depth, width, to);
+  } else {
+    const uint16_t* from = static_cast<const uint16_t*>(part.data);
+    rows ? sliverOfRows<W, L>(from, part.stride, depth, width, to) : sliverOfColumns<W, L>(from, part.stride, depth, width, to);
+  }
 }
 
 /** `M` rows times `n` ≤ `L` rows of b, which are turned in registers, so that every element is the same chain as in a tile. */
@@ -177,8 +184,8 @@ CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c,
 
 #define CHOP_SHAPE(NAME, TARGET, ROWS, LANES)                                                                                             \
   TARGET void multiply##NAME(const Tile& tile) { multiply<ROWS, LANES>(tile); }                                                           \
-  TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS>(part, false, depth, width, to); }     \
-  TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES>(part, true, depth, width, to); } \
+  TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES>(part, false, depth, width, to); }     \
+  TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES>(part, true, depth, width, to); } \
   TARGET void few##NAME(const float* a, int64_t as, const Matrix& b, float* c, int64_t cs, int64_t m, int64_t n, int64_t k, bool add) {   \
     few<LANES>(a, as, b, c, cs, m, n, k, add);                                                                                            \
   }                                                                                                                                       \
@@ -200,6 +207,53 @@ const Shape& shape() {
 
 int64_t tiles(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
+/** A product of at most `kDeep` steps. */
+struct Slice {
+  Matrix a, b;
+  float* c;
+  int64_t stride, m, n, k;
+  bool accumulate;
+};
+
+/** Packs a, then columns of b, and multiplies. A sliver of block `begin` and tile `i` lies at `(begin · tiles + i · depth) · size of the tile`. */
+void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers, float* across) {
+  const int64_t n = slice.n, k = slice.k, high = tiles(slice.m, with.rows);
+  call.parallel(high, with.rows * k, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i)
+      for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
+        const int64_t depth = std::min(kDepth, slice.k - begin), row = i * with.rows;
+        with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), slivers + (begin * high + i * depth) * with.rows);
+      }
+  });
+  for (int64_t left = 0; left < n; left += kWidth) {
+    const int64_t width = std::min(kWidth, n - left), columns = tiles(width, with.columns);
+    call.parallel(columns, with.columns * k, [&](int64_t from, int64_t to) {
+      for (int64_t j = from; j < to; ++j)
+        for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
+          const int64_t depth = std::min(kDepth, slice.k - begin), at = j * with.columns;
+          with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (begin * columns + j * depth) * with.columns);
+        }
+    });
+    const int64_t down = tiles(high, kTileRows), over = tiles(columns, kTileColumns);
+    call.parallel(down * over, kTileRows * kTileColumns * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
+      for (int64_t task = from; task < to; ++task) {
+        const int64_t i0 = task % down * kTileRows, i1 = std::min(high, i0 + kTileRows);
+        const int64_t j0 = task / down * kTileColumns, j1 = std::min(columns, j0 + kTileColumns);
+        for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
+          const int64_t depth = std::min(kDepth, slice.k - begin);
+          for (int64_t j = j0; j < j1; ++j)
+            for (int64_t i = i0; i < i1; ++i) {
+              const int64_t row = i * with.rows, column = j * with.columns;
+              with.multiply({depth, slivers + (begin * high + i * depth) * with.rows, across + (begin * columns + j * depth) * with.columns,
+                             slice.c + row * slice.stride + left + column, slice.stride, static_cast<int>(std::min<int64_t>(with.rows, slice.m - row)),
+                             static_cast<int>(std::min<int64_t>(with.columns, width - column)), slice.accumulate || begin > 0});
+            }
+        }
+      }
+    });
+  }
+}
+
 }  // namespace
 
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
@@ -220,44 +274,12 @@ void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t str
     });
     return;
   }
-  const int64_t high = tiles(m, with.rows), wide = tiles(std::min(n, kWidth), with.columns);
-  float* slivers = call.scratch(high * with.rows * k);
-  float* across = call.scratch(wide * with.columns * k);
-  // A sliver of block `begin` and tile `i` lies at `(begin · tiles + i · depth) · size of the tile`.
-  call.parallel(high, with.rows * k, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i)
-      for (int64_t begin = 0; begin < k; begin += kDepth) {
-        const int64_t depth = std::min(kDepth, k - begin);
-        with.packA(a.from(i * with.rows, begin), depth, std::min<int64_t>(with.rows, m - i * with.rows), slivers + (begin * high + i * depth) * with.rows);
-      }
-  });
-  for (int64_t left = 0; left < n; left += kWidth) {
-    const int64_t width = std::min(kWidth, n - left), columns = tiles(width, with.columns);
-    call.parallel(columns, with.columns * k, [&](int64_t from, int64_t to) {
-      for (int64_t j = from; j < to; ++j)
-        for (int64_t begin = 0; begin < k; begin += kDepth) {
-          const int64_t depth = std::min(kDepth, k - begin);
-          const int64_t at = j * with.columns;
-          with.packB(b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (begin * columns + j * depth) * with.columns);
-        }
-    });
-    const int64_t down = tiles(high, kTileRows), over = tiles(columns, kTileColumns);
-    call.parallel(down * over, kTileRows * kTileColumns * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
-      for (int64_t task = from; task < to; ++task) {
-        const int64_t i0 = task % down * kTileRows, i1 = std::min(high, i0 + kTileRows);
-        const int64_t j0 = task / down * kTileColumns, j1 = std::min(columns, j0 + kTileColumns);
-        for (int64_t begin = 0; begin < k; begin += kDepth) {
-          const int64_t depth = std::min(kDepth, k - begin);
-          for (int64_t j = j0; j < j1; ++j)
-            for (int64_t i = i0; i < i1; ++i) {
-              const int64_t row = i * with.rows, column = j * with.columns;
-              with.multiply({depth, slivers + (begin * high + i * depth) * with.rows, across + (begin * columns + j * depth) * with.columns,
-                             c + row * stride + left + column, stride, static_cast<int>(std::min<int64_t>(with.rows, m - row)),
-                             static_cast<int>(std::min<int64_t>(with.columns, width - column)), accumulate || begin > 0});
-            }
-        }
-      }
-    });
+  const int64_t high = tiles(m, with.rows), wide = tiles(std::min(n, kWidth), with.columns), deep = std::min(k, kDeep);
+  float* slivers = call.scratch(high * with.rows * deep);
+  float* across = call.scratch(wide * with.columns * deep);
+  for (int64_t start = 0; start < k; start += kDeep) {
+    const Slice slice{a.from(0, start), b.from(start, 0), c, stride, m, n, std::min(kDeep, k - start), accumulate || start > 0};
+    multiply(call, with, slice, slivers, across);
   }
 }
 

@@ -11,9 +11,13 @@
 namespace chop {
 
 /** The most memory that a block of logits takes: its rows are as many as fit. */
-constexpr int64_t kBlockFloats = 1 << 24;
+constexpr int64_t kBlockFloats = 1 << 25;
 
-inline int64_t rowsPerBlock(int64_t rows, int64_t vocab) { return std::max<int64_t>(1, std::min(rows, kBlockFloats / std::max<int64_t>(vocab, 1))); }
+/** As many blocks as are needed, of nearly one size. */
+inline int64_t rowsPerBlock(int64_t rows, int64_t vocab) {
+  const int64_t most = std::max<int64_t>(1, kBlockFloats / std::max<int64_t>(vocab, 1)), blocks = std::max<int64_t>(1, (rows + most - 1) / most);
+  return std::max<int64_t>(1, (rows + blocks - 1) / blocks);
+}
 
 /** The largest of a row, and the sum of `e^((logit − largest) · scale)`. */
 struct Peak {
