@@ -43,9 +43,9 @@ describe('tiny Llama against PyTorch', () => {
     }
   });
 
-  test('loss and every gradient', () => {
+  test('loss and every gradient', async () => {
     const model = fresh();
-    const { gradients, terms } = backward(model, batchOf(tiny.ids[0]!));
+    const { gradients, terms } = await backward(model, batchOf(tiny.ids[0]!));
     expect(Math.abs(terms['lm']! - tiny.loss)).toBeLessThan(1e-5);
     expect([...gradients.keys()].sort()).toEqual(Object.keys(tiny.grad_norm).sort());
     for (const [name, gradient] of gradients) {
@@ -56,12 +56,12 @@ describe('tiny Llama against PyTorch', () => {
     expect(Math.abs(total / tiny.grad_norm_total - 1)).toBeLessThan(1e-4);
   });
 
-  test.each(['adamw', 'lion'] as const)('three steps of %s', (optimizer) => {
+  test.each(['adamw', 'lion'] as const)('three steps of %s', async (optimizer) => {
     const model = fresh();
     const { lr, betas, weight_decay: weightDecay, loss_after } = tiny[optimizer];
     const options = trainOptions.parse({ steps: 3, optimizer, lr, betas, weightDecay });
-    tiny.ids.forEach((ids, step) => {
-      const { gradients } = backward(model, batchOf(ids));
+    for (const [step, ids] of tiny.ids.entries()) {
+      const { gradients } = await backward(model, batchOf(ids));
       update(model, gradients, options, { lr, index: step + 1, factor: 1 });
       expect(Math.abs(lossOf(model) - loss_after[step]!)).toBeLessThan(1e-5);
       const prefix = `${optimizer}/${step + 1}/`;
@@ -72,15 +72,15 @@ describe('tiny Llama against PyTorch', () => {
         const near = expected.filter((value, i) => Math.abs(found[i]! - value) < 1e-6).length;
         expect(near / expected.length).toBeGreaterThanOrEqual(0.995);
       }
-    });
+    }
   });
 
-  test('distillation: divergence per token, its loss and gradients; the teacher keeps every byte', () => {
+  test('distillation: divergence per token, its loss and gradients; the teacher keeps every byte', async () => {
     const [student, teacher] = [fresh(), fresh('teacher')];
     const { temperature, loss, kl_per_token, grad_norm } = tiny.distillation;
     const before = teacher.names.map((name) => teacher.value(name).dataSync().slice());
     const distillation = { ...distillLogits({ temperature, weight: 1, teacher }), options: { temperature, weight: 1 } };
-    const { gradients, terms } = backward(student, batchOf(tiny.ids[0]!), distillation);
+    const { gradients, terms } = await backward(student, batchOf(tiny.ids[0]!), distillation);
     expect(terms['lm']).toBe(0);
     expect(Math.abs(terms['distill']! - loss)).toBeLessThan(1e-5);
     for (const [name, gradient] of gradients) expect(Math.abs(norm(gradient.dataSync()) / grad_norm[name]! - 1)).toBeLessThan(1e-3);
@@ -95,13 +95,13 @@ describe('tiny Llama against PyTorch', () => {
     expect(Math.abs(rows / (predicting.reduce((sum, value) => sum + value, 0) / predicting.length) - 1)).toBeLessThan(1e-4);
   });
 
-  test("PLATON's scores over three batches", () => {
+  test("PLATON's scores over three batches", async () => {
     const model = fresh();
     const { beta1, beta2, weight, column_l1 } = tiny.platon;
     const zeros = (): tf.Variable => tf.variable(tf.zerosLike(model.value(weight)));
     const state = { smooth: zeros(), uncertain: zeros() };
     for (const ids of tiny.ids) {
-      const { gradients } = backward(model, batchOf(ids));
+      const { gradients } = await backward(model, batchOf(ids));
       platonUpdate(state, sensitivity(model.value(weight), gradients.get(weight)!), { beta1, beta2 });
     }
     const score = platonScore(state);

@@ -19,14 +19,14 @@ const host = ({ gradients }: Pick<Backward, 'gradients'>): Record<string, number
 describe('clipping', () => {
   const gradients = (...values: number[]): Map<string, tf.Tensor> => new Map(values.map((value, i) => [`w${i}`, tf.tensor1d([value])]));
 
-  test('is one factor for all gradients, which brings their norm to what is allowed', () => {
-    const { norm, factor } = clipping(gradients(3, 4), 1);
+  test('is one factor for all gradients, which brings their norm to what is allowed', async () => {
+    const { norm, factor } = await clipping(gradients(3, 4), 1);
     expect(norm).toBeCloseTo(5, 6);
     expect(factor).toBeCloseTo(1 / 5, 6);
   });
 
-  test('leaves a smaller gradient as it is', () => {
-    const { norm, factor } = clipping(gradients(0.3, -0.4), 1);
+  test('leaves a smaller gradient as it is', async () => {
+    const { norm, factor } = await clipping(gradients(0.3, -0.4), 1);
     expect([norm, factor]).toEqual([expect.closeTo(0.5, 6), 1]);
   });
 
@@ -48,7 +48,7 @@ describe('accumulation', () => {
     const model = await tinyModel();
     const four = batchOf(4)(0);
     const halves = [four.ids.slice(0, 16), four.ids.slice(16)].map((ids) => () => backward(model, onEngine({ ...four, ids, batchSize: 2 })));
-    const [together, apart] = [backward(model, onEngine(four)), accumulate(halves)];
+    const [together, apart] = [await backward(model, onEngine(four)), await accumulate(halves)];
     expect(apart.terms['lm']).toBeCloseTo(together.terms['lm']!, 5);
     const expected = host(together);
     expect(Object.keys(expected)).toEqual(model.names);
@@ -60,10 +60,10 @@ describe('accumulation', () => {
   test('answers of unequal length: two batches of two rows give loss and gradients of one batch of four', async () => {
     const model = await tinyModel();
     const whole = answersOf(4)(0);
-    const together = backward(model, onEngine(whole));
-    const halves = [0, 1].map((half) => backward(model, onEngine(answersOf(2)(half))));
+    const together = await backward(model, onEngine(whole));
+    const halves = await Promise.all([0, 1].map((half) => backward(model, onEngine(answersOf(2)(half)))));
     const losses = halves.map(({ terms }) => terms['lm']!);
-    const apart = accumulate(halves.map((half) => () => half));
+    const apart = await accumulate(halves.map((half) => async () => half));
     // Two rows of 1 answered position each, then two of 6 and 5.
     expect(apart.positions).toBe(2 + 11);
     expect(apart.terms['lm']).toBeCloseTo((2 * losses[0]! + 11 * losses[1]!) / 13, 6);
@@ -79,7 +79,7 @@ describe('accumulation', () => {
     const model = await tinyModel();
     const batch = onEngine(batchOf(2)(0));
     const before = tf.memory().numTensors;
-    const { gradients } = accumulate([() => backward(model, batch), () => backward(model, batch)]);
+    const { gradients } = await accumulate([() => backward(model, batch), () => backward(model, batch)]);
     expect(tf.memory().numTensors - before).toBe(model.names.length);
     tf.dispose([...gradients.values()]);
     expect(tf.memory().numTensors).toBe(before);
@@ -89,13 +89,13 @@ describe('accumulation', () => {
   test('a gradient is what a small change of the weight does to the loss', async () => {
     const model = await tinyModel();
     const batch = onEngine(batchOf(2)(3));
-    const { gradients } = backward(model, batch);
-    const loss = (): number => backward(model, batch).terms['lm']!;
+    const { gradients } = await backward(model, batch);
+    const loss = async (): Promise<number> => (await backward(model, batch)).terms['lm']!;
     for (const name of ['model.embed_tokens.weight', 'model.layers.2.mlp.down_proj.weight', 'model.norm.weight']) {
       const value = model.value(name);
       const [before, gradient] = [Array.from(value.dataSync()), Array.from(gradients.get(name)!.dataSync())];
       const at = gradient.reduce((best, entry, i) => (Math.abs(entry) > Math.abs(gradient[best]!) ? i : best), 0);
-      const moved = (by: number): number => {
+      const moved = async (by: number): Promise<number> => {
         value.assign(
           tf.tensor(
             before.map((entry, i) => entry + (i === at ? by : 0)),
@@ -104,7 +104,7 @@ describe('accumulation', () => {
         );
         return loss();
       };
-      const slope = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+      const slope = ((await moved(1e-2)) - (await moved(-1e-2))) / 2e-2;
       value.assign(tf.tensor(before, value.shape));
       expect(Math.abs(slope / gradient[at]! - 1)).toBeLessThan(0.02);
     }

@@ -12,7 +12,7 @@ export interface Backward {
 }
 
 /** Forward and backward of one batch. The teacher, if any, goes first and gets no gradient. */
-export function backward(model: Model, batch: TokenBatch, distillation?: Distillation): Backward {
+export async function backward(model: Model, batch: TokenBatch, distillation?: Distillation): Promise<Backward> {
   const weights = new Map(model.names.map((name) => [model.value(name).name, name]));
   let terms: Terms = {};
   const { value, grads } = tf.tidy(() => {
@@ -27,21 +27,22 @@ export function backward(model: Model, batch: TokenBatch, distillation?: Distill
     );
   });
   value.dispose();
-  const values = Object.fromEntries(Object.entries(terms).map(([name, term]) => [name, term.dataSync()[0]!]));
+  const values: Record<string, number> = {};
+  for (const [name, term] of Object.entries(terms)) values[name] = (await term.data())[0]!;
   tf.dispose(terms);
   const gradients = new Map(Object.entries(grads).map(([variable, gradient]) => [weights.get(variable)!, gradient]));
-  return { gradients, terms: values, positions: countedPositions(batch) };
+  return { gradients, terms: values, positions: await countedPositions(batch) };
 }
 
 /**
  * Averages loss and gradients of several batches, each by the positions that count in it, as one batch of all their sequences would have
  * given. The mean is kept as it goes, so that no sum outgrows a gradient.
  */
-export function accumulate(batches: readonly (() => Backward)[]): Backward {
-  const { gradients, terms, positions } = batches[0]!();
+export async function accumulate(batches: readonly (() => Promise<Backward>)[]): Promise<Backward> {
+  const { gradients, terms, positions } = await batches[0]!();
   let counted = positions;
   for (const next of batches.slice(1)) {
-    const more = next();
+    const more = await next();
     counted += more.positions;
     const share = more.positions / counted;
     for (const [name, gradient] of more.gradients) swap(gradients, name, (mean) => tf.add(tf.mul(mean, 1 - share), tf.mul(gradient, share)));
@@ -55,8 +56,10 @@ export function accumulate(batches: readonly (() => Backward)[]): Backward {
  * The global norm of the gradients, and the factor that brings it down to `limit` where it is larger (PyTorch's `clip_grad_norm_`), else 1.
  * Nothing is scaled: the optimiser takes the factor along.
  */
-export function clipping(gradients: ReadonlyMap<string, tf.Tensor>, limit: number): { readonly norm: number; readonly factor: number } {
-  const norm = tf.tidy(() => globalNorm([...gradients.values()]).dataSync()[0]!);
+export async function clipping(gradients: ReadonlyMap<string, tf.Tensor>, limit: number): Promise<{ readonly norm: number; readonly factor: number }> {
+  const length = globalNorm([...gradients.values()]);
+  const norm = (await length.data())[0]!;
+  length.dispose();
   return { norm, factor: Math.min(1, limit / (norm + 1e-6)) };
 }
 

@@ -40,10 +40,13 @@ export function lossTerms(model: Model, batch: TokenBatch, distillation?: Distil
 }
 
 /** How many positions of a batch count in its mean loss: those that predict a token, or the sum of their weights. */
-export function countedPositions(batch: TokenBatch): number {
+export async function countedPositions(batch: TokenBatch): Promise<number> {
   const [rows, window] = batch.ids.shape as [number, number];
   if (!batch.weights) return rows * (window - 1);
-  return tf.tidy(() => tf.sum(predictionWeights(batch)!).dataSync()[0]!);
+  const sum = tf.tidy(() => tf.sum(predictionWeights(batch)!));
+  const counted = (await sum.data())[0]!;
+  sum.dispose();
+  return counted;
 }
 
 /** The weights of the predicting positions, `[batch · (window − 1)]`. */

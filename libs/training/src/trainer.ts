@@ -124,7 +124,7 @@ class Trainer {
   async *steps(): AsyncGenerator<Step> {
     await this.#settle();
     while (this.#done < this.#extent.steps) {
-      const { step, record, gradients } = this.#optimise();
+      const { step, record, gradients } = await this.#optimise();
       this.#unsettled = record;
       try {
         yield step;
@@ -136,7 +136,7 @@ class Trainer {
   }
 
   /** Forward, backward, clip, update. */
-  #optimise(): { step: Step; record: StepRecord; gradients: Map<string, tf.Tensor> } {
+  async #optimise(): Promise<{ step: Step; record: StepRecord; gradients: Map<string, tf.Tensor> }> {
     const { model, options, distillation } = this.#parts;
     const started = performance.now();
     const index = this.#done + 1;
@@ -144,9 +144,9 @@ class Trainer {
       { length: options.accumulate },
       (_, i) => () => this.#withBatch(this.#done * options.accumulate + i, (batch) => backward(model, batch, distillation)),
     );
-    const { gradients, terms } = accumulate(batches);
+    const { gradients, terms } = await accumulate(batches);
     const loss = Object.values(terms).reduce((sum, term) => sum + term, 0);
-    const { norm: gradientNorm, factor } = Number.isFinite(loss) ? clipping(gradients, options.clip) : { norm: NaN, factor: NaN };
+    const { norm: gradientNorm, factor } = Number.isFinite(loss) ? await clipping(gradients, options.clip) : { norm: NaN, factor: NaN };
     if (!Number.isFinite(gradientNorm))
       throw this.#broken(index, Number.isFinite(loss) ? `a gradient of norm ${gradientNorm} (loss ${loss.toPrecision(5)})` : `a loss of ${loss}`);
     const lr = learningRate(index, options, this.#extent);
@@ -179,7 +179,7 @@ class Trainer {
     if (evaluate && evalSteps && (step % evalSteps === 0 || step === steps))
       await tell({ type: 'evaluation', step, tokens: record.tokens, scores: await evaluate(model) });
     if (snapshots && (step % saveSteps === 0 || step === steps || signal?.aborted)) {
-      if (!allFinite(model)) throw this.#broken(step, `weights that are infinite or no numbers (loss ${record.loss.toPrecision(5)})`);
+      if (!(await allFinite(model))) throw this.#broken(step, `weights that are infinite or no numbers (loss ${record.loss.toPrecision(5)})`);
       const folder = await snapshots.save(model, this.session.plan, step);
       onEvent?.({ type: 'snapshot', step, folder });
     }
@@ -191,7 +191,7 @@ class Trainer {
     }
   }
 
-  #withBatch<T>(index: number, act: (batch: TokenBatch) => T): T {
+  async #withBatch<T>(index: number, act: (batch: TokenBatch) => Promise<T>): Promise<T> {
     const { ids, batchSize, window, segments, weights } = this.#parts.batch(index);
     const shape: [number, number] = [batchSize, window];
     const batch: TokenBatch = {
@@ -200,7 +200,7 @@ class Trainer {
       ...(weights ? { weights: tf.tensor2d(weights, shape, 'float32') } : {}),
     };
     try {
-      return act(batch);
+      return await act(batch);
     } finally {
       tf.dispose(Object.values(batch) as tf.Tensor[]);
     }
@@ -217,6 +217,12 @@ class Trainer {
 }
 
 /** Weights of which one is infinite or no number make no snapshot to go on from. */
-function allFinite(model: Model): boolean {
-  return model.names.every((name) => tf.tidy(() => tf.all(tf.isFinite(model.value(name))).dataSync()[0] === 1));
+async function allFinite(model: Model): Promise<boolean> {
+  for (const name of model.names) {
+    const all = tf.tidy(() => tf.all(tf.isFinite(model.value(name))));
+    const [finite] = await all.data();
+    all.dispose();
+    if (finite !== 1) return false;
+  }
+  return true;
 }
