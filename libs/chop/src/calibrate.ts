@@ -1,7 +1,8 @@
 import { UsageError } from '@chop/core';
 import { openDocuments, tokenise, type TokenTable, type Tokenizer } from '@chop/data';
 import { dataWord } from './embedded.js';
-import type { Calibration, Common } from './verbs.js';
+import type { Calibration } from './verbs.js';
+import type { Common } from './request.js';
 
 /** Calibration windows when nothing is said: as many and as long as Wanda's paper has, at most. */
 const SAMPLES = 128;

@@ -15,7 +15,6 @@ import { run, type RunRequest, type RunResult } from './run.js';
 import { saveModel, type SaveRequest } from './save.js';
 import { train } from './train.js';
 import type {
-  Common,
   EvalResult,
   EvaluateRequest,
   FromScratch,
@@ -27,6 +26,7 @@ import type {
   TrainRequest,
   WrittenResult,
 } from './verbs.js';
+import type { Common } from './request.js';
 
 /** Which plugins beside the built-in ones, and where they are found. */
 export interface ComposeOptions {

@@ -4,7 +4,8 @@ import type { LatencyResult, PerplexityResult } from '@chop/eval';
 import { type Engine, startEngine } from '@chop/kernels';
 import { readText } from './calibrate.js';
 import { type ModelSource, type OpenModel, withModel } from './opened.js';
-import type { Common, EvalResult, EvaluateRequest } from './verbs.js';
+import type { EvalResult, EvaluateRequest } from './verbs.js';
+import type { Common } from './request.js';
 
 export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
 

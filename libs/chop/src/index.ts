@@ -9,6 +9,7 @@ export { readRecipe, type Recipe, type RecipeStep } from './recipe.js';
 export type { RunRequest, RunResult, StepResult } from './run.js';
 export type { SaveRequest } from './save.js';
 export * from './verbs.js';
+export * from './request.js';
 export type { TrainOptionsInput } from '@chop/training';
 export { llama } from '@chop/models';
 export { layerChop } from '@chop/layer-chop';

@@ -15,7 +15,7 @@ import { Tokenizer } from '@chop/data';
 import { fingerprintOf, openCheckpoint } from '@chop/formats';
 import { EMBEDDED_MODEL } from './embedded.js';
 import { type Lineage, lineageOf } from './lineage.js';
-import type { Common } from './verbs.js';
+import type { Common } from './request.js';
 
 /** What a verb takes as a model: what a user calls it (a folder, a `.gguf` file, `hf:org/name`, `embedded`), or one that is open. */
 export type ModelSource = string | OpenModel;

@@ -4,7 +4,8 @@ import { calibrationWindows } from './calibrate.js';
 import { withDefaults } from './defaults.js';
 import { MadePlan, summaryOf } from './made-plan.js';
 import type { OpenModel } from './opened.js';
-import type { Calibration, Common } from './verbs.js';
+import type { Calibration } from './verbs.js';
+import type { Common } from './request.js';
 
 /** How a method is run over a model, and the text that it looks at. */
 export interface PlanRequest extends Common, Calibration {}

@@ -9,7 +9,8 @@ import { engineFor, measure } from './evaluate.js';
 import { continueText } from './generate.js';
 import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type RecipeStep, type TrainStep } from './recipe.js';
 import { modelFolder, resolveRecipe, withoutTeacher, writtenStep } from './resolve.js';
-import type { Calibration, Common, EvalResult, TrainResult, WrittenResult } from './verbs.js';
+import type { Calibration, EvalResult, TrainResult, WrittenResult } from './verbs.js';
+import type { Common } from './request.js';
 
 export interface RunRequest extends Common {
   /** The run folder; by default `runs/<name>`. */

@@ -3,7 +3,8 @@ import { reencode, saveFolder, type TensorSource } from '@chop/formats';
 import { modelCard } from './card.js';
 import { LINEAGE_FILE, type Lineage } from './lineage.js';
 import type { OpenModel } from './opened.js';
-import type { Common, FloatName, WrittenResult } from './verbs.js';
+import type { FloatName, WrittenResult } from './verbs.js';
+import type { Common } from './request.js';
 
 const DTYPES: Readonly<Record<FloatName, Dtype>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
 const FORMATS = ['hf'];

@@ -19,7 +19,8 @@ import { afterTraining, holdZeros } from './lineage.js';
 import { type ModelSource, OpenModel, openModel, storedBytes, withModel } from './opened.js';
 import { dtypeOf, inMemory, writeFolder } from './save.js';
 import { progressOf } from './train-progress.js';
-import type { Common, FromScratch, TrainedModel, TrainRequest, TrainResult } from './verbs.js';
+import type { FromScratch, TrainedModel, TrainRequest, TrainResult } from './verbs.js';
+import type { Common } from './request.js';
 import { checkOutput, logBeside, Workplace } from './workplace.js';
 
 /** Windows that an evaluation during training looks at. */

@@ -1,0 +1,20 @@
+import type { EngineName } from '@chop/kernels';
+
+/** How far a long piece of work has come. */
+export interface Progress {
+  readonly phase: string;
+  readonly done?: number;
+  readonly total?: number;
+  /** `loss 5.12 · 3,204 tokens/s · 0:41 left` */
+  readonly detail?: string;
+}
+
+/** What every verb that computes takes. */
+export interface Common {
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly onMessage?: (line: string) => void;
+}
