@@ -1,6 +1,26 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { atomicFile } from '@chop/formats';
-import type { TrainingEvent } from './trainer.js';
+
+/** Numbers of one step, as they are logged. */
+export interface StepRecord {
+  readonly type: 'step';
+  readonly step: number;
+  readonly tokens: number;
+  readonly loss: number;
+  /** The named terms of the loss, when there is more than one. */
+  readonly terms?: Readonly<Record<string, number>>;
+  /** Global norm of the gradient before clipping. */
+  readonly gradientNorm: number;
+  readonly lr: number;
+  readonly seconds: number;
+}
+
+/** What happens in a training run, as its log has it. */
+export type TrainingEvent =
+  | StepRecord
+  | { readonly type: 'evaluation'; readonly step: number; readonly tokens: number; readonly scores: Readonly<Record<string, number>> }
+  | { readonly type: 'edit'; readonly step: number; readonly tokens: number; readonly explanation: string }
+  | { readonly type: 'snapshot'; readonly step: number; readonly folder: string };
 
 /** A run's events, one JSON object a line. */
 export class TrainingLog {

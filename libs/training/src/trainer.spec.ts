@@ -9,7 +9,8 @@ import { z } from 'zod';
 import { answersOf, batchOf, family, stateOf, tinyBlueprint, tinyModel } from '../test/tiny.js';
 import { trainOptions, type TrainOptionsInput } from './options.js';
 import { SnapshotStore } from './snapshot.js';
-import { train, type TrainingEvent, type TrainingParts } from './trainer.js';
+import type { TrainingEvent } from './log.js';
+import { train, type TrainingParts } from './trainer.js';
 
 let base: string;
 beforeAll(async () => {

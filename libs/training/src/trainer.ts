@@ -12,7 +12,7 @@ import {
   TrainingError,
 } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { TrainingLog } from './log.js';
+import type { StepRecord, TrainingEvent, TrainingLog } from './log.js';
 import { accumulate, asUsed, backward, clipping } from './gradients.js';
 import type { Distillation, TokenBatch } from './loss.js';
 import { update } from './optimizer.js';
@@ -28,27 +28,6 @@ export interface HostBatch {
   readonly segments?: Int32Array;
   readonly weights?: Float32Array;
 }
-
-/** Numbers of one step, as they are logged. */
-export interface StepRecord {
-  readonly type: 'step';
-  readonly step: number;
-  readonly tokens: number;
-  readonly loss: number;
-  /** The named terms of the loss, when there is more than one. */
-  readonly terms?: Readonly<Record<string, number>>;
-  /** Global norm of the gradient before clipping. */
-  readonly gradientNorm: number;
-  readonly lr: number;
-  readonly seconds: number;
-}
-
-/** What happens in a training run, as its log has it. */
-export type TrainingEvent =
-  | StepRecord
-  | { readonly type: 'evaluation'; readonly step: number; readonly tokens: number; readonly scores: Readonly<Record<string, number>> }
-  | { readonly type: 'edit'; readonly step: number; readonly tokens: number; readonly explanation: string }
-  | { readonly type: 'snapshot'; readonly step: number; readonly folder: string };
 
 /** What a training run is made of. */
 export interface TrainingParts {
