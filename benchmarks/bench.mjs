@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { machineFacts } from './machine.mjs';
 import { measure } from './measure.mjs';
-import { modelFolder, python } from './peers.mjs';
+import { llama, python, smollm2 } from './peers.mjs';
 import { markdownTable } from './table.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -26,7 +26,8 @@ if (unknown) throw new Error(`No row ${unknown}: ${names.join(', ')}`);
 
 const chosen = positionals.length > 0 ? positionals : names;
 const machine = await machineFacts();
-const setting = { model: await modelFolder(), python: await python() };
+const program = await python();
+const setting = { python: program, ...(await smollm2(program)), node: await llama() };
 const rows = [];
 for (const name of chosen) {
   const { row } = await import(`./rows/${name}.mjs`);

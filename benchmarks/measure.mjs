@@ -18,7 +18,7 @@ const LIMIT_MS = 15 * 60_000;
  * Runs both sides of a row, alternating, and reduces them to medians.
  *
  * @param {Row} row - `amount`: units of one run (tokens, weights); `flops`, `bytes`: of one run, for the share of the machine's roof.
- * @param {{ model: string, python: string }} setting
+ * @param {Record<string, string>} setting - what stands for `{model}`, `{gguf}`, … in a command, and the program `python`.
  */
 export async function measure(row, setting, { rounds, machine }) {
   const sides = { ours: [], ...(row.peer ? { peer: [] } : {}) };
@@ -36,9 +36,9 @@ export async function measure(row, setting, { rounds, machine }) {
 }
 
 /** @returns {Told} */
-function tell([command, ...args], { model, python }) {
-  const place = (word) => word.replaceAll('{model}', model).replaceAll('{here}', HERE);
-  const program = command === 'python' ? python : command === 'node' ? process.execPath : command;
+function tell([command, ...args], setting) {
+  const place = (word) => word.replaceAll(/\{(\w+)\}/g, (_, name) => (name === 'here' ? HERE : setting[name]));
+  const program = command === 'python' ? setting.python : command === 'node' ? process.execPath : command;
   // Some systems pin a kernel of numpy's own library by these.
   const { OPENBLAS_CORETYPE: _, ...environment } = process.env;
   const { status, stdout, stderr } = spawnSync(program, args.map(place), { env: environment, encoding: 'utf8', timeout: LIMIT_MS, maxBuffer: 1 << 26 });

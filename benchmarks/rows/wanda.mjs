@@ -1,0 +1,8 @@
+export const row = {
+  work: 'Wanda 2:4 of SmolLM2-135M, 16 × 256 tokens',
+  unit: 's',
+  amount: 1,
+  ours: ['node', '{here}/ours/wanda.mjs', '{model}', '16', '256'],
+  peer: ['python', '{here}/peers/wanda.py', '{model}', '16', '256'],
+  peerName: 'PyTorch',
+};
