@@ -58,7 +58,7 @@ export abstract class Model {
     const pass = new Pass(this, options);
     try {
       let hidden = this.embed(pass, ids);
-      for (let at = 0; at < this.#blueprint.axes.layers; at++) hidden = this.layer(pass, at, hidden);
+      for (let at = 0; at < this.#blueprint.axes.layers; at++) hidden = this.#walk(pass, at, hidden);
       const { from, to } = options.wanted ?? { from: 0, to: ids.shape[1]! };
       const wanted = to - from === ids.shape[1] ? hidden : tf.slice(hidden, [0, from, 0], [-1, to - from, -1]);
       const projection = this.project(pass, wanted);
@@ -68,6 +68,11 @@ export abstract class Model {
     } finally {
       pass.close();
     }
+  }
+
+  /** Through one layer. What a backward pass does not ask for is freed when the layer is left, unless somebody listens: it may keep what it hears. */
+  #walk(pass: Pass, at: number, hidden: tf.Tensor): tf.Tensor {
+    return pass.options.onTap ? this.layer(pass, at, hidden) : tf.tidy(() => this.layer(pass, at, hidden));
   }
 
   /** Indices of an axis that count: fewer than its size while a latent mask hides some. */

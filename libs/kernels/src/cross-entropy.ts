@@ -83,7 +83,8 @@ export function scalarLoss({ hidden, weight }: Projection, compute: () => tf.Ten
       const [value, ...gradients] = compute() as [tf.Scalar, ...tf.Tensor[]];
       return { value, saved: gradients };
     },
-    backward: (dy, gradients) => gradients.map((gradient) => tf.mul(gradient, dy)),
+    // The loss itself, not a part of one: its gradients are as large as the output layer, and are right as they are.
+    backward: (dy, gradients) => (dy.dataSync()[0] === 1 ? gradients.map((gradient) => tf.clone(gradient)) : gradients.map((gradient) => tf.mul(gradient, dy))),
   });
 }
 

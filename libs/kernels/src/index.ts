@@ -1,4 +1,6 @@
 export * from './kernel.js';
+export { valueAndGradients } from './tape.js';
+export { reshape } from './reshape.js';
 export * from './linear.js';
 export * from './embedding.js';
 export * from './rms-norm.js';

@@ -50,18 +50,18 @@ export function defineKernel<I extends KernelInputs, A extends object, R extends
 
 /** Calls what writes into variables, after it has given those a copy of their own whose memory others read too. */
 function inPlace<R>(variables: readonly tf.Variable[], call: () => R): R {
-  for (const variable of variables) if (tf.engine().backend.refCount(variable.dataId) > 1) copy(variable);
+  for (const variable of variables) if (tf.engine().backend.refCount(variable.dataId) > 1) own(variable);
   try {
     return call();
   } catch (error) {
     if (!(error instanceof Error && error.message.includes(SHARED))) throw error;
-    variables.forEach(copy);
+    variables.forEach(own);
     return call();
   }
 }
 
-/** New memory for a variable. Times one, not plus zero: −0 stays −0. */
-function copy(variable: tf.Variable): void {
+/** New memory for a variable, of the engine's own. Times one, not plus zero: −0 stays −0. */
+export function own(variable: tf.Variable): void {
   tf.tidy(() => variable.assign(tf.mul(variable, 1)));
 }
 

@@ -1,8 +1,9 @@
 import type { Projection } from '@chop/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 
 import { expectShape, shapeOf } from './kernel.js';
 import { linear } from './linear.js';
+import { reshape } from './reshape.js';
 
 /** The output layer of a model: float32 hidden states `[..., width]` and the matrix `[vocab, width]`. */
 export function projection(hidden: tf.Tensor, weight: tf.Tensor): Projection {
@@ -11,7 +12,7 @@ export function projection(hidden: tf.Tensor, weight: tf.Tensor): Projection {
 
 /** A projection with its hidden states as rows. */
 export function rowsOf({ hidden, weight }: Projection): Projection {
-  return projection(tf.reshape(hidden, [-1, hidden.shape.at(-1)!]), weight);
+  return projection(reshape(hidden, [-1, hidden.shape.at(-1)!]), weight);
 }
 
 /** @throws {@link ShapeError} `KERNEL_SHAPE` unless the parts are `[n, width]` and `[vocab, width]`. */

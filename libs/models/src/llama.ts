@@ -1,6 +1,6 @@
 import { family, type LayerPass, type Pass } from '@chop/core';
-import { attention, embedding, linear, projection, residual, rmsNorm, rope, type RopeTables, ropeTables, swiglu } from '@chop/kernels';
-import * as tf from '@tensorflow/tfjs-core';
+import { attention, embedding, linear, projection, reshape, residual, rmsNorm, rope, type RopeTables, ropeTables, swiglu } from '@chop/kernels';
+import type * as tf from '@tensorflow/tfjs-core';
 import { llamaFromGguf } from './llama-gguf.js';
 import { llamaSettings, type LlamaSettings, resizeLlama } from './llama-settings.js';
 
@@ -84,7 +84,7 @@ export const llama = family<LlamaSettings>({
 function attend(at: LayerPass, x: tf.Tensor, { eps, sliding, ...positions }: LlamaSettings): tf.Tensor {
   const [batch, tokens] = x.shape as [number, number];
   const [kv, group, inner] = [at.size('kv'), at.size('group'), at.size('inner')];
-  const heads = (role: 'q' | 'k' | 'v', count: number): tf.Tensor => tf.reshape(project(at, role, x), [batch, tokens, count, inner]);
+  const heads = (role: 'q' | 'k' | 'v', count: number): tf.Tensor => reshape(project(at, role, x), [batch, tokens, count, inner]);
   const tables = rotary(at.pass, tokens, inner, positions);
   const placed = (role: 'q' | 'k', count: number): tf.Tensor => {
     const gain = at.optional(`${role}Norm`);
@@ -96,7 +96,7 @@ function attend(at: LayerPass, x: tf.Tensor, { eps, sliding, ...positions }: Lla
   const { k, v } = cache ? cache.append(at.at, fresh.k, fresh.v) : fresh;
   const window = sliding[at.at];
   const mixed = attention(q, k, v, { offset: at.pass.offset, ...(window ? { window } : {}), ...(segments ? { segments } : {}) });
-  return tf.reshape(mixed, [batch, tokens, kv * group * inner]);
+  return reshape(mixed, [batch, tokens, kv * group * inner]);
 }
 
 /** The linear layer of a role, its input tapped as `layers.AT.ROLE.input`. */

@@ -1,5 +1,5 @@
 import type { Model } from '@chop/core';
-import { globalNorm } from '@chop/kernels';
+import { globalNorm, valueAndGradients } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { countedPositions, type Distillation, lossTerms, outputs, type Terms, type TokenBatch } from './loss.js';
 
@@ -13,24 +13,24 @@ export interface Backward {
 
 /** Forward and backward of one batch. The teacher, if any, goes first and gets no gradient. */
 export async function backward(model: Model, batch: TokenBatch, distillation?: Distillation): Promise<Backward> {
-  const weights = new Map(model.names.map((name) => [model.value(name).name, name]));
+  const { names } = model;
   let terms: Terms = {};
-  const { value, grads } = tf.tidy(() => {
+  const { value, gradients: made } = tf.tidy(() => {
     const teacher = distillation && outputs(distillation.teacher, batch, distillation.method.taps(distillation.options));
-    return tf.variableGrads(
+    return valueAndGradients(
       () => {
         const made = lossTerms(model, batch, distillation, teacher);
         terms = Object.fromEntries(Object.entries(made).map(([name, term]) => [name, tf.keep(tf.clone(term))]));
-        return tf.addN(Object.values(made).map((term) => tf.reshape(term, []))) as tf.Scalar;
+        return tf.addN(Object.values(made).map((term) => tf.reshape(term, [])));
       },
-      model.names.map((name) => model.value(name)),
-    );
+      names.map((name) => model.value(name)),
+    ) as { value: tf.Tensor; gradients: tf.Tensor[] };
   });
   value.dispose();
   const values: Record<string, number> = {};
   for (const [name, term] of Object.entries(terms)) values[name] = (await term.data())[0]!;
   tf.dispose(terms);
-  const gradients = new Map(Object.entries(grads).map(([variable, gradient]) => [weights.get(variable)!, gradient]));
+  const gradients = new Map(names.flatMap((name, index) => (made[index] ? [[name, made[index]] as const] : [])));
   return { gradients, terms: values, positions: await countedPositions(batch) };
 }
 

@@ -16,6 +16,7 @@ import type { StepRecord, TrainingEvent, TrainingLog } from './log.js';
 import { accumulate, asUsed, backward, clipping } from './gradients.js';
 import type { Distillation, TokenBatch } from './loss.js';
 import { update } from './optimizer.js';
+import { ownMemory } from './own-memory.js';
 import type { TrainOptions } from './options.js';
 import { type Extent, extentOf, learningRate } from './schedule.js';
 import type { SnapshotStore } from './snapshot.js';
@@ -57,6 +58,7 @@ export interface TrainingParts {
  * @throws {@link InterruptedError} when the signal fires: a snapshot was written.
  */
 export async function train(parts: TrainingParts): Promise<Plan> {
+  ownMemory(parts.model);
   const trainer = new Trainer(parts);
   const session = new MethodSession({
     model: parts.model,

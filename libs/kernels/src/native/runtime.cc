@@ -1,6 +1,7 @@
 // The one source that sees TensorFlow: ops by their signature, calls as native.h describes them, and the addon that Node.js loads.
 #include <node_api.h>
 
+#include <atomic>
 #include <cctype>
 #include <map>
 #include <memory>
@@ -123,6 +124,12 @@ class TensorFlowCall final : public Call {
   std::vector<tf::Tensor> scratch_;
 };
 
+/** Where the outputs of ops come from; known once an op has run. */
+std::atomic<tf::Allocator*>& allocator() {
+  static std::atomic<tf::Allocator*> seen{nullptr};
+  return seen;
+}
+
 class Kernel final : public tf::OpKernel {
  public:
   explicit Kernel(tf::OpKernelConstruction* construction) : OpKernel(construction), definition_(definitions().at(type_string())) {
@@ -134,6 +141,7 @@ class Kernel final : public tf::OpKernel {
   }
 
   void Compute(tf::OpKernelContext* context) override {
+    allocator() = context->device()->GetAllocator(tf::AllocatorAttributes());
     try {
       TensorFlowCall call(context, attributes_);
       definition_.run(call);
@@ -192,9 +200,23 @@ napi_value texts(napi_env env, const std::vector<std::string>& values) {
   return result;
 }
 
+/** `{ inUse, peak }`, bytes of TensorFlow's allocator; undefined before the first op, and where its allocator does not count. */
+napi_value memory(napi_env env, napi_callback_info) {
+  tensorflow::Allocator* allocator = chop::allocator();
+  const auto stats = allocator ? allocator->GetStats() : absl::nullopt;
+  if (!stats) return nullptr;
+  napi_value result, inUse, peak;
+  napi_create_object(env, &result);
+  napi_create_double(env, static_cast<double>(stats->bytes_in_use), &inUse);
+  napi_create_double(env, static_cast<double>(stats->peak_bytes_in_use), &peak);
+  napi_set_named_property(env, result, "inUse", inUse);
+  napi_set_named_property(env, result, "peak", peak);
+  return result;
+}
+
 }  // namespace
 
-/** `{ level, ops: [{ name, inputs, attributes, outputs }] }`: the processor level that the kernels run at, and the ops. */
+/** `{ level, ops: [{ name, inputs, attributes, outputs }], memory }`: the processor level that the kernels run at, the ops, and what they hold. */
 NAPI_MODULE_INIT() {
   napi_set_named_property(env, exports, "level", text(env, chop::levelName()));
   napi_value ops;
@@ -211,5 +233,8 @@ NAPI_MODULE_INIT() {
     napi_set_element(env, ops, index++, op);
   }
   napi_set_named_property(env, exports, "ops", ops);
+  napi_value function;
+  napi_create_function(env, "memory", NAPI_AUTO_LENGTH, memory, nullptr, &function);
+  napi_set_named_property(env, exports, "memory", function);
   return exports;
 }

@@ -1,0 +1,20 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { withGradient } from './kernel.js';
+
+/**
+ * The same numbers in another shape, without a copy. Unlike `tf.reshape` it keeps nothing for the backward pass, so that the memory of x is
+ * free as soon as nobody else needs it.
+ *
+ * @param x - float32 `[...]`.
+ * @param shape - as many elements; one size may be −1.
+ * @returns float32 of that shape. The gradient goes to x.
+ */
+export function reshape<T extends tf.Tensor>(x: tf.Tensor, shape: readonly number[]): T {
+  return withGradient<T>({
+    inputs: [x],
+    saved: [],
+    forward: () => tf.reshape(x, [...shape]) as T,
+    backward: (dy) => [tf.reshape(dy, x.shape)],
+  });
+}
