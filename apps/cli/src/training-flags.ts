@@ -34,6 +34,7 @@ export const TRAINING_FLAGS: { readonly [option in Exclude<TrainingOption, 'seed
   evalEvery: { flags: '--eval-every <tokens>', description: 'tokens between two evaluations', parse: positive },
   saveEvery: { flags: '--save-every <tokens>', description: 'tokens between two snapshots; by default a tenth of the run', parse: positive },
   keep: { flags: '--keep <n>', description: 'snapshots kept', fallback: 2, parse: positive },
+  checkpointBlocks: { flags: '--checkpoint-blocks', description: 'compute each layer again in the backward pass: less memory, a third more time' },
   documentMask: { flags: '--document-mask', description: 'attention does not cross documents' },
   chat: { flags: '--chat', description: 'jsonl with messages; loss on answers only' },
 };

@@ -80,7 +80,7 @@ describe('tiny Llama against PyTorch', () => {
     const { temperature, loss, kl_per_token, grad_norm } = tiny.distillation;
     const before = teacher.names.map((name) => teacher.value(name).dataSync().slice());
     const distillation = { ...distillLogits({ temperature, weight: 1, teacher }), options: { temperature, weight: 1 } };
-    const { gradients, terms } = await backward(student, batchOf(tiny.ids[0]!), distillation);
+    const { gradients, terms } = await backward(student, batchOf(tiny.ids[0]!), { distillation });
     expect(terms['lm']).toBe(0);
     expect(Math.abs(terms['distill']! - loss)).toBeLessThan(1e-5);
     for (const [name, gradient] of gradients) expect(Math.abs(norm(gradient.dataSync()) / grad_norm[name]! - 1)).toBeLessThan(1e-3);

@@ -72,7 +72,9 @@ export abstract class Model {
 
   /** Through one layer. What a backward pass does not ask for is freed when the layer is left, unless somebody listens: it may keep what it hears. */
   #walk(pass: Pass, at: number, hidden: tf.Tensor): tf.Tensor {
-    return pass.options.onTap ? this.layer(pass, at, hidden) : tf.tidy(() => this.layer(pass, at, hidden));
+    const { walk, onTap } = pass.options;
+    if (walk) return walk(at, hidden);
+    return onTap ? this.layer(pass, at, hidden) : tf.tidy(() => this.layer(pass, at, hidden));
   }
 
   /** Indices of an axis that count: fewer than its size while a latent mask hides some. */

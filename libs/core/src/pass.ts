@@ -32,6 +32,8 @@ export interface PassOptions {
   readonly cache?: KeyValueCache;
   /** What is predicted after these tokens only, `[from, to)`: all by default. */
   readonly wanted?: { readonly from: number; readonly to: number };
+  /** How each layer is walked through, where that is more than {@link Model.layer}: training may keep a layer's input only, and walk again later. */
+  readonly walk?: (at: number, hidden: tf.Tensor) => tf.Tensor;
   /** Hears every tapped value by its name (`layers.3.q.input`, `layers.3.output`, `hidden`). Costs nothing when absent. */
   readonly onTap?: (name: string, value: tf.Tensor) => void;
 }

@@ -83,8 +83,11 @@ export function scalarLoss({ hidden, weight }: Projection, compute: () => tf.Ten
       const [value, ...gradients] = compute() as [tf.Scalar, ...tf.Tensor[]];
       return { value, saved: gradients };
     },
-    // The loss itself, not a part of one: its gradients are as large as the output layer, and are right as they are.
-    backward: (dy, gradients) => (dy.dataSync()[0] === 1 ? gradients.map((gradient) => tf.clone(gradient)) : gradients.map((gradient) => tf.mul(gradient, dy))),
+    // Gradients as large as the output layer need no copy where this is the loss itself, not a part of one. (WebGPU does not tell at once.)
+    backward: (dy, gradients) => {
+      const whole = tf.getBackend() !== 'webgpu' && dy.dataSync()[0] === 1;
+      return gradients.map((gradient) => (whole ? tf.clone(gradient) : tf.mul(gradient, dy)));
+    },
   });
 }
 

@@ -11,15 +11,21 @@ export interface Backward {
   readonly positions: number;
 }
 
-/** Forward and backward of one batch. The teacher, if any, goes first and gets no gradient. */
-export async function backward(model: Model, batch: TokenBatch, distillation?: Distillation): Promise<Backward> {
+/** How a batch goes through: with a teacher, which goes first and gets no gradient; with the layers computed again in the backward pass. */
+export interface BackwardOptions {
+  readonly distillation?: Distillation | undefined;
+  readonly checkpointBlocks?: boolean;
+}
+
+/** Forward and backward of one batch. */
+export async function backward(model: Model, batch: TokenBatch, { distillation, checkpointBlocks = false }: BackwardOptions = {}): Promise<Backward> {
   const { names } = model;
   let terms: Terms = {};
   const { value, gradients: made } = tf.tidy(() => {
     const teacher = distillation && outputs(distillation.teacher, batch, distillation.method.taps(distillation.options));
     return valueAndGradients(
       () => {
-        const made = lossTerms(model, batch, distillation, teacher);
+        const made = lossTerms(model, batch, { distillation, teacher, checkpointBlocks });
         terms = Object.fromEntries(Object.entries(made).map(([name, term]) => [name, tf.keep(tf.clone(term))]));
         return tf.addN(Object.values(made).map((term) => tf.reshape(term, [])));
       },

@@ -1,6 +1,7 @@
 import { type Configured, type Distiller, type Model, type Outputs, type PassOptions, ShapeError } from '@chop/core';
 import { crossEntropy, rowsOf } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkpointed } from './checkpointed.js';
 
 /** A batch on the engine: int32 ids `[batch, window]`; segments alike; weights float32 `[batch, window]`, of the prediction made at each position. */
 export interface TokenBatch {
@@ -21,11 +22,19 @@ export type Terms = Record<string, tf.Tensor>;
  * The terms of the training loss on one batch: the mean over the `window − 1` positions of each sequence that predict a token,
  * or over those of them whose weight is not 0; with a distiller, what it makes of that and of the teacher's word.
  */
-export function lossTerms(model: Model, batch: TokenBatch, distillation?: Distillation, teacher?: Outputs): Terms {
+export function lossTerms(
+  model: Model,
+  batch: TokenBatch,
+  {
+    distillation,
+    teacher,
+    checkpointBlocks = false,
+  }: { distillation?: Distillation | undefined; teacher?: Outputs | undefined; checkpointBlocks?: boolean } = {},
+): Terms {
   const [rows, window] = batch.ids.shape as [number, number];
   const targets = tf.reshape(tf.slice(batch.ids, [0, 1], [rows, window - 1]), [-1]);
   const weights = predictionWeights(batch);
-  const student = outputs(model, batch, distillation?.method.taps(distillation.options) ?? []);
+  const student = outputs(model, batch, distillation?.method.taps(distillation.options) ?? [], checkpointBlocks);
   const lm = crossEntropy(student.projection, targets, weights);
   if (!distillation || !teacher) return { lm };
   const [taught, known] = [teacher, student].map(({ projection }) => projection.weight.shape[0]!);
@@ -55,8 +64,8 @@ function predictionWeights({ ids, weights }: TokenBatch): tf.Tensor | undefined 
   return weights && tf.reshape(tf.slice(weights, [0, 0], [rows, window - 1]), [-1]);
 }
 
-/** What a model says at the `batch · (window − 1)` predicting positions, and the tapped values. */
-export function outputs(model: Model, { ids, segments }: TokenBatch, wantedTaps: readonly string[]): Outputs {
+/** What a model says at the `batch · (window − 1)` predicting positions, and the tapped values; layers computed again in the backward pass if told so. */
+export function outputs(model: Model, { ids, segments }: TokenBatch, wantedTaps: readonly string[], checkpointBlocks = false): Outputs {
   const window = ids.shape[1]!;
   const taps = new Map<string, tf.Tensor>();
   const options: PassOptions = {
@@ -64,5 +73,7 @@ export function outputs(model: Model, { ids, segments }: TokenBatch, wantedTaps:
     ...(segments ? { segments } : {}),
     ...(wantedTaps.length > 0 ? { onTap: (name, value) => void (wantedTaps.includes(name) && taps.set(name, value)) } : {}),
   };
-  return { projection: rowsOf(model.predict(ids, options)), taps };
+  const heard = (at: number): boolean => wantedTaps.some((name) => name.startsWith(`layers.${at}.`));
+  const walked = checkpointBlocks ? { ...options, walk: checkpointed(model, options, heard) } : options;
+  return { projection: rowsOf(model.predict(ids, walked)), taps };
 }

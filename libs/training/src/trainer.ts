@@ -123,7 +123,8 @@ class Trainer {
     const index = this.#done + 1;
     const batches = Array.from(
       { length: options.accumulate },
-      (_, i) => () => this.#withBatch(this.#done * options.accumulate + i, (batch) => backward(model, batch, distillation)),
+      (_, i) => () =>
+        this.#withBatch(this.#done * options.accumulate + i, (batch) => backward(model, batch, { distillation, checkpointBlocks: options.checkpointBlocks })),
     );
     const { gradients, terms } = await accumulate(batches);
     const loss = Object.values(terms).reduce((sum, term) => sum + term, 0);

@@ -61,7 +61,7 @@ describe('distillation on the output distribution', () => {
     const [student, teacher] = [await llamaOf(1), await llamaOf(2, { num_hidden_layers: 3 })];
     const { method, options } = distiller({ temperature, weight });
     const heard = outputs(teacher, batch(), []);
-    const terms = numbers(lossTerms(student, batch(), { method, options, teacher }, heard));
+    const terms = numbers(lossTerms(student, batch(), { distillation: { method, options, teacher }, teacher: heard }));
     const lm = numbers(lossTerms(student, batch()))['lm']!;
     const logits = outputs(student, batch(), []).projection.logits().arraySync() as number[][];
     expect(terms['lm']).toBeCloseTo((1 - weight) * lm, 5);
@@ -72,7 +72,9 @@ describe('distillation on the output distribution', () => {
   test('a student that says what its teacher says has nothing to learn from it', async () => {
     const teacher = await llamaOf(1);
     const { method, options } = distiller({ weight: 1 });
-    const { lm, distill } = numbers(lossTerms(await llamaOf(1), batch(), { method, options, teacher }, outputs(teacher, batch(), [])));
+    const { lm, distill } = numbers(
+      lossTerms(await llamaOf(1), batch(), { distillation: { method, options, teacher }, teacher: outputs(teacher, batch(), []) }),
+    );
     expect(lm).toBe(0);
     expect(Math.abs(distill!)).toBeLessThan(1e-5);
   });
@@ -97,6 +99,8 @@ describe('distillation on the output distribution', () => {
   test('a teacher of another vocabulary is refused', async () => {
     const [student, teacher] = [await llamaOf(1), await llamaOf(2, { vocab_size: 40 })];
     const heard = outputs(teacher, batch(), []);
-    expect(() => lossTerms(student, batch(), { ...distiller({}), teacher }, heard)).toThrow(expect.objectContaining({ code: 'DISTILL_VOCABULARY' }));
+    expect(() => lossTerms(student, batch(), { distillation: { ...distiller({}), teacher }, teacher: heard })).toThrow(
+      expect.objectContaining({ code: 'DISTILL_VOCABULARY' }),
+    );
   });
 });
