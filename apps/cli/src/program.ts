@@ -38,7 +38,7 @@ const COMMANDS = [
   addCompletion,
 ];
 
-const ENGINES = ['tensorflow', 'wasm', 'cpu'];
+const ENGINES = ['tensorflow', 'webgpu', 'wasm', 'cpu'];
 
 /** The command line as commander reads it; nothing runs yet. */
 export function buildProgram(action: Action, output: { writeOut: (text: string) => void; columns: number | undefined }): Command {

@@ -8,6 +8,7 @@ import { findCompiler } from './compile.js';
 import { INSTALL_COMMAND } from './engine.js';
 import { findEngine } from './installed.js';
 import { verifyEngine } from './verify.js';
+import { findWebgpu } from './webgpu.js';
 import { pinnedWheel, TENSORFLOW_VERSION } from './wheel.js';
 
 /** One line of a diagnosis. */
@@ -37,6 +38,7 @@ export async function diagnoseEngine(environment: NodeJS.ProcessEnv = process.en
     checkFeatures(),
     { name: 'threads', status: 'ok' as const, found: `${availableParallelism()} of ${cpus().length} processors` },
     checkGpus(environment),
+    checkWebgpu(environment),
     checkMemory(),
     checkDisk(environment),
     checkCache(environment),
@@ -123,6 +125,11 @@ async function checkGpus(environment: NodeJS.ProcessEnv): Promise<Check> {
   return installed === undefined
     ? { name: 'gpu', status: 'warn', found: `${found}, not used`, remedy: `Type \`${INSTALL_COMMAND} --variant cuda\`.` }
     : { name: 'gpu', status: 'ok', found };
+}
+
+async function checkWebgpu(environment: NodeJS.ProcessEnv): Promise<Check> {
+  const gpu = await findWebgpu(environment);
+  return { name: 'webgpu', status: 'ok', found: gpu === undefined ? 'no GPU that --engine webgpu could use' : `${gpu}: used with --engine webgpu` };
 }
 
 async function gpuNames(environment: NodeJS.ProcessEnv): Promise<readonly string[]> {

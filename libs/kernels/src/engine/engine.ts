@@ -1,7 +1,7 @@
 import type { NativeKernels } from './native-kernels.js';
 
-/** The backends of TensorFlow.js that chop runs on: native TensorFlow, WebAssembly, plain JavaScript. */
-export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
+/** The backends of TensorFlow.js that chop runs on: native TensorFlow, WebGPU, WebAssembly, plain JavaScript. */
+export type EngineName = 'tensorflow' | 'webgpu' | 'wasm' | 'cpu';
 
 /** What `memory()` of an engine tells. */
 export interface EngineMemory {
@@ -14,11 +14,11 @@ export interface EngineMemory {
 /** The engine that this process computes on. */
 export interface Engine {
   readonly name: EngineName;
-  /** `TensorFlow 2.18.0`, or `TensorFlow.js 4.22.0` for `wasm` and `cpu`. */
+  /** `TensorFlow 2.18.0`, or `TensorFlow.js 4.22.0` for the others. */
   readonly version: string;
   /** Threads that one operation may use. */
   readonly threads: number;
-  readonly device: 'cpu' | 'cuda';
+  readonly device: 'cpu' | 'cuda' | 'gpu';
   /** The native kernels that run instead of their references; only of `tensorflow`, where they were built. */
   readonly native?: NativeKernels;
   /** Why this engine runs, and what to type for a faster one. */

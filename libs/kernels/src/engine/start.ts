@@ -6,6 +6,7 @@ import { registerGradients } from './gradients.js';
 import { findEngine, type InstalledEngine } from './installed.js';
 import { startTensorflow } from './tensorflow.js';
 import { startWasm } from './wasm.js';
+import { startWebgpu } from './webgpu.js';
 
 /** What {@link startEngine} may be told. */
 export interface EngineOptions {
@@ -21,7 +22,7 @@ const RUNNING = Symbol.for('@chop/kernels/engine');
 /**
  * Starts the engine of this process; a second call gets the running one.
  *
- * @throws {@link EngineError} `ENGINE_MISSING` when `tensorflow` was asked for and is not installed, `ENGINE_BROKEN`
+ * @throws {@link EngineError} `ENGINE_MISSING` when `tensorflow` or `webgpu` was asked for and is not there, `ENGINE_BROKEN`
  * when what was asked for does not load, `ENGINE_RUNNING` when another engine runs already.
  */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -51,6 +52,7 @@ async function start({ engine, threads }: EngineOptions): Promise<Engine> {
   await registerGradients();
   if (engine === 'cpu') return startCpu('asked for');
   if (engine === 'wasm') return startWasm(threads, 'asked for').catch((error: unknown) => broken('wasm', error));
+  if (engine === 'webgpu') return startWebgpu('asked for').catch((error: unknown) => broken('webgpu', error));
   const installed = await findEngine();
   if (installed === undefined) {
     if (engine === 'tensorflow') throw missing();
@@ -83,10 +85,11 @@ function missing(): EngineError {
 }
 
 function broken(name: EngineName, error: unknown, installed?: InstalledEngine): never {
+  if (error instanceof EngineError) throw error;
   throw new EngineError('ENGINE_BROKEN', {
     found: `the engine ${name} that does not load: ${firstLine(error)}`,
     ...(installed === undefined ? {} : { file: installed.folder }),
-    remedy: name === 'tensorflow' ? `Type \`${INSTALL_COMMAND} --force\` to make it afresh.` : 'Use --engine cpu.',
+    remedy: name === 'tensorflow' ? `Type \`${INSTALL_COMMAND} --force\` to make it afresh.` : `Use --engine ${name === 'wasm' ? 'cpu' : 'wasm'}.`,
     cause: error,
   });
 }
