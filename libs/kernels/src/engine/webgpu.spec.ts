@@ -96,6 +96,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
       return platonScore(state);
     },
   },
+  'globalNorm of many': { inputs: Array.from({ length: 23 }, (_, i) => sampleData([40, 30], i + 1)), run: (...all) => globalNorm(all) },
   globalNorm: { inputs: [sample(3, 5), sample(7)], run: (a, b) => globalNorm([a!, b!]) },
   wandaScore: { inputs: [sample(3, 5), sample(5)], run: (weight, norm) => wandaScore(weight!, norm!) },
   columnSums: { inputs: [sample(70, 5)], run: (scores) => columnSums(scores!) },
@@ -149,4 +150,13 @@ if ((await findWebgpu()) === undefined) {
       });
     });
   }
+
+  // The last of all: from then on nothing is read.
+  test('what the GPU refuses is an error of the next reading', async () => {
+    await tf.setBackend('webgpu');
+    const { device } = tf.backend() as unknown as { device: { createShaderModule(program: { code: string }): void } };
+    device.createShaderModule({ code: 'no program' });
+    const sum = tf.add(tf.ones([2000]), 1);
+    await expect(sum.data()).rejects.toMatchObject({ code: 'ENGINE_GPU', exitCode: 3, facts: { remedy: expect.stringContaining('--engine wasm') } });
+  });
 }

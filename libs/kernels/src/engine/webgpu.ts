@@ -4,6 +4,7 @@ import { EngineError } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { runChild } from './child.js';
 import type { Engine } from './engine.js';
+import { mendWebgpuKernels } from './webgpu-mended.js';
 
 /** What is used of Dawn in Node.js beyond the browser's own interface. */
 interface Dawn {
@@ -19,6 +20,8 @@ interface Gpu {
 /** What is used of the backend beyond TensorFlow.js' own contract. */
 interface WebgpuBackend {
   readonly bufferManager: { readonly numBytesAllocated: number };
+  readonly device: { onuncapturederror: (event: { readonly error: { readonly message: string }; preventDefault(): void }) => void };
+  read(dataId: object): Promise<tf.backend_util.BackendValues>;
 }
 
 /** The packages that this engine consists of; npm leaves them out where it was told to, or where they do not run. */
@@ -40,7 +43,9 @@ export async function startWebgpu(reason: string): Promise<Engine> {
   browserNames(gpu, globals);
   await optional(() => import('@tensorflow/tfjs-backend-webgpu'));
   if (!(await tf.setBackend('webgpu'))) throw new Error('the WebGPU backend does not start');
-  const { bufferManager } = tf.backend() as unknown as WebgpuBackend;
+  const backend = tf.backend() as unknown as WebgpuBackend;
+  mendWebgpuKernels();
+  tellErrors(backend);
   return {
     name: 'webgpu',
     version: `TensorFlow.js ${tf.version_core}`,
@@ -48,7 +53,7 @@ export async function startWebgpu(reason: string): Promise<Engine> {
     device: 'gpu',
     reason: `${reason}, on ${adapter.info.description}`,
     // Buffers are kept for reuse, so that what is allocated is the peak.
-    memory: () => ({ bytesInUse: tf.memory().numBytes, peakBytes: bufferManager.numBytesAllocated }),
+    memory: () => ({ bytesInUse: tf.memory().numBytes, peakBytes: backend.bufferManager.numBytesAllocated }),
   };
 }
 
@@ -76,6 +81,24 @@ function browserNames(gpu: Gpu, globals: object): void {
   const known = (globalThis as { navigator?: object }).navigator ?? {};
   Object.defineProperty(known, 'gpu', { value: gpu, configurable: true });
   Object.defineProperty(globalThis, 'navigator', { value: known, configurable: true });
+}
+
+/** What a GPU refuses it skips, and the numbers are those that its memory held before: from then on they cannot be read. */
+function tellErrors(backend: WebgpuBackend): void {
+  let refused: string | undefined;
+  backend.device.onuncapturederror = (event) => {
+    event.preventDefault();
+    refused ??= event.error.message;
+  };
+  const read = backend.read.bind(backend);
+  backend.read = async (dataId) => {
+    const values = await read(dataId);
+    if (refused === undefined) return values;
+    throw new EngineError('ENGINE_GPU', {
+      found: `what the GPU refused: ${refused.split('\n')[0]}`,
+      remedy: 'Use --engine wasm, or a smaller --batch-size or --window.',
+    });
+  };
 }
 
 async function optional<T>(load: () => Promise<T>): Promise<T> {
