@@ -16,6 +16,7 @@ export interface Everywhere {
   readonly seed?: number;
   readonly engine?: EngineName;
   readonly threads?: number;
+  readonly memoryLimit?: string;
   readonly force?: boolean;
   readonly logLevel: LogLevel;
 }
@@ -60,9 +61,9 @@ export class Call {
 
   /** What every verb that computes takes. */
   get common(): Common {
-    const { engine, threads, seed } = this.options;
+    const { engine, threads, memoryLimit, seed } = this.options;
     return {
-      ...given({ engine, threads, seed }),
+      ...given({ engine, threads, memoryLimit, seed }),
       signal: this.interrupt.signal,
       onProgress: (progress) => this.terminal.progress(progress),
       onMessage: (line) => this.terminal.message(line),

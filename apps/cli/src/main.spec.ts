@@ -49,6 +49,7 @@ const trained: TrainResult = {
   losses: [5, 4],
   tokensPerSecond: 32,
   peakBytes: 1e6,
+  processPeakBytes: 2e6,
   evaluations: [],
 };
 const methods: Partial<Verbs> = {

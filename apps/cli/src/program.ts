@@ -72,6 +72,7 @@ function everywhere(): Option[] {
     new Option('--seed <n>', 'seed of whatever is random').argParser(count),
     new Option('--engine <name>', `what computes: ${ENGINES.join(', ')}; left out, the fastest that is there`).argParser(engineName),
     new Option('--threads <n>', 'threads of one operation').argParser(positive),
+    new Option('--memory-limit <size>', 'refuse work that will need more memory, such as 4GB; native TensorFlow stops at it'),
     new Option('--force', 'replace what is there already'),
     new Option('--log-level <level>', 'how much is told').choices(LOG_LEVELS).default('info'),
   ];

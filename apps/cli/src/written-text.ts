@@ -12,12 +12,12 @@ export function writtenText({ out, parameters, bytes, seconds, explanation }: Om
 export function trainedText(result: TrainResult, pruned: boolean): string {
   const { explanation, out = '', parameters, bytes, seconds } = result;
   const written = { out, parameters, bytes, seconds };
-  const { steps, tokens, losses, tokensPerSecond, peakBytes, evaluations } = result;
+  const { steps, tokens, losses, tokensPerSecond, peakBytes, processPeakBytes, evaluations } = result;
   const [first, last] = [losses[0], losses.at(-1)];
   const course = first === undefined || last === undefined ? '' : `, loss ${first.toFixed(3)} → ${last.toFixed(3)}`;
   return [
     writtenText(pruned ? { ...written, explanation } : written),
-    `${steps} steps, ${short(tokens)} tokens${course}, ${figure(tokensPerSecond)} tokens/s, at most ${size(peakBytes)} of memory`,
+    `${steps} steps, ${short(tokens)} tokens${course}, ${figure(tokensPerSecond)} tokens/s, at most ${size(peakBytes)} of memory in the engine, ${size(processPeakBytes)} in the process`,
     ...evaluations.map(
       (evaluation) =>
         `after ${short(evaluation.tokens)} tokens: ${Object.entries(evaluation.scores)

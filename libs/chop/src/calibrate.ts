@@ -5,8 +5,8 @@ import type { Calibration } from './verbs.js';
 import type { Common } from './request.js';
 
 /** Calibration windows when nothing is said: as many and as long as Wanda's paper has, at most. */
-const SAMPLES = 128;
-const WINDOW = 512;
+export const CALIBRATION_SAMPLES = 128;
+export const CALIBRATION_WINDOW = 512;
 
 /** Tokenises text once, whoever asks. */
 export async function readText(
@@ -29,7 +29,7 @@ export function calibrationWindows(
   tokenizer: () => Promise<Tokenizer>,
   common: Common,
 ): (() => Promise<Int32Array[]>) | undefined {
-  const { data, samples = SAMPLES, window = WINDOW, join } = calibration ?? {};
+  const { data, samples = CALIBRATION_SAMPLES, window = CALIBRATION_WINDOW, join } = calibration ?? {};
   if (!data || data.length === 0) return undefined;
   if (samples < 1 || window < 1) throw new UsageError('OPTION_VALUE', { found: `${samples} samples of ${window} tokens`, expected: 'at least one of each' });
   return async () => {

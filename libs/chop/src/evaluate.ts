@@ -2,10 +2,15 @@ import { checkOptions, type EvaluationContext, type Model, named, type Parts, Us
 import type { Tokenizer } from '@chop/data';
 import type { LatencyResult, PerplexityResult } from '@chop/eval';
 import { type Engine, startEngine } from '@chop/kernels';
+import { forwardMemory } from '@chop/training';
 import { readText } from './calibrate.js';
+import { checkMemory, engineOptions, withinMemory } from './memory-limit.js';
 import { type ModelSource, type OpenModel, withModel } from './opened.js';
 import type { EvalResult, EvaluateRequest } from './verbs.js';
 import type { Common } from './request.js';
+
+/** Tokens at once, where nothing is said. */
+const EVALUATION_WINDOW = 512;
 
 export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
 
@@ -25,9 +30,14 @@ export async function evaluate<Name extends string>(
 
 async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateRequest): Promise<EvalResult> {
   const engine = await engineFor(request);
+  const { memoryLimit: limit, onMessage } = request;
+  const window = request.perplexity?.window ?? EVALUATION_WINDOW;
+  const savings = { ...(request.perplexity ? { window } : {}) };
+  if (limit !== undefined)
+    checkMemory(forwardMemory(opened.blueprint, { batchSize: 1, window }, { native: engine.native !== undefined }), { limit, savings, onMessage });
   const model = await opened.load(request.signal);
   try {
-    const scores = await measure(parts, model, await opened.tokenizer(), engine, request);
+    const scores = await withinMemory({ limit, savings }, async () => measure(parts, model, await opened.tokenizer(), engine, request));
     return { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name, ...scores };
   } finally {
     model.drop();
@@ -35,8 +45,8 @@ async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateR
 }
 
 /** Starts the engine that was asked for, and says which one runs and why. */
-export async function engineFor({ engine, threads, onMessage }: Common): Promise<Engine> {
-  const started = await startEngine({ ...(engine ? { engine } : {}), ...(threads ? { threads } : {}) });
+export async function engineFor({ onMessage, ...common }: Common): Promise<Engine> {
+  const started = await startEngine(engineOptions(common));
   onMessage?.(`engine ${started.name} (${started.version}, ${started.threads} thread${started.threads === 1 ? '' : 's'}): ${started.reason}`);
   return started;
 }
@@ -64,7 +74,7 @@ export async function measurePerplexity(
   { data, join, ...options }: PerplexityRequest,
   common: Common,
 ): Promise<PerplexityResult> {
-  const { window = 512, stride = window, windows } = options;
+  const { window = EVALUATION_WINDOW, stride = window, windows } = options;
   const maxTokens = windows === undefined ? {} : { maxTokens: window + stride * (windows - 1) };
   const text = async (): Promise<Int32Array> =>
     (await readText(data, tokenizer, { join, ...maxTokens, ...(common.signal ? { signal: common.signal } : {}) })).ids;

@@ -1,7 +1,9 @@
 import { checkOptions, type Configured, drive, MethodSession, type Pruner, Random, UsageError } from '@chop/core';
 import { startEngine } from '@chop/kernels';
-import { calibrationWindows } from './calibrate.js';
+import { sweepMemory } from '@chop/training';
+import { CALIBRATION_SAMPLES, CALIBRATION_WINDOW, calibrationWindows } from './calibrate.js';
 import { withDefaults } from './defaults.js';
+import { checkMemory, engineOptions, withinMemory } from './memory-limit.js';
 import { MadePlan, summaryOf } from './made-plan.js';
 import type { OpenModel } from './opened.js';
 import type { Calibration } from './verbs.js';
@@ -17,7 +19,8 @@ export interface PlanRequest extends Common, Calibration {}
  */
 export async function planModel(opened: OpenModel, { method, options: given }: Configured<Pruner>, request: PlanRequest): Promise<MadePlan> {
   const started = performance.now();
-  const { seed = 0, signal, onProgress, engine, threads } = request;
+  const { seed = 0, signal, onProgress, onMessage, memoryLimit: limit } = request;
+  const savings = { samples: request.samples ?? CALIBRATION_SAMPLES, window: request.window ?? CALIBRATION_WINDOW };
   const options = checkOptions(method.options, given, method.name);
   const needs = method.needs(options);
   if (needs === 'training') {
@@ -41,12 +44,17 @@ export async function planModel(opened: OpenModel, { method, options: given }: C
     model,
     checkpoint: opened.checkpoint,
     random: () => random,
-    ready: () => startEngine({ ...(engine ? { engine } : {}), ...(threads ? { threads } : {}) }),
+    ready: async () => {
+      const engine = await startEngine(engineOptions(request));
+      if (limit !== undefined && needs === 'text')
+        checkMemory(sweepMemory(opened.blueprint, savings, { native: engine.native !== undefined }), { limit, savings, onMessage });
+      return engine;
+    },
     ...(text ? { text } : {}),
     ...(signal ? { signal } : {}),
     onBlock: (done, total) => onProgress?.({ phase: method.name, done, total }),
   });
-  const plan = await drive(method.plan(session, options), session, method.name);
+  const plan = await withinMemory({ limit, savings }, () => drive(method.plan(session, options), session, method.name));
   model.drop();
   plan.after.checkUniform();
   // Indices that were chosen without a look at the weights are right for every model of these sizes.

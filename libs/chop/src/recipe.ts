@@ -54,6 +54,7 @@ const recipe = z.strictObject({
   join: z.string().optional().describe('text put between documents; by default the end-of-text token'),
   plugins: z.array(z.string()).default([]),
   seed: z.number().int().min(0).default(0),
+  memoryLimit: z.union([z.number(), z.string()]).optional().describe('4GB, or bytes: what will need more is refused before it starts'),
   steps: z.array(z.unknown()).min(1),
 });
 

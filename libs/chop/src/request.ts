@@ -13,6 +13,8 @@ export interface Progress {
 export interface Common {
   readonly engine?: EngineName;
   readonly threads?: number;
+  /** `4GB`, or bytes: what will need more is refused before it starts; native TensorFlow stops at it. */
+  readonly memoryLimit?: number | string;
   readonly seed?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;

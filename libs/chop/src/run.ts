@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
 import { engineFor, measure } from './evaluate.js';
 import { continueText } from './generate.js';
+import { limitBytes } from './memory-limit.js';
 import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type RecipeStep, type TrainStep } from './recipe.js';
 import { modelFolder, resolveRecipe, withoutTeacher, writtenStep } from './resolve.js';
 import type { Calibration, EvalResult, TrainResult, WrittenResult } from './verbs.js';
@@ -54,11 +55,13 @@ export async function run(chop: Chop, file: string, request: RunRequest): Promis
   const out = request.out ?? join('runs', recipe.name);
   const seed = request.seed ?? recipe.seed;
   const composed = await chop.with(recipe.plugins);
+  const memoryLimit = request.memoryLimit ?? recipe.memoryLimit;
+  if (memoryLimit !== undefined) limitBytes(memoryLimit);
   const resolved = resolveRecipe(composed.parts, recipe, seed, placeOf);
   const text = stringify({ ...resolved, steps: resolved.steps.map(writtenStep) });
   try {
     await prepare(out, text, request);
-    return await new Runner(composed, resolved, out, { ...request, seed }, text).run();
+    return await new Runner(composed, resolved, out, { ...request, seed, ...(memoryLimit === undefined ? {} : { memoryLimit }) }, text).run();
   } catch (error) {
     throw isWithin(out, error) ? outputError(error, out) : error;
   }

@@ -9,6 +9,7 @@ import {
   type TrainingEvent,
   type TrainingParts,
   type TrainOptions,
+  trainingMemory,
   trainOptions,
 } from '@chop/training';
 import { calibrationWindows, readText } from './calibrate.js';
@@ -16,6 +17,7 @@ import { dataWord } from './embedded.js';
 import { engineFor, measurePerplexity } from './evaluate.js';
 import { fromScratch } from './from-scratch.js';
 import { afterTraining, holdZeros } from './lineage.js';
+import { checkMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, OpenModel, openModel, storedBytes, withModel } from './opened.js';
 import { dtypeOf, inMemory, writeFolder } from './save.js';
 import { progressOf } from './train-progress.js';
@@ -45,8 +47,9 @@ export async function train(parts: Parts, source: ModelSource | FromScratch, req
 }
 
 function split(request: TrainRequest): { job: Job; options: TrainOptions } {
-  const { data, out, force, resume, prune, loss, valid, calibration, dtype, onEvent, engine, threads, signal, onProgress, onMessage, ...options } = request;
-  const job = { data, out, force, resume, prune, loss, valid, calibration, dtype, onEvent, engine, threads, signal, onProgress, onMessage };
+  const { data, out, force, resume, prune, loss, valid, calibration, dtype, onEvent, engine, threads, memoryLimit, signal, onProgress, onMessage, ...options } =
+    request;
+  const job = { data, out, force, resume, prune, loss, valid, calibration, dtype, onEvent, engine, threads, memoryLimit, signal, onProgress, onMessage };
   const given = Object.fromEntries(Object.entries(job).filter(([, value]) => value !== undefined));
   return { job: given as unknown as Job, options: checkOptions(trainOptions, options, 'train') };
 }
@@ -63,6 +66,9 @@ async function trainOpened(
   await checkOutput(job);
   const engine = await engineFor(job);
   const distillation = await openTeacher(parts, job);
+  const need = trainingMemory(opened.blueprint, options, { native: engine.native !== undefined, teacher: distillation?.teacher.blueprint });
+  const memory = { limit: job.memoryLimit, savings: options };
+  checkMemory(need, { ...memory, onMessage: job.onMessage });
   const { join: between, chat } = options;
   const windows = new Windows(await readText(job.data, tokenizer, { join: between, chat, ...common(job) }), options);
 
@@ -75,7 +81,7 @@ async function trainOpened(
   const log = await work?.openLog(resumed?.step ?? 0);
   const heard: TrainingEvent[] = [];
   try {
-    const plan = await runTraining({
+    const training = {
       model,
       options,
       batch: (index) => windows.batch(index),
@@ -90,10 +96,15 @@ async function trainOpened(
         heard.push(event);
         progress(event);
       },
-    } satisfies TrainingParts);
+    } satisfies TrainingParts;
+    const plan = await withinMemory(memory, () => runTraining(training));
     model.blueprint.checkUniform();
     const events = log?.events ?? heard;
-    const result = resultOf(events, plan, { seconds: (performance.now() - started) / 1000, peakBytes: engine.memory().peakBytes });
+    const result = resultOf(events, plan, {
+      seconds: (performance.now() - started) / 1000,
+      peakBytes: engine.memory().peakBytes,
+      processPeakBytes: process.resourceUsage().maxRSS * 1024,
+    });
     return await deliver(parts, opened, model, work, { job, options, result, events });
   } finally {
     model.drop();
@@ -104,7 +115,7 @@ async function trainOpened(
 type Numbers = Omit<TrainResult, 'out' | 'files' | 'parameters' | 'bytes'>;
 
 /** What the log of a run comes to. */
-function resultOf(events: readonly TrainingEvent[], plan: Plan, rest: Pick<Numbers, 'seconds' | 'peakBytes'>): Numbers {
+function resultOf(events: readonly TrainingEvent[], plan: Plan, rest: Pick<Numbers, 'seconds' | 'peakBytes' | 'processPeakBytes'>): Numbers {
   const steps = events.filter((event) => event.type === 'step');
   const tokens = steps.at(-1)?.tokens ?? 0;
   const trained = steps.reduce((sum, { seconds }) => sum + seconds, 0);
@@ -172,14 +183,14 @@ async function hashOf(checkpoint: Checkpoint): Promise<string> {
   return hash.digest('hex');
 }
 
-/** What must be the same for a run to go on. Where it writes, and how often it saves, may change. */
+/** What must be the same for a run to go on. Where it writes, how often it saves, and what it computes again to spare memory, may change. */
 async function runFacts(
   opened: OpenModel,
   { data, prune, loss, calibration }: Job,
   options: TrainOptions,
   { fresh, teacher }: { fresh: boolean; teacher: Teacher | undefined },
 ): Promise<Record<string, unknown>> {
-  const { keep: _keep, saveEvery: _saveEvery, ...rest } = options;
+  const { keep: _keep, saveEvery: _saveEvery, checkpointBlocks: _checkpointBlocks, ...rest } = options;
   return {
     model: opened.source,
     // A model seen through a plan has the source of the one that it is made of.

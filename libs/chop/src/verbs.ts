@@ -96,7 +96,10 @@ export interface TrainResult extends Omit<WrittenResult, 'out' | 'files'>, Parti
   readonly tokens: number;
   readonly losses: readonly number[];
   readonly tokensPerSecond: number;
+  /** The most that the engine held at once, by its own count where it keeps one. */
   readonly peakBytes: number;
+  /** The most that the process held. */
+  readonly processPeakBytes: number;
   readonly evaluations: readonly { readonly tokens: number; readonly scores: Readonly<Record<string, number>> }[];
 }
 

@@ -10,7 +10,7 @@ export async function startBackends(): Promise<string[]> {
   await registerGradients();
   const engines = [await startCpu('test'), await startWasm(undefined, 'test')];
   const installed = await findEngine();
-  if (installed !== undefined) engines.push(await startTensorflow(installed, undefined, 'test'));
+  if (installed !== undefined) engines.push(await startTensorflow(installed, {}, 'test'));
   return engines.map(({ name }) => name);
 }
 

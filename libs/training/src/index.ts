@@ -3,6 +3,7 @@ export * from './initialise.js';
 export * from './log.js';
 export * from './loss.js';
 export * from './optimizer.js';
+export { forwardMemory, sweepMemory, trainingMemory, type MemoryForecast, type MemorySetting } from './memory.js';
 export * from './options.js';
 export * from './schedule.js';
 export * from './snapshot.js';

@@ -18,6 +18,8 @@ interface NativeOp {
 interface Addon {
   readonly level: string;
   readonly ops: readonly NativeOp[];
+  /** Of TensorFlow's allocator, once an op has run. */
+  memory(): { readonly inUse: number; readonly peak: number } | undefined;
 }
 
 /** Which native kernels run. */
@@ -26,6 +28,8 @@ export interface NativeKernels {
   readonly level: string;
   /** `ChopRmsNorm`, … */
   readonly names: readonly string[];
+  /** The most that TensorFlow's allocator held so far; unknown before the first native op. Weights that JavaScript holds are not in it. */
+  peakBytes(): number | undefined;
 }
 
 /** What is used of the package's backend beyond TensorFlow.js' own contract. */
@@ -43,9 +47,9 @@ interface NodeBackend {
 export async function loadNativeKernels(installed: InstalledEngine): Promise<NativeKernels | undefined> {
   const file = addonFile(installed.folder, (await kernelSources()).hash);
   if (!existsSync(file)) return undefined;
-  const { level, ops } = createRequire(import.meta.url)(file) as Addon;
+  const { level, ops, memory } = createRequire(import.meta.url)(file) as Addon;
   for (const op of ops) tf.registerKernel({ kernelName: op.name, backendName: 'tensorflow', kernelFunc: kernelFunction(op) });
-  return { level, names: ops.map(({ name }) => name) };
+  return { level, names: ops.map(({ name }) => name), peakBytes: () => memory()?.peak };
 }
 
 function kernelFunction({ name, inputs: wanted, attributes, outputs }: NativeOp): tf.KernelFunc {

@@ -14,6 +14,8 @@ export interface EngineOptions {
   readonly engine?: EngineName;
   /** Threads of one operation; left out, all processors that this process may use. */
   readonly threads?: number;
+  /** Bytes that tensors of native TensorFlow may take; a tensor beyond is an error. Known before the engine is loaded, or not at all. */
+  readonly memoryLimitBytes?: number;
 }
 
 // A process has one TensorFlow.js engine, whatever copies of this package it holds: what runs is noted on it.
@@ -48,7 +50,7 @@ function same(running: Engine, { engine }: EngineOptions): Engine {
   });
 }
 
-async function start({ engine, threads }: EngineOptions): Promise<Engine> {
+async function start({ engine, threads, memoryLimitBytes }: EngineOptions): Promise<Engine> {
   await registerGradients();
   if (engine === 'cpu') return startCpu('asked for');
   if (engine === 'wasm') return startWasm(threads, 'asked for').catch((error: unknown) => broken('wasm', error));
@@ -60,7 +62,7 @@ async function start({ engine, threads }: EngineOptions): Promise<Engine> {
   }
   const reason = engine === undefined ? `found in ${installed.folder}` : `asked for, found in ${installed.folder}`;
   try {
-    return await startTensorflow(installed, threads, reason);
+    return await startTensorflow(installed, { threads, memoryLimitBytes }, reason);
   } catch (error) {
     if (engine === 'tensorflow') return broken('tensorflow', error, installed);
     return embedded(threads, `native TensorFlow in ${installed.folder} does not load (${firstLine(error)})`, ' --force');

@@ -21,6 +21,18 @@ const SETTINGS = {
 /** Which variable says how many threads one operation may use. */
 const THREADS_VARIABLE = 'TF_NUM_INTRAOP_THREADS';
 
+/** Which one says how much memory tensors may take, in mebibytes. */
+const MEMORY_VARIABLE = 'TF_CPU_BFC_MEM_LIMIT_IN_MB';
+const MEBIBYTE = 2 ** 20;
+
+/** What an engine may use; both are read once, when TensorFlow is loaded, and variables that the user set go before them. */
+export interface EngineLimits {
+  /** Of one operation: `TF_NUM_INTRAOP_THREADS`. */
+  readonly threads?: number | undefined;
+  /** Of all tensors in TensorFlow's own memory: `TF_CPU_BFC_MEM_LIMIT_IN_MB`. */
+  readonly memoryLimitBytes?: number | undefined;
+}
+
 /** What is used of the package's backend beyond TensorFlow.js' own contract. */
 interface NodeBackend {
   readonly binding: { readonly TF_Version: string };
@@ -31,10 +43,9 @@ interface NodeBackend {
  * Loads native TensorFlow into this process and makes it the backend of TensorFlow.js.
  *
  * @param installed - the engine to load.
- * @param threads - threads of one operation; the user's own `TF_NUM_INTRAOP_THREADS` goes before it.
  */
-export async function startTensorflow(installed: InstalledEngine, threads: number | undefined, reason: string): Promise<Engine> {
-  prepareEnvironment(threads);
+export async function startTensorflow(installed: InstalledEngine, limits: EngineLimits, reason: string): Promise<Engine> {
+  prepareEnvironment(limits);
   provideRemovedUtilities();
   await withBindingAt(installed.binding, () => import('@tensorflow/tfjs-node-gpu'));
   await tf.setBackend('tensorflow');
@@ -49,7 +60,7 @@ export async function startTensorflow(installed: InstalledEngine, threads: numbe
     device: backend.isUsingGpuDevice ? 'cuda' : 'cpu',
     reason: loaded ? reason : `${reason}, without native kernels (${lack}). Type \`${INSTALL_COMMAND}\` to get them.`,
     ...(loaded ? { native } : {}),
-    memory: () => ({ bytesInUse: tf.memory().numBytes, peakBytes: process.resourceUsage().maxRSS * 1024 }),
+    memory: () => ({ bytesInUse: tf.memory().numBytes, peakBytes: (loaded ? native.peakBytes() : undefined) ?? process.resourceUsage().maxRSS * 1024 }),
   };
 }
 
@@ -58,10 +69,11 @@ function nativeEnvironment(): NodeJS.ProcessEnv {
   return (runInThisContext('process') as NodeJS.Process).env;
 }
 
-function prepareEnvironment(threads: number | undefined): void {
+function prepareEnvironment({ threads, memoryLimitBytes }: EngineLimits): void {
   const environment = nativeEnvironment();
   const wanted: Record<string, string> = { ...SETTINGS };
   if (threads !== undefined) Object.assign(wanted, { [THREADS_VARIABLE]: String(threads), OMP_NUM_THREADS: String(threads) });
+  if (memoryLimitBytes !== undefined) wanted[MEMORY_VARIABLE] = String(Math.max(1, Math.floor(memoryLimitBytes / MEBIBYTE)));
   for (const [name, value] of Object.entries(wanted)) environment[name] ??= value;
 }
 
