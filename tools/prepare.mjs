@@ -28,9 +28,9 @@ export async function build(...folders) {
  */
 export async function nativeEngine() {
   if (!(await build('libs/kernels'))) return undefined;
-  const { findEngine, hasKernels } = await import('@chop/kernels');
+  const { findAddon, findEngine } = await import('@chop/kernels');
   const there = await findEngine();
-  if (there && (await hasKernels(there.folder))) return there.tensorflow;
+  if (there && (await findAddon(there.folder))) return there.tensorflow;
   say(
     there
       ? 'The native kernels of these sources are not built yet: compiling them …'

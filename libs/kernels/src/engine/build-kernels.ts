@@ -6,6 +6,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Compiler, nodeApiHeaders, runCompiler } from './compile.js';
 import type { EngineParts } from './installed.js';
+import { prebuiltAddon } from './prebuilt.js';
 
 /** The package's sources: the `.cc` of a kernel lies beside its `.ts`. (From `dist` as from `src`.) */
 const SOURCES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src');
@@ -38,9 +39,11 @@ export function addonFile(engineFolder: string, hash: string): string {
   return join(engineFolder, 'kernels', hash, 'chop_kernels.node');
 }
 
-/** Whether an engine has the native kernels of these sources. */
-export async function hasKernels(engineFolder: string): Promise<boolean> {
-  return existsSync(addonFile(engineFolder, (await kernelSources()).hash));
+/** The addon of these sources: the one that was compiled into an engine's folder, else the one in this platform's prebuilt package. */
+export async function findAddon(engineFolder: string): Promise<string | undefined> {
+  const { hash } = await kernelSources();
+  const compiled = addonFile(engineFolder, hash);
+  return existsSync(compiled) ? compiled : prebuiltAddon(hash);
 }
 
 /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, InterruptedError, throwIfAborted } from '@chop/core';
-import { buildKernels, hasKernels } from './build-kernels.js';
+import { buildKernels, findAddon } from './build-kernels.js';
 import { compileBinding, findCompiler } from './compile.js';
 import { fromDisk } from './download.js';
 import { obtainWheel } from './fetch-wheel.js';
@@ -73,7 +73,7 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
     compile: (folder) => compileBinding(findCompiler(environment), folder, environment, signal),
     verify: (folder) => verifyEngine(folder, TENSORFLOW_VERSION, environment, signal),
   });
-  if (await hasKernels(result.folder)) return result;
+  if ((await findAddon(result.folder)) !== undefined) return result;
   onProgress?.({ phase: 'kernels' });
   await buildKernels(findCompiler(environment), engineParts(result.folder), environment, signal);
   return { ...result, seconds: (Date.now() - startedAt) / 1000, alreadyThere: false };

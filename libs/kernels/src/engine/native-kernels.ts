@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
-import { addonFile, kernelSources } from './build-kernels.js';
+import { findAddon } from './build-kernels.js';
 import type { InstalledEngine } from './installed.js';
 
 /** An op of the addon, as `runtime.cc` tells it. */
@@ -45,8 +44,8 @@ interface NodeBackend {
  * @returns undefined where no addon was built.
  */
 export async function loadNativeKernels(installed: InstalledEngine): Promise<NativeKernels | undefined> {
-  const file = addonFile(installed.folder, (await kernelSources()).hash);
-  if (!existsSync(file)) return undefined;
+  const file = await findAddon(installed.folder);
+  if (file === undefined) return undefined;
   const { level, ops, memory } = createRequire(import.meta.url)(file) as Addon;
   for (const op of ops) tf.registerKernel({ kernelName: op.name, backendName: 'tensorflow', kernelFunc: kernelFunction(op) });
   return { level, names: ops.map(({ name }) => name), peakBytes: () => memory()?.peak };
