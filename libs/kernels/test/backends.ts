@@ -1,17 +1,48 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { kernelRows } from '../src/engine/check-kernels.js';
+import { findCompiler } from '../src/engine/compile.js';
 import { startCpu } from '../src/engine/cpu.js';
+import type { Engine } from '../src/engine/engine.js';
 import { registerGradients } from '../src/engine/gradients.js';
 import { findEngine } from '../src/engine/installed.js';
 import { startTensorflow } from '../src/engine/tensorflow.js';
 import { startWasm } from '../src/engine/wasm.js';
 
-/** Starts every engine that is there and names its backend: kernels are tried on all of them in one process. */
+/** Rows that are one operation of TensorFlow's own. */
+const WITHOUT_SIBLING = ['Add', 'Magnitude'];
+
+/**
+ * Starts every engine that is there and names its backend: kernels are tried on all of them in one process. Where native ones can be
+ * built they must be: a spec that tries references only would pass for nothing.
+ */
 export async function startBackends(): Promise<string[]> {
   await registerGradients();
   const engines = [await startCpu('test'), await startWasm(undefined, 'test')];
   const installed = await findEngine();
-  if (installed !== undefined) engines.push(await startTensorflow(installed, {}, 'test'));
+  if (installed !== undefined) {
+    const engine = await startTensorflow(installed, {}, 'test');
+    await expectNative(engine);
+    engines.push(engine);
+  }
   return engines.map(({ name }) => name);
+}
+
+async function expectNative({ native }: Engine): Promise<void> {
+  if (native === undefined) {
+    if (!canCompile()) return;
+    throw new Error('The native kernels of these sources are not built, and would not be tested: type `npx tsc -b libs/kernels && npx chop engine install`.');
+  }
+  const missing = (await kernelRows()).filter((row) => !native.names.includes(`Chop${row}`) && !WITHOUT_SIBLING.includes(row));
+  if (missing.length > 0) throw new Error(`These kernels run on their references although native ones are loaded: ${missing.join(', ')}.`);
+}
+
+function canCompile(): boolean {
+  try {
+    findCompiler();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The numbers of what `compute` makes on one backend. */

@@ -4,6 +4,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { cacheFolder } from './cache-folder.js';
 import { commandOnPath, runChild } from './child.js';
+import { checkKernels } from './check-kernels.js';
 import { findCompiler } from './compile.js';
 import { INSTALL_COMMAND } from './engine.js';
 import { findEngine } from './installed.js';
@@ -34,6 +35,7 @@ export async function diagnoseEngine(environment: NodeJS.ProcessEnv = process.en
   return Promise.all([
     checkNode(),
     checkEngine(environment),
+    checkKernels(environment),
     checkCompiler(environment),
     checkFeatures(),
     { name: 'threads', status: 'ok' as const, found: `${availableParallelism()} of ${cpus().length} processors` },

@@ -1,0 +1,27 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { startBackends } from '../../test/backends.js';
+import { checkKernels, kernelRows } from './check-kernels.js';
+import { findEngine } from './installed.js';
+
+test('the rows are all kernels, by name', async () => {
+  const rows = await kernelRows();
+  expect(rows).toEqual(expect.arrayContaining(['Adamw', 'AttentionGrad', 'CrossEntropy', 'Linear', 'TokenLogProbabilities']));
+  expect(new Set(rows).size).toBe(rows.length);
+});
+
+test('native kernels are named with their level; what has none is named too', async () => {
+  await startBackends();
+  const { status, found, remedy } = await checkKernels(process.env);
+  if ((await findEngine()) === undefined) return expect(found).toMatch(/references/);
+  expect([status, remedy]).toEqual(['ok', undefined]);
+  expect(found).toMatch(/^\d+ of \d+ native, for (base|x86-64-v[34]): Adamw, .*RmsNorm.*; on their references: Add, Magnitude$/);
+});
+
+test('without an engine all kernels are references', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'chop-kernels-'));
+  expect(await checkKernels({ CHOP_HOME: home })).toMatchObject({ status: 'ok', found: expect.stringContaining('references') as unknown });
+  await rm(home, { recursive: true });
+});

@@ -1,0 +1,59 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { startEngine } from '@chop/kernels';
+import { beforeAll, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import { batchOf, tinyModel } from '../test/tiny.js';
+import { trainOptions } from './options.js';
+import { train } from './trainer.js';
+
+const STEPS = 200;
+
+/** Compiled code, caches and the allocator's regions have their size by then. */
+const SETTLED = 50;
+
+/** What a process may grow by in 150 steps for reasons of its own: less than a tensor of 256 kB kept at each. */
+const GROWTH_BYTES = 16e6;
+
+beforeAll(async () => {
+  await startEngine();
+  setFlagsFromString('--expose-gc');
+});
+
+/** Resident memory after JavaScript's own garbage is gone. */
+function resident(): number {
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().rss;
+}
+
+async function growth(checkpointBlocks: boolean, each: () => void = () => undefined): Promise<{ tensors: number; bytes: number }> {
+  const model = await tinyModel();
+  const seen = new Map<number, { tensors: number; bytes: number }>();
+  await train({
+    model,
+    options: trainOptions.parse({ steps: STEPS, batchSize: 16, window: 8, accumulate: 2, checkpointBlocks }),
+    batch: batchOf(16),
+    onEvent: (event) => {
+      each();
+      if (event.type === 'step' && (event.step === SETTLED || event.step === STEPS))
+        seen.set(event.step, { tensors: tf.memory().numTensors, bytes: resident() });
+    },
+  });
+  model.drop();
+  const [from, to] = [seen.get(SETTLED)!, seen.get(STEPS)!];
+  return { tensors: to.tensors - from.tensors, bytes: to.bytes - from.bytes };
+}
+
+test.each([false, true])('200 steps leave no tensor behind, and resident memory stays (layers computed again: %s)', async (checkpointBlocks) => {
+  const { tensors, bytes } = await growth(checkpointBlocks);
+  expect(tensors).toBe(0);
+  expect(bytes).toBeLessThan(GROWTH_BYTES);
+});
+
+test('a leak would be seen', async () => {
+  const kept: tf.Tensor[] = [];
+  const { tensors, bytes } = await growth(false, () => void kept.push(tf.keep(tf.tidy(() => tf.add(tf.zeros([64, 1024]), 1)))));
+  expect(tensors).toBe(STEPS - SETTLED);
+  expect(bytes).toBeGreaterThan(GROWTH_BYTES);
+  tf.dispose(kept);
+});
