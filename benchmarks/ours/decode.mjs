@@ -1,12 +1,12 @@
 // node decode.mjs MODEL CONTEXT TOKENS: one token after another, after a prompt.
-import { KeyValueCache } from '@chop/core';
+import { keyValueCache } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { model } from './model.mjs';
 import { ids, tell } from './process.mjs';
 
 const [folder, context, tokens] = [process.argv[2], ...process.argv.slice(3).map(Number)];
 const opened = await model(folder);
-const cache = new KeyValueCache();
+const cache = keyValueCache();
 const next = async (given) => {
   const logits = tf.tidy(() => opened.forward(tf.tensor2d(given, [1, given.length], 'int32'), { cache, wanted: { from: given.length - 1, to: given.length } }));
   const values = await logits.data();

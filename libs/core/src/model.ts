@@ -63,7 +63,7 @@ export abstract class Model {
       const wanted = to - from === ids.shape[1] ? hidden : tf.slice(hidden, [0, from, 0], [-1, to - from, -1]);
       const projection = this.project(pass, wanted);
       pass.tap('hidden', projection.hidden);
-      if (options.cache) options.cache.length += ids.shape[1]!;
+      options.cache?.advance(ids.shape[1]!);
       return projection;
     } finally {
       pass.close();

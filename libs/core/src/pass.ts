@@ -1,28 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Model } from './model.js';
 
-/** Keys and values of the tokens seen so far, `[batch, tokens, kv, inner]` per layer: what decoding reuses. */
-export class KeyValueCache {
-  readonly #layers = new Map<number, { k: tf.Tensor; v: tf.Tensor }>();
+/** Keys and values of the tokens seen so far, per layer: what decoding reuses. */
+export interface KeyValueCache {
   /** Tokens in it. */
-  length = 0;
-
-  /** Appends the new keys and values of a layer and returns all of them; they belong to the cache. */
-  append(at: number, k: tf.Tensor, v: tf.Tensor): { k: tf.Tensor; v: tf.Tensor } {
-    const before = this.#layers.get(at);
-    const joined = before ? { k: tf.concat([before.k, k], 1), v: tf.concat([before.v, v], 1) } : { k: tf.clone(k), v: tf.clone(v) };
-    tf.keep(joined.k);
-    tf.keep(joined.v);
-    if (before) tf.dispose([before.k, before.v]);
-    this.#layers.set(at, joined);
-    return joined;
-  }
-
-  dispose(): void {
-    for (const { k, v } of this.#layers.values()) tf.dispose([k, v]);
-    this.#layers.clear();
-    this.length = 0;
-  }
+  readonly length: number;
+  /**
+   * Takes the new keys and values of a layer, `[batch, tokens, kv, inner]`, behind those of the tokens before. Returns all of them, which belong to the
+   * cache; there may be room for more behind them, which the queries of this pass do not see.
+   */
+  append(at: number, k: tf.Tensor, v: tf.Tensor): { readonly k: tf.Tensor; readonly v: tf.Tensor };
+  /** So many tokens have been through all layers. */
+  advance(tokens: number): void;
+  dispose(): void;
 }
 
 /** What one walk through a model is told. */

@@ -1,4 +1,5 @@
-import { evaluator, KeyValueCache, type Model, throwIfAborted } from '@chop/core';
+import { evaluator, type KeyValueCache, type Model, throwIfAborted } from '@chop/core';
+import { keyValueCache } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 
@@ -36,7 +37,7 @@ export const latency = evaluator({
     const decode: number[] = [];
     for (let run = -1; run < runs; run++) {
       throwIfAborted(signal);
-      const cache = new KeyValueCache();
+      const cache = keyValueCache();
       try {
         const first = await timed(model, new Int32Array(length).fill(1), cache);
         const steps: number[] = [];

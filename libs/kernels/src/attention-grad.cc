@@ -157,8 +157,8 @@ void attentionGrad(Call& call) {
   });
 }
 
-const Op kAttentionGrad("ChopAttentionGrad", "dy: float, q: float, k: float, v: float, out: float, lse: float, segments: N * int32 -> dq: float, dk: float, dv: float",
-                        "scale, later, window", attentionGrad);
+const Op kAttentionGrad("ChopAttentionGrad", "dy: float, q: float, k: float, v: float, out: float, lse: float, offset: int32, segments: N * int32 -> dq: float, dk: float, dv: float",
+                        "scale, window", attentionGrad);
 
 }  // namespace
 }  // namespace chop

@@ -4,7 +4,7 @@
 
 namespace chop {
 
-Heads headsOf(Call& call, int first, int inputs) {
+Heads headsOf(Call& call, int first, int offset) {
   const Array &q = call.input(first), &k = call.input(first + 1), &v = call.input(first + 2);
   Call::expect(q.rank() == 4 && k.rank() == 4 && v.sizes == k.sizes, "q [b, t, heads, inner], k and v [b, s, kv, inner]");
   Heads of{};
@@ -13,12 +13,14 @@ Heads headsOf(Call& call, int first, int inputs) {
   of.group = of.heads / of.kv;
   of.width = roundedUp(of.inner, tileProduct().columns);
   of.scale = static_cast<float>(call.number("scale"));
-  const auto later = static_cast<int64_t>(call.number("later")), window = static_cast<int64_t>(call.number("window"));
-  of.offset = of.s - of.t - later;
+  const Array& position = call.input(offset);
+  Call::expect(position.count == 1, "one position of the first query");
+  const auto window = static_cast<int64_t>(call.number("window"));
+  of.offset = position.ints()[0];
   of.window = window > 0 ? window : of.s;
-  Call::expect(later >= 0 && of.offset >= 0, "queries at positions within the keys");
-  if (call.inputs() > inputs) {
-    const Array& segments = call.input(inputs);
+  Call::expect(of.offset >= 0 && of.offset + of.t <= of.s, "queries at positions within the keys");
+  if (call.inputs() > offset + 1) {
+    const Array& segments = call.input(offset + 1);
     Call::expect(segments.sizes == Sizes({of.b, of.s}), "segments [b, s]");
     of.segments = segments.ints();
   }

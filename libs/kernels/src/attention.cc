@@ -76,7 +76,7 @@ void attention(Call& call) {
   const Array out = call.output(0, q.sizes), lse = call.output(1, {of.b, of.heads, of.t});
   const int64_t queries = std::min(of.t, std::max<int64_t>(1, kRows / of.group)), tiles = (of.t + queries - 1) / std::max<int64_t>(1, queries);
   const int64_t rows = roundedUp(queries * of.group, kTileRowsMultiple);
-  const int64_t cost = rows * of.inner * std::min(of.s, of.window) / 4;
+  const int64_t cost = rows * of.inner * std::min(of.offset + of.t, of.window) / 4;
   const int64_t floats = rows * (of.inner + kKeys + of.width + 2) + kKeys * (of.inner + of.width);
   shareTasks(call, of.b * of.kv * tiles, cost, floats, [&](int64_t task, float* memory) {
     float *scaled = memory, *scores = scaled + rows * of.inner, *sums = scores + rows * kKeys;
@@ -116,7 +116,7 @@ void attention(Call& call) {
   });
 }
 
-const Op kAttention("ChopAttention", "q: float, k: float, v: float, segments: N * int32 -> out: float, lse: float", "scale, later, window", attention);
+const Op kAttention("ChopAttention", "q: float, k: float, v: float, offset: int32, segments: N * int32 -> out: float, lse: float", "scale, window", attention);
 
 }  // namespace
 }  // namespace chop

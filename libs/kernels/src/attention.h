@@ -23,8 +23,11 @@ struct Heads {
   int64_t key(int64_t batch, int64_t at, int64_t head) const { return ((batch * s + at) * kv + head) * inner; }
 };
 
-/** Reads and checks the shapes of q, k and v, the first of which is input `first`; the last input may be the segments. */
-Heads headsOf(Call& call, int first, int inputs);
+/**
+ * Reads and checks the shapes of q, k and v, the first of which is input `first`, and the position of the first query, which is input `offset`; the segments
+ * may follow. Keys after the last query are not looked at: a cache may have room for more.
+ */
+Heads headsOf(Call& call, int first, int offset);
 
 /** The keys `from … to − 1` of a tile that a query sees; with gaps, not all of them. */
 struct Seen {

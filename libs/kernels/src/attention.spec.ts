@@ -180,11 +180,12 @@ if (isNative)
   test('the native row refuses shapes that disagree', async () => {
     await tf.setBackend('tensorflow');
     const [q, k, lse] = [tf.zeros([1, 2, 2, 4]), tf.zeros([1, 2, 1, 4]), tf.zeros([1, 2, 3])];
-    const attributes = { scale: 1, later: 0, window: 0 };
-    expect(() => attentionKernel({ q, k, v: tf.zeros([1, 3, 1, 4]), segments: undefined }, attributes)).toThrow(/q \[b, t, heads, inner\]/);
-    expect(() => attentionKernel({ q, k, v: k, segments: undefined }, { ...attributes, later: 1 })).toThrow(/positions within the keys/);
-    expect(() => attentionKernel({ q, k, v: k, segments: tf.zeros([2], 'int32') }, attributes)).toThrow(/segments \[b, s\]/);
-    expect(() => attentionGradKernel({ dy: q, q, k, v: k, out: q, lse, segments: undefined }, attributes)).toThrow(/lse \[b, heads, t\]/);
+    const attributes = { scale: 1, position: 0, window: 0 };
+    const [offset, later, segments] = [tf.scalar(0, 'int32'), tf.scalar(1, 'int32'), undefined];
+    expect(() => attentionKernel({ q, k, v: tf.zeros([1, 3, 1, 4]), offset, segments }, attributes)).toThrow(/q \[b, t, heads, inner\]/);
+    expect(() => attentionKernel({ q, k, v: k, offset: later, segments }, attributes)).toThrow(/positions within the keys/);
+    expect(() => attentionKernel({ q, k, v: k, offset, segments: tf.zeros([2], 'int32') }, attributes)).toThrow(/segments \[b, s\]/);
+    expect(() => attentionGradKernel({ dy: q, q, k, v: k, out: q, lse, offset, segments }, attributes)).toThrow(/lse \[b, heads, t\]/);
   });
 
 test('attention refuses heads that do not divide and queries beyond the keys', () => {

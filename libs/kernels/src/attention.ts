@@ -3,9 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { attentionMask } from './attention-mask.js';
 import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
 
-type Inputs = { q: tf.Tensor; k: tf.Tensor; v: tf.Tensor; segments: tf.Tensor | undefined };
-/** `later`: keys after the last query; `window` 0: no limit. So a decoding step has the attributes of the one before. */
-type Attributes = { scale: number; later: number; window: number };
+/** `offset`: int32, position of the first query: a tensor beside the attribute, since TensorFlow keeps a kernel for every value of one that it knows. */
+type Inputs = { q: tf.Tensor; k: tf.Tensor; v: tf.Tensor; offset: tf.Tensor; segments: tf.Tensor | undefined };
+/** `position`: the same offset, for the reference; `window` 0: no limit. */
+type Attributes = { scale: number; position: number; window: number };
 type Shape4 = [number, number, number, number];
 
 /** `[b, t, heads, inner]` → `[b, kv, group · t, inner]`: the queries of one key-value head become rows of one product, k and v are never repeated. */
@@ -27,7 +28,7 @@ function perRow(x: tf.Tensor, kv: number): tf.Tensor {
 }
 
 /** `q kᵀ` under the mask, `[b, kv, group · t, s]`. */
-function maskedScores({ q, k, segments }: Omit<Inputs, 'v'>, { scale, later, window }: Attributes): tf.Tensor {
+function maskedScores({ q, k, segments }: Pick<Inputs, 'q' | 'k' | 'segments'>, { scale, position, window }: Attributes): tf.Tensor {
   return tf.tidy(() => {
     const [t, s, kv] = [q.shape[1]!, k.shape[1]!, k.shape[2]!];
     const scores = tf.matMul(
@@ -36,7 +37,7 @@ function maskedScores({ q, k, segments }: Omit<Inputs, 'v'>, { scale, later, win
       false,
       true,
     );
-    const mask = attentionMask({ t, s, offset: s - t - later, window: window || s, segments });
+    const mask = attentionMask({ t, s, offset: position, window: window || s, segments });
     if (mask === undefined) return scores;
     const [b, , rows] = scores.shape as Shape4;
     const masked = tf.tidy(() => tf.add(tf.reshape(scores, [b, (kv * rows) / t, t, s]), mask));
@@ -88,7 +89,7 @@ export const attentionGradKernel = defineKernel({
 export interface AttentionOptions {
   /** Default `1 / sqrt(inner)`. A head that was cut keeps the old one. */
   readonly scale?: number;
-  /** Position of the first query among the keys. Default `s − t`: the queries are the last tokens. */
+  /** Position of the first query among the keys. Default `s − t`: the queries are the last tokens. Keys after the last query are never seen. */
   readonly offset?: number;
   /** A query sees the last `window` keys, its own among them (Hugging Face's `sliding_window`). Default: all. */
   readonly window?: number;
@@ -122,19 +123,20 @@ export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Att
   );
   const segmented = segments === undefined || segments.shape.join() === [b, s].join();
   expectShape('attention', segmented, () => `segments [${segments?.shape}]`, `[${b}, ${s}], one per key`);
-  const attributes = { scale, later: s - t - offset, window: window >= s ? 0 : window };
+  const attributes = { scale, position: offset, window: window >= s ? 0 : window };
+  const first = (): tf.Tensor => tf.scalar(offset, 'int32');
   return withGradient({
     inputs: [q, k, v],
     saved: segments === undefined ? [q, k, v] : [q, k, v, segments],
     forward: () => {
-      const [out, lse] = attentionKernel({ q, k, v, segments }, attributes);
+      const [out, lse] = attentionKernel({ q, k, v, offset: first(), segments }, attributes);
       return { value: out!, saved: [out!, lse!] };
     },
     backward: (dy, kept) => {
       const [keptQ, keptK, keptV] = kept as [tf.Tensor, tf.Tensor, tf.Tensor];
       const [out, lse] = kept.slice(-2) as [tf.Tensor, tf.Tensor];
       const marks = segments === undefined ? undefined : kept[3];
-      return attentionGradKernel({ dy, q: keptQ, k: keptK, v: keptV, out, lse, segments: marks }, attributes);
+      return attentionGradKernel({ dy, q: keptQ, k: keptK, v: keptV, out, lse, offset: first(), segments: marks }, attributes);
     },
   });
 }

@@ -1,4 +1,5 @@
-import { KeyValueCache, type Model, Random, throwIfAborted, UsageError } from '@chop/core';
+import { type Model, Random, throwIfAborted, UsageError } from '@chop/core';
+import { keyValueCache } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** How the next token is chosen, and when to stop. */
@@ -28,7 +29,7 @@ export async function* generate(model: Model, prompt: readonly number[], options
   if (prompt.length >= context)
     throw new UsageError('CONTEXT_LENGTH', { found: `a prompt of ${prompt.length} tokens`, expected: `fewer than the context of ${context}` });
   const random = Random.of(options.seed ?? 0, 'generate');
-  const cache = new KeyValueCache();
+  const cache = keyValueCache();
   try {
     let fresh: readonly number[] = prompt;
     for (let count = 0; count < options.maxTokens && prompt.length + count < context; count++) {

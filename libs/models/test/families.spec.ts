@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Config, KeyValueCache, type Model, toFloat32 } from '@chop/core';
-import { startEngine } from '@chop/kernels';
+import { type Config, type Model, toFloat32 } from '@chop/core';
+import { keyValueCache, startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { llama } from '../src/llama.js';
@@ -55,7 +55,7 @@ describe.each(NAMES)('%s', (name) => {
     const { model, ids, logits } = load(name);
     const [rows, tokens] = ids.shape;
     const vocab = logits.length / (rows * tokens);
-    const cache = new KeyValueCache();
+    const cache = keyValueCache();
     for (const [from, to] of [
       [0, 9],
       [9, 10],
