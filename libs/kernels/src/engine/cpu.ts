@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from './engine.js';
+import { registerGpuTwins } from './gpu-twins.js';
 
 /** Makes plain JavaScript the backend of TensorFlow.js: always there, one thread, slow. */
 export async function startCpu(reason: string): Promise<Engine> {
   await import('@tensorflow/tfjs-backend-cpu');
   await quietCpuBackend();
+  registerGpuTwins('cpu');
   await tf.setBackend('cpu');
   return {
     name: 'cpu',

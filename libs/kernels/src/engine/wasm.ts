@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from './engine.js';
+import { registerGpuTwins } from './gpu-twins.js';
 import { registerWasmKernels } from './wasm-kernels.js';
 import { registerWasmProduct } from '../wasm-product.js';
 import { mendWasmKernels } from './wasm-mended.js';
@@ -19,6 +20,7 @@ export async function startWasm(threads: number | undefined, reason: string): Pr
   registerWasmKernels();
   mendWasmKernels();
   registerWasmProduct();
+  registerGpuTwins('wasm');
   if (!(await withoutItsListeners(() => tf.setBackend('wasm')))) throw new Error('the WebAssembly backend does not start');
   return {
     name: 'wasm',
