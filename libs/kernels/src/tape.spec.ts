@@ -52,6 +52,10 @@ describe('the walk back along the tape', () => {
       }, [x]),
     ).toThrow('stop');
     expect(tf.memory().numTensors).toBe(before);
-    expect([...tf.grad((y) => tf.sum(y))(x).dataSync()]).toEqual([1, 1]);
+    expect([
+      ...tf
+        .grad((y) => tf.sum(y))(x)
+        .dataSync(),
+    ]).toEqual([1, 1]);
   });
 });

@@ -33,7 +33,7 @@ describe('the memory of training is foretold', () => {
   });
 
   test('within a tenth of what was measured on SmolLM2-135M', () => {
-    // Peak resident memory of the process, 2 steps on the native engine (docs/memory.md).
+    // Peak resident memory of the process, 2 steps on the native engine (docs/kernels.md).
     const near = (bytes: number, measured: number): void => expect(Math.abs(bytes / measured - 1)).toBeLessThan(0.1);
     near(foretold({}).total, 3.88e9);
     near(foretold({ checkpointBlocks: true }).total, 3.22e9);

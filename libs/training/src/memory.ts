@@ -6,7 +6,7 @@ const FLOAT = 4;
 /** Node.js, its compiled code and the engine's libraries, in memory with a model of no size (measured: 0.29 GB). */
 const PROGRAM_BYTES = 0.3e9;
 
-/** Blocks of the allocator are up to twice as large as what was asked for, and holes lie between them: measured on SmolLM2-135M, 4 × 256 (docs/memory.md). */
+/** Blocks of the allocator are up to twice as large as what was asked for, and holes lie between them: measured on SmolLM2-135M, 4 × 256 (docs/kernels.md). */
 const HELD_SLACK = 1.1;
 const PASSING_SLACK = 1.4;
 
