@@ -77,8 +77,9 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     run: (hidden, weight, targets) => tokenLogProbabilities(projection(hidden!, weight!), targets!),
   },
   klDivergence: {
-    inputs: [sample(6, 5), sample(11, 5), sampleData([6, 3], 5), sampleData([11, 3], 6)],
-    run: (h, w, h2, w2) => klDivergence(projection(h!, w!), projection(h2!, w2!), { temperature: 2 }),
+    inputs: [sample(6, 5), sample(11, 5)],
+    run: (hidden, weight) => klDivergence(projection(hidden!, weight!), projection(tf.fill([6, 3], 0.5), tf.fill([11, 3], 0.25)), { temperature: 2 }),
+    ...both,
   },
   adamw: {
     inputs: [sample(3, 5), sampleData([3, 5], 4)],
