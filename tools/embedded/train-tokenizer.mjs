@@ -3,7 +3,7 @@
  * Trains the embedded model's tokenizer: byte-level BPE (Sennrich et al., arXiv 1508.07909, on GPT-2's byte alphabet), every digit
  * a token of its own. Writes tokenizer.json, tokenizer_config.json and special_tokens_map.json. The same text gives the same bytes. After `npm run build`:
  *
- *     node tools/embedded/train-tokenizer.mjs --out DIR [--vocabulary 4096] [--context 512] [--field text] FILE.jsonl…
+ *     node tools/embedded/train-tokenizer.mjs --out DIR [--vocabulary 512] [--context 512] [--field text] FILE.jsonl…
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -188,13 +188,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     out: { type: 'string' },
-    vocabulary: { type: 'string', default: '4096' },
+    vocabulary: { type: 'string', default: '512' },
     context: { type: 'string', default: '512' },
     field: { type: 'string', default: 'text' },
   },
 });
 if (values.out === undefined || positionals.length === 0) {
-  console.error('usage: train-tokenizer.mjs --out DIR [--vocabulary 4096] [--context 512] [--field text] FILE.jsonl…');
+  console.error('usage: train-tokenizer.mjs --out DIR [--vocabulary 512] [--context 512] [--field text] FILE.jsonl…');
   process.exit(2);
 }
 
