@@ -126,7 +126,7 @@ describe('the program', () => {
     [['inspect', 'm', 'n'], 'ARGUMENT_UNKNOWN', 'chop inspect --help'],
     [['prune', 'layer-chop', 'm'], 'OPTION_MISSING', 'chop prune --help'],
     [['eval', 'm', '--window', 'wide'], 'OPTION_VALUE', 'chop eval --help'],
-    [['eval', 'm', '--engine', 'warp'], 'OPTION_VALUE', 'tensorflow, wasm, cpu'],
+    [['eval', 'm', '--engine', 'warp'], 'OPTION_VALUE', 'tensorflow, webgpu, wasm, cpu'],
     [['engine', 'instal'], 'COMMAND_UNKNOWN', 'install'],
     [['train', 'm', '--data', 'd', '--out', 'o', '--schedule', 'cosin'], 'OPTION_VALUE', 'cosine'],
     [['train', '--data', 'd', '--out', 'o'], 'ARGUMENT_MISSING', '--from-scratch'],
