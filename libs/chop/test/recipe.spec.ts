@@ -79,7 +79,18 @@ describe('a recipe', () => {
       {
         train: {
           ...{ steps: 50, batchSize: 2, window: 16, accumulate: 1, order: 'shuffled', join: '\n', optimizer: 'adamw', lr: 3e-4, betas: [0.9, 0.95], eps: 1e-8 },
-          ...{ weightDecay: 0.1, clip: 1, schedule: 'cosine', warmupSteps: 1, minLrRatio: 0.1, seed: 7, keep: 2, documentMask: false, chat: false, checkpointBlocks: false },
+          ...{
+            weightDecay: 0.1,
+            clip: 1,
+            schedule: 'cosine',
+            warmupSteps: 1,
+            minLrRatio: 0.1,
+            seed: 7,
+            keep: 2,
+            documentMask: false,
+            chat: false,
+            checkpointBlocks: false,
+          },
           // A tenth of 50 steps of 2 · 16 tokens.
           ...{ data: 'train', saveEvery: 160 },
           prune: { 'dim-chop': { sparsity: 0.25, every: 100, warmupSteps: 0, rate: 3, beta1: 0.85, beta2: 0.95, shared: [] } },
