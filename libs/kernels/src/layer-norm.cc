@@ -77,7 +77,7 @@ void layerNormGrad(Call& call) {
   float *dx = call.output(0, x.sizes).floats(), *dgain = call.output(1, gain.sizes).floats(), *dbias = call.output(2, gain.sizes).floats();
   const auto live = static_cast<float>(call.number("live")), eps = static_cast<float>(call.number("eps"));
   float* sums = call.scratch(2 * n);
-  const auto add = [&](int64_t row, float* to) { normaliseGrad(upper + row * n, rows + row * n, gain.floats(), dx + row * n, to, to + n, n, live, eps); };
+  const std::function<void(int64_t, float*)> add = [&](int64_t row, float* to) { normaliseGrad(upper + row * n, rows + row * n, gain.floats(), dx + row * n, to, to + n, n, live, eps); };
   sumOverRows(call, x.rows(), 2 * n, 5 * n, add, sums);
   std::copy_n(sums, n, dgain);
   std::copy_n(sums + n, n, dbias);

@@ -3,12 +3,10 @@
 #include "native/lanes.h"
 #include "native/native.h"
 #include "native/product.h"
+#include "native/row-sums.h"
 
 namespace chop {
 namespace {
-
-/** Rows that one partial sum of the bias's gradient takes: fixed, so that the sum does not depend on the threads. */
-constexpr int64_t kBlock = 64;
 
 Matrix matrix(const Array& array, int64_t columns, bool transposed = false) { return {array.data, columns, transposed, array.dtype}; }
 
@@ -47,18 +45,9 @@ void linearGrad(Call& call) {
 void biasGrad(Call& call) {
   const Array& dy = call.input(0);
   Call::expect(dy.rank() >= 1, "dy [..., out]");
-  const int64_t out = dy.size(-1), rows = dy.rows(), blocks = (rows + kBlock - 1) / kBlock;
-  const Array dbias = call.output(0, {out});
-  float* partial = call.scratch(blocks * out);
-  call.parallel(blocks, kBlock * out, [&](int64_t from, int64_t to) {
-    for (int64_t block = from; block < to; ++block) {
-      float* sum = partial + block * out;
-      std::fill_n(sum, out, 0.0f);
-      for (int64_t row = block * kBlock; row < std::min(rows, (block + 1) * kBlock); ++row) addRow(sum, dy.floats() + row * out, out);
-    }
-  });
-  std::fill_n(dbias.floats(), out, 0.0f);
-  for (int64_t block = 0; block < blocks; ++block) addRow(dbias.floats(), partial + block * out, out);
+  const int64_t out = dy.size(-1);
+  const std::function<void(int64_t, float*)> add = [&](int64_t row, float* sums) { addRow(sums, dy.floats() + row * out, out); };
+  sumOverRows(call, dy.rows(), out, out, add, call.output(0, {out}).floats());
 }
 
 const Op kLinear("ChopLinear", "x: float, weight: T, bias: N * float -> y: float", "", linear);

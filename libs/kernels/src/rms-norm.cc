@@ -1,14 +1,11 @@
-#include <algorithm>
 #include <cmath>
 
 #include "native/lanes.h"
 #include "native/native.h"
+#include "native/row-sums.h"
 
 namespace chop {
 namespace {
-
-/** Rows that one partial sum of the gain's gradient takes: fixed, so that the sum does not depend on the threads. */
-constexpr int64_t kBlock = 64;
 
 CHOP_INLINE float sumOfSquares(const float* x, int64_t n) {
   float sum = 0;
@@ -39,10 +36,6 @@ CHOP_LEVELS void normaliseGrad(const float* dy, const float* x, const float* gai
   }
 }
 
-CHOP_LEVELS void add(float* to, const float* from, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] += from[i];
-}
-
 void rmsNorm(Call& call) {
   const Array &x = call.input(0), &gain = call.input(1);
   Call::expect(gain.rank() == 1 && x.rank() >= 1 && x.size(-1) == gain.count, "x [..., n] and gain [n]");
@@ -58,18 +51,12 @@ void rmsNormGrad(Call& call) {
   const Array &dy = call.input(0), &x = call.input(1), &gain = call.input(2);
   Call::expect(gain.rank() == 1 && x.rank() >= 1 && x.size(-1) == gain.count && dy.sizes == x.sizes, "dy and x [..., n] and gain [n]");
   const Array dx = call.output(0, x.sizes), dgain = call.output(1, gain.sizes);
-  const int64_t n = gain.count, rows = x.rows(), blocks = (rows + kBlock - 1) / kBlock;
+  const int64_t n = gain.count;
   const auto live = static_cast<float>(call.number("live")), eps = static_cast<float>(call.number("eps"));
-  float* partial = call.scratch(blocks * n);
-  call.parallel(blocks, kBlock * n * 4, [&](int64_t from, int64_t to) {
-    for (int64_t block = from; block < to; ++block) {
-      std::fill_n(partial + block * n, n, 0.0f);
-      for (int64_t row = block * kBlock; row < std::min(rows, (block + 1) * kBlock); ++row)
-        normaliseGrad(dy.floats() + row * n, x.floats() + row * n, gain.floats(), dx.floats() + row * n, partial + block * n, n, live, eps);
-    }
-  });
-  std::fill_n(dgain.floats(), n, 0.0f);
-  for (int64_t block = 0; block < blocks; ++block) add(dgain.floats(), partial + block * n, n);
+  const std::function<void(int64_t, float*)> add = [&](int64_t row, float* sums) {
+    normaliseGrad(dy.floats() + row * n, x.floats() + row * n, gain.floats(), dx.floats() + row * n, sums, n, live, eps);
+  };
+  sumOverRows(call, x.rows(), n, 4 * n, add, dgain.floats());
 }
 
 const Op kRmsNorm("ChopRmsNorm", "x: float, gain: float -> y: float", "eps, live", rmsNorm);

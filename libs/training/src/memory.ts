@@ -1,4 +1,4 @@
-import type { Blueprint } from '@chop/core';
+import type { Blueprint, Weight } from '@chop/core';
 import type { TrainOptions } from './options.js';
 
 const FLOAT = 4;
@@ -97,13 +97,13 @@ export function sweepMemory(
 function keptPerToken(blueprint: Blueprint, at: number): number {
   const width = blueprint.axes.size('width');
   const norms = [...blueprint.weights.values()].filter((weight) => weight.at === at && weight.shape.length === 1 && weight.role.endsWith('Norm')).length;
-  const matrices = blueprint.linears(at).map(({ role, shape: [out, into] }) => (writesStream(role) ? into! : out!));
+  const matrices = blueprint.linears(at).map((weight) => weight.shape[writesStream(weight) ? 1 : 0]!);
   return 2 * norms * width + sum(matrices);
 }
 
-/** The roles whose result is added to the stream that runs past the layers. */
-function writesStream(role: string): boolean {
-  return role === 'o' || role === 'down';
+/** Whether a matrix's result is of the stream that runs past the layers: its rows are the model's width. */
+function writesStream({ dimensions }: Weight): boolean {
+  return dimensions[0]!.text === 'width';
 }
 
 /** References of attention hold the scores of one layer, in a few copies. */
