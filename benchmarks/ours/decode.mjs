@@ -1,14 +1,13 @@
 // node decode.mjs MODEL CONTEXT TOKENS: one token after another, after a prompt.
-import { keyValueCache } from '@chop/kernels';
-import * as tf from '@tensorflow/tfjs-core';
+import { decoder } from '@chop/kernels';
 import { model } from './model.mjs';
 import { ids, tell } from './process.mjs';
 
 const [folder, context, tokens] = [process.argv[2], ...process.argv.slice(3).map(Number)];
 const opened = await model(folder);
-const cache = keyValueCache();
+const reader = decoder(opened);
 const next = async (given) => {
-  const logits = tf.tidy(() => opened.forward(tf.tensor2d(given, [1, given.length], 'int32'), { cache, wanted: { from: given.length - 1, to: given.length } }));
+  const logits = reader.read(given);
   const values = await logits.data();
   logits.dispose();
   return values.indexOf(Math.max(...values.subarray(0, 16)));

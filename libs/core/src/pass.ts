@@ -1,10 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Model } from './model.js';
 
+/** Where the first token of a pass stands: as a number, and as kernels read it. */
+export interface Position {
+  readonly value: number;
+  /** int32, no axes. The same tensor for all layers of a pass. */
+  readonly tensor: tf.Tensor;
+}
+
 /** Keys and values of the tokens seen so far, per layer: what decoding reuses. */
 export interface KeyValueCache {
   /** Tokens in it. */
   readonly length: number;
+  /** Where the next token goes: {@link length}. The tensor belongs to the cache, until tokens advance. */
+  readonly position: Position;
   /**
    * Takes the new keys and values of a layer, `[batch, tokens, kv, inner]`, behind those of the tokens before. Returns all of them, which belong to the
    * cache; there may be room for more behind them, which the queries of this pass do not see.
@@ -26,6 +35,8 @@ export interface PassOptions {
   readonly walk?: (at: number, hidden: tf.Tensor) => tf.Tensor;
   /** Hears every tapped value by its name (`layers.3.q.input`, `layers.3.output`, `hidden`). Costs nothing when absent. */
   readonly onTap?: (name: string, value: tf.Tensor) => void;
+  /** Hears what all layers share, and how it is made for a pass that begins at another position. */
+  readonly onShared?: (value: tf.TensorContainer, make: (offset: number) => tf.TensorContainer) => void;
 }
 
 /** One walk through a model: what a family's forward functions see. */
@@ -40,8 +51,8 @@ export class Pass {
   }
 
   /** Position of the first token of this pass. */
-  get offset(): number {
-    return this.options.cache?.length ?? 0;
+  get position(): Position {
+    return this.options.cache?.position ?? { value: 0, tensor: this.shared('position', () => tf.scalar(0, 'int32')) };
   }
 
   /** The weight of a role of the outer table. */
@@ -59,13 +70,14 @@ export class Pass {
     return value;
   }
 
-  /** What all layers of this pass need (tables of sines …): made once, freed by {@link close}. */
-  shared<T extends tf.TensorContainer>(key: string, make: () => T): T {
+  /** What all layers of this pass need and depends on where it begins (tables of sines …): made once, freed by {@link close}. */
+  shared<T extends tf.TensorContainer>(key: string, make: (offset: number) => T): T {
     let value = this.#shared.get(key) as T | undefined;
     if (value === undefined) {
-      value = tf.tidy(make);
+      value = tf.tidy(() => make(this.options.cache?.length ?? 0));
       for (const tensor of tensorsIn(value)) tf.keep(tensor);
       this.#shared.set(key, value);
+      this.options.onShared?.(value, make);
     }
     return value;
   }
@@ -110,7 +122,8 @@ export class LayerPass {
   }
 }
 
-function tensorsIn(value: tf.TensorContainer): tf.Tensor[] {
+/** All tensors in a container, in its order. */
+export function tensorsIn(value: tf.TensorContainer): tf.Tensor[] {
   if (value instanceof tf.Tensor) return [value];
   return value !== null && typeof value === 'object' ? Object.values(value as Record<string, tf.TensorContainer>).flatMap(tensorsIn) : [];
 }

@@ -1,6 +1,5 @@
-import { evaluator, type KeyValueCache, type Model, throwIfAborted } from '@chop/core';
-import { keyValueCache } from '@chop/kernels';
-import * as tf from '@tensorflow/tfjs-core';
+import { evaluator, throwIfAborted } from '@chop/core';
+import { type Decoder, decoder } from '@chop/kernels';
 import { z } from 'zod';
 
 /** Median and spread of one kind of work. */
@@ -37,17 +36,17 @@ export const latency = evaluator({
     const decode: number[] = [];
     for (let run = -1; run < runs; run++) {
       throwIfAborted(signal);
-      const cache = keyValueCache();
+      const reader = decoder(model);
       try {
-        const first = await timed(model, new Int32Array(length).fill(1), cache);
+        const first = await timed(reader, new Int32Array(length).fill(1));
         const steps: number[] = [];
-        for (let i = 0; i < tokens && length + i < context; i++) steps.push(await timed(model, Int32Array.of(1), cache));
+        for (let i = 0; i < tokens && length + i < context; i++) steps.push(await timed(reader, Int32Array.of(1)));
         if (run >= 0) {
           prefill.push(first);
           decode.push(...steps);
         }
       } finally {
-        cache.dispose();
+        reader.dispose();
       }
       onProgress?.(run + 2, runs + 1);
     }
@@ -56,14 +55,12 @@ export const latency = evaluator({
   },
 });
 
-async function timed(model: Model, ids: Int32Array, cache: KeyValueCache): Promise<number> {
+async function timed(reader: Decoder, ids: Int32Array): Promise<number> {
   const started = performance.now();
-  const last = tf.tidy(() =>
-    tf.reshape(model.forward(tf.tensor2d(ids, [1, ids.length], 'int32'), { cache, wanted: { from: ids.length - 1, to: ids.length } }), [-1]),
-  );
-  await last.data();
+  const logits = reader.read(ids);
+  await logits.data();
   const milliseconds = performance.now() - started;
-  last.dispose();
+  logits.dispose();
   return milliseconds;
 }
 

@@ -1,3 +1,4 @@
+import type { Position } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { attentionMask } from './attention-mask.js';
@@ -89,8 +90,8 @@ export const attentionGradKernel = defineKernel({
 export interface AttentionOptions {
   /** Default `1 / sqrt(inner)`. A head that was cut keeps the old one. */
   readonly scale?: number;
-  /** Position of the first query among the keys. Default `s − t`: the queries are the last tokens. Keys after the last query are never seen. */
-  readonly offset?: number;
+  /** Where the first query stands among the keys. Default `s − t`: the queries are the last tokens. Keys after the last query are never seen. */
+  readonly offset?: number | Position;
   /** A query sees the last `window` keys, its own among them (Hugging Face's `sliding_window`). Default: all. */
   readonly window?: number;
   /** int32 `[b, s]`: a query sees keys of its own segment only (packed documents, padding). */
@@ -110,7 +111,9 @@ export interface AttentionOptions {
 export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions = {}): tf.Tensor {
   const [b, t, heads, inner] = q.shape as Shape4;
   const [, s, kv] = k.shape as Shape4;
-  const { scale = 1 / Math.sqrt(inner), offset = s - t, window = s, segments } = options;
+  const { scale = 1 / Math.sqrt(inner), window = s, segments } = options;
+  const given = options.offset ?? s - t;
+  const offset = typeof given === 'number' ? given : given.value;
   const found = (): string => `q ${shapeOf(q)}, k ${shapeOf(k)}, v ${shapeOf(v)}`;
   const fits = q.rank === 4 && [k, v].every((x) => x.shape.join() === [b, s, kv, inner].join()) && heads % kv === 0;
   expectShape('attention', fits, found, 'q [b, t, heads, inner], k and v [b, s, kv, inner], heads a multiple of kv');
@@ -129,7 +132,7 @@ export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Att
     inputs: [q, k, v],
     saved: segments === undefined ? [q, k, v] : [q, k, v, segments],
     forward: () => {
-      const [out, lse] = attentionKernel({ q, k, v, offset: first(), segments }, attributes);
+      const [out, lse] = attentionKernel({ q, k, v, offset: typeof given === 'number' ? first() : given.tensor, segments }, attributes);
       return { value: out!, saved: [out!, lse!] };
     },
     backward: (dy, kept) => {

@@ -9,6 +9,7 @@ export * from './rope-tables.js';
 export * from './rope.js';
 export * from './attention.js';
 export * from './key-value-cache.js';
+export * from './decoder.js';
 export * from './swiglu.js';
 export * from './gelu.js';
 export * from './residual.js';

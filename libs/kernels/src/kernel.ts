@@ -15,6 +15,30 @@ export interface KernelDefinition<I extends KernelInputs, A extends object, R ex
   readonly reference: (inputs: I, attributes: A) => R;
   /** Variables among the inputs that a sibling writes into in place. What shares their memory keeps its values: such a variable gets a copy first. */
   readonly writes?: readonly (keyof I & string)[];
+  /** The input whose numbers the result is, under another shape. */
+  readonly view?: keyof I & string;
+}
+
+/** A call of a row, as {@link hearCalls} tells it: what went in and what came out, in memory that may be freed since. */
+export interface KernelCall {
+  readonly kernel: KernelDefinition<KernelInputs, object, tf.Tensor | tf.Tensor[]>;
+  readonly inputs: KernelInputs;
+  readonly attributes: object;
+  readonly results: readonly tf.Tensor[];
+}
+
+let heard: KernelCall[] | undefined;
+
+/** Runs a function and tells which rows it called, in their order; what was computed without a row is not among them. */
+export function hearCalls<T>(run: () => T): { readonly value: T; readonly calls: readonly KernelCall[] } {
+  const before = heard;
+  const calls: KernelCall[] = [];
+  heard = calls;
+  try {
+    return { value: run(), calls };
+  } finally {
+    heard = before;
+  }
 }
 
 /** A kernel row, callable: on the current backend the registered sibling, else the reference. */
@@ -36,13 +60,22 @@ export function defineKernel<I extends KernelInputs, A extends object, R extends
 ): Kernel<I, A, R> {
   const { reference, writes = [] } = definition;
   const registered = `Chop${definition.name}`;
-  const run = (inputs: I, attributes: A): R => {
+  const compute = (inputs: I, attributes: A): R => {
     const backend = tf.getBackend();
     if (!backend || tf.getKernel(registered, backend) === undefined) return reference(inputs, attributes);
     const given = Object.entries(inputs).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
     const call = (): R => tf.engine().runKernel(registered, Object.fromEntries(given), attributes as tf.NamedAttrMap) as R;
     const written = writes.map((name) => inputs[name] as tf.Variable);
     return written.length === 0 ? call() : inPlace(written, call);
+  };
+  const run = (inputs: I, attributes: A): R => {
+    if (heard === undefined) return compute(inputs, attributes);
+    const calls = heard;
+    heard = undefined; // a reference may call rows in its turn
+    const results = compute(inputs, attributes);
+    heard = calls;
+    calls.push({ kernel: definition as never, inputs, attributes, results: [results].flat() });
+    return results;
   };
   Object.defineProperty(run, 'name', { value: definition.name });
   return Object.assign(run, { reference }) as unknown as Kernel<I, A, R>;

@@ -1,4 +1,4 @@
-import type { KeyValueCache } from '@chop/core';
+import type { KeyValueCache, Position } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel } from './kernel.js';
@@ -28,17 +28,34 @@ interface Room {
 }
 
 /** A cache that grows by doubling: a token is written into room that is there, and what was there before stays where it is. */
-export function keyValueCache(): KeyValueCache {
+export interface GrowingCache extends KeyValueCache {
+  /** Tokens that it takes before it grows: as long, its tensors stay the same ones. */
+  readonly room: number;
+}
+
+/** An empty cache, for any number of layers. */
+export function keyValueCache(): GrowingCache {
   const layers = new Map<number, Room>();
   let length = 0;
-  const write = (cache: tf.Variable, fresh: tf.Tensor, at: number): void =>
-    void tf.tidy(() => cacheAppendKernel({ cache, fresh, at: tf.scalar(at, 'int32') }, {}));
+  let position: Position | undefined;
+  const write = (cache: tf.Variable, fresh: tf.Tensor, at: tf.Tensor): void => void tf.tidy(() => cacheAppendKernel({ cache, fresh, at }, {}));
+
+  function place(): Position {
+    position ??= { value: length, tensor: tf.keep(tf.scalar(length, 'int32')) };
+    return position;
+  }
+
+  function moveTo(tokens: number): void {
+    position?.tensor.dispose();
+    position = undefined;
+    length = tokens;
+  }
 
   /** A variable of `capacity` tokens that begins as `before`. */
   function roomFor(before: tf.Tensor, capacity: number): tf.Variable {
     const [batch, , ...rest] = before.shape as [number, number, ...number[]];
     const room = tf.tidy(() => tf.variable(tf.zeros([batch, capacity, ...rest]), false));
-    write(room, before, 0);
+    tf.tidy(() => write(room, before, tf.scalar(0, 'int32')));
     return room;
   }
 
@@ -46,31 +63,37 @@ export function keyValueCache(): KeyValueCache {
     get length() {
       return length;
     },
+    get position() {
+      return place();
+    },
+    get room() {
+      return layers.size === 0 ? 0 : Math.min(...[...layers.values()].map(({ k }) => k.shape[1]! - length));
+    },
     append(at, k, v) {
       const needed = length + k.shape[1]!;
       const room = layers.get(at);
       if (room && needed <= room.k.shape[1]!) {
-        write(room.k, k, length);
-        write(room.v, v, length);
+        write(room.k, k, place().tensor);
+        write(room.v, v, place().tensor);
         return room;
       }
       const capacity = room ? Math.max(needed, 2 * room.k.shape[1]!) : needed + FIRST_ROOM;
       const grown = { k: roomFor(room?.k ?? k, capacity), v: roomFor(room?.v ?? v, capacity) };
       if (room) {
-        write(grown.k, k, length);
-        write(grown.v, v, length);
+        write(grown.k, k, place().tensor);
+        write(grown.v, v, place().tensor);
         tf.dispose([room.k, room.v]);
       }
       layers.set(at, grown);
       return grown;
     },
     advance(tokens) {
-      length += tokens;
+      moveTo(length + tokens);
     },
     dispose() {
       for (const { k, v } of layers.values()) tf.dispose([k, v]);
       layers.clear();
-      length = 0;
+      moveTo(0);
     },
   };
 }

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { withGradient } from './kernel.js';
+import { defineKernel, withGradient } from './kernel.js';
+
+/** The row behind {@link reshape}: nothing is computed. */
+const reshapeKernel = defineKernel({
+  name: 'Reshape',
+  view: 'x',
+  reference: ({ x }: { x: tf.Tensor }, { shape }: { shape: readonly number[] }): tf.Tensor => tf.reshape(x, [...shape]),
+});
 
 /**
  * The same numbers in another shape, without a copy. Unlike `tf.reshape` it keeps nothing for the backward pass, so that the memory of x is
@@ -14,7 +21,7 @@ export function reshape<T extends tf.Tensor>(x: tf.Tensor, shape: readonly numbe
   return withGradient<T>({
     inputs: [x],
     saved: [],
-    forward: () => tf.reshape(x, [...shape]) as T,
+    forward: () => reshapeKernel({ x }, { shape }) as T,
     backward: (dy) => [tf.reshape(dy, x.shape)],
   });
 }

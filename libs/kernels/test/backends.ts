@@ -9,7 +9,7 @@ import { startTensorflow } from '../src/engine/tensorflow.js';
 import { startWasm } from '../src/engine/wasm.js';
 
 /** Rows that are one operation of TensorFlow's own. */
-const WITHOUT_SIBLING = ['Add', 'Magnitude'];
+const WITHOUT_SIBLING = ['Magnitude'];
 
 /**
  * Starts every engine that is there and names its backend: kernels are tried on all of them in one process. Where native ones can be

@@ -1,6 +1,5 @@
 import { type Model, Random, throwIfAborted, UsageError } from '@chop/core';
-import { keyValueCache } from '@chop/kernels';
-import * as tf from '@tensorflow/tfjs-core';
+import { decoder } from '@chop/kernels';
 
 /** How the next token is chosen, and when to stop. */
 export interface GenerateOptions {
@@ -29,15 +28,12 @@ export async function* generate(model: Model, prompt: readonly number[], options
   if (prompt.length >= context)
     throw new UsageError('CONTEXT_LENGTH', { found: `a prompt of ${prompt.length} tokens`, expected: `fewer than the context of ${context}` });
   const random = Random.of(options.seed ?? 0, 'generate');
-  const cache = keyValueCache();
+  const reader = decoder(model);
   try {
     let fresh: readonly number[] = prompt;
     for (let count = 0; count < options.maxTokens && prompt.length + count < context; count++) {
       throwIfAborted(options.signal);
-      const last = tf.tidy(() => {
-        const logits = model.forward(tf.tensor2d([...fresh], [1, fresh.length], 'int32'), { cache, wanted: { from: fresh.length - 1, to: fresh.length } });
-        return tf.reshape(logits, [-1]);
-      });
+      const last = reader.read(fresh);
       const logits = (await last.data()) as Float32Array;
       last.dispose();
       const id = pick(logits, options, random);
@@ -46,13 +42,13 @@ export async function* generate(model: Model, prompt: readonly number[], options
       fresh = [id];
     }
   } finally {
-    cache.dispose();
+    reader.dispose();
   }
 }
 
 /** Draws a token id from logits `[vocab]`. */
 function pick(logits: Float32Array, { temperature = 0, topK, topP }: GenerateOptions, random: Random): number {
-  if (temperature <= 0) return logits.reduce((best, value, id) => (value > logits[best]! ? id : best), 0);
+  if (temperature <= 0) return likeliest(logits);
   const order = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]! || a - b);
   const candidates = order.slice(0, topK ?? order.length);
   const highest = logits[candidates[0]!]!;
@@ -64,4 +60,11 @@ function pick(logits: Float32Array, { temperature = 0, topK, topP }: GenerateOpt
   let rest = random.next() * kept.reduce((sum, weight) => sum + weight, 0);
   const drawn = kept.findIndex((weight) => (rest -= weight) < 0);
   return candidates[drawn < 0 ? kept.length - 1 : drawn]!;
+}
+
+/** The first of the highest. (A loop: it runs over the whole vocabulary for every token.) */
+function likeliest(logits: Float32Array): number {
+  let best = 0;
+  for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id;
+  return best;
 }

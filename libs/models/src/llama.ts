@@ -95,7 +95,7 @@ function attend(at: LayerPass, x: tf.Tensor, { eps, sliding, ...positions }: Lla
   const fresh = { k: placed('k', kv), v: heads('v', kv) };
   const { k, v } = cache ? cache.append(at.at, fresh.k, fresh.v) : fresh;
   const window = sliding[at.at];
-  const mixed = attention(q, k, v, { offset: at.pass.offset, ...(window ? { window } : {}), ...(segments ? { segments } : {}) });
+  const mixed = attention(q, k, v, { offset: at.pass.position, ...(window ? { window } : {}), ...(segments ? { segments } : {}) });
   return reshape(mixed, [batch, tokens, kv * group * inner]);
 }
 
@@ -105,5 +105,5 @@ function project(at: LayerPass, role: string, x: tf.Tensor): tf.Tensor {
 }
 
 function rotary(pass: Pass, tokens: number, inner: number, { theta, scaling }: Pick<LlamaSettings, 'theta' | 'scaling'>): RopeTables {
-  return pass.shared(`rope ${tokens}`, () => ropeTables({ positions: tokens, offset: pass.offset, inner, theta, scaling }) as never);
+  return pass.shared(`rope ${tokens}`, (offset) => ropeTables({ positions: tokens, offset, inner, theta, scaling }) as never);
 }

@@ -1,25 +1,9 @@
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
+import { providePrograms } from '../program.js';
+import { type Addon, type NativeOp, orderedInputs } from './addon.js';
 import { findAddon } from './build-kernels.js';
 import type { InstalledEngine } from './installed.js';
-
-/** An op of the addon, as `runtime.cc` tells it. */
-interface NativeOp {
-  readonly name: string;
-  /** In order; one that ends with `*` takes every input whose name begins so, be it none. */
-  readonly inputs: readonly string[];
-  /** All float. */
-  readonly attributes: readonly string[];
-  readonly outputs: number;
-}
-
-/** What the addon exports. */
-interface Addon {
-  readonly level: string;
-  readonly ops: readonly NativeOp[];
-  /** Of TensorFlow's allocator, once an op has run. */
-  memory(): { readonly inUse: number; readonly peak: number } | undefined;
-}
 
 /** Which native kernels run. */
 export interface NativeKernels {
@@ -46,20 +30,20 @@ interface NodeBackend {
 export async function loadNativeKernels(installed: InstalledEngine): Promise<NativeKernels | undefined> {
   const file = await findAddon(installed.folder);
   if (file === undefined) return undefined;
-  const { level, ops, memory } = createRequire(import.meta.url)(file) as Addon;
+  const addon = createRequire(import.meta.url)(file) as Addon;
+  const { level, ops, memory } = addon;
   for (const op of ops) tf.registerKernel({ kernelName: op.name, backendName: 'tensorflow', kernelFunc: kernelFunction(op) });
+  providePrograms(tf.backend(), addon);
   return { level, names: ops.map(({ name }) => name), peakBytes: () => memory()?.peak };
 }
 
-function kernelFunction({ name, inputs: wanted, attributes, outputs }: NativeOp): tf.KernelFunc {
-  const list = wanted.at(-1)?.endsWith('*') ? wanted.at(-1)!.slice(0, -1) : undefined;
-  const single = list === undefined ? wanted : wanted.slice(0, -1);
+function kernelFunction(op: NativeOp): tf.KernelFunc {
+  const { name, attributes, outputs } = op;
   return ({ inputs, attrs = {}, backend }) => {
     const { binding, executeMultipleOutputs } = backend as NodeBackend;
-    const listed = list === undefined ? [] : Object.keys(inputs).filter((key) => key.startsWith(list) && !single.includes(key));
+    const { given, listed } = orderedInputs(op, inputs);
     const values = attributes.map((attribute) => ({ name: attribute, type: binding.TF_ATTR_FLOAT, value: attrs[attribute] as unknown as number }));
-    const length = list === undefined ? [] : [{ name: 'N', type: binding.TF_ATTR_INT, value: listed.length }];
-    const given = [...single, ...listed].map((key) => inputs[key]!);
+    const length = listed === undefined ? [] : [{ name: 'N', type: binding.TF_ATTR_INT, value: listed }];
     const results = executeMultipleOutputs.call(backend, name, [...values, ...length], given, outputs);
     return outputs === 1 ? results[0]! : results;
   };

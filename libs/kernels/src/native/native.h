@@ -71,4 +71,15 @@ struct Op {
   Op(const char* name, const char* signature, const char* attributes, void (*run)(Call&));
 };
 
+/** An op as it was registered. */
+struct Definition {
+  std::vector<std::string> inputs;  // by name; a list's ends with `*`
+  std::vector<std::string> attributes;
+  int outputs;
+  void (*run)(Call&);
+};
+
+/** The op of that name, or null. */
+const Definition* definitionOf(const std::string& name);
+
 }  // namespace chop

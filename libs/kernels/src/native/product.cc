@@ -134,15 +134,21 @@ CHOP_INLINE void pack(const Matrix& part, bool along, int64_t depth, int64_t wid
 template <int M, int L, typename T>
 CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bStride, float* c, int64_t cStride, int64_t n, int64_t k, bool accumulate) {
   using Vector = typename Lanes<L>::Vector;
+  constexpr int64_t kLine = 64 / sizeof(T);
   for (int64_t begin = 0; begin < k; begin += kDepth) {
     const int64_t end = std::min(k, begin + kDepth);
     Vector sums[M] = {};
     int64_t step = begin;
     if (n == L)
       for (; step + L <= end; step += L) {
+        const T* from = b + step;
         Vector turned[L];
 #pragma GCC unroll 16
-        for (int lane = 0; lane < L; ++lane) turned[lane] = loadWide<L>(b + lane * bStride + step);
+        for (int lane = 0; lane < L; ++lane) turned[lane] = loadWide<L>(from + lane * bStride);
+        // The processor follows one row by itself, but not so many: the next rows are fetched while these are multiplied.
+        if (M == 1 && step % kLine == 0)
+#pragma GCC unroll 16
+          for (int lane = 0; lane < L; ++lane) __builtin_prefetch(from + (L + lane) * bStride);
         turn<L>(turned);
 #pragma GCC unroll 16
         for (int i = 0; i < L; ++i)
@@ -155,6 +161,10 @@ CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bS
       for (int row = 0; row < M; ++row) sums[row] += (a[row * aStride + step] - Vector{}) * column;
     }
     const bool add = accumulate || begin > 0;
+    if (n == L) {
+      for (int row = 0; row < M; ++row) store<L>(c + row * cStride, add ? load<L>(c + row * cStride) + sums[row] : sums[row]);
+      continue;
+    }
     for (int row = 0; row < M; ++row)
       for (int64_t lane = 0; lane < n; ++lane) c[row * cStride + lane] = add ? c[row * cStride + lane] + sums[row][lane] : sums[row][lane];
   }
@@ -169,11 +179,16 @@ struct Shape {
   void (*few)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
 };
 
+/** All `n` rows of b, `L` at a time. */
 template <int L, typename T>
 CHOP_INLINE void few(const float* a, int64_t aStride, const T* b, int64_t bStride, float* c, int64_t cStride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  for (; m >= 4; m -= 4, a += 4 * aStride, c += 4 * cStride) fewRows<4, L>(a, aStride, b, bStride, c, cStride, n, k, accumulate);
-  for (; m >= 2; m -= 2, a += 2 * aStride, c += 2 * cStride) fewRows<2, L>(a, aStride, b, bStride, c, cStride, n, k, accumulate);
-  if (m == 1) fewRows<1, L>(a, aStride, b, bStride, c, cStride, n, k, accumulate);
+  for (; n > 0; n -= L, b += L * bStride, c += L) {
+    const int64_t columns = std::min<int64_t>(L, n);
+    int64_t row = 0;
+    for (; row + 4 <= m; row += 4) fewRows<4, L>(a + row * aStride, aStride, b, bStride, c + row * cStride, cStride, columns, k, accumulate);
+    for (; row + 2 <= m; row += 2) fewRows<2, L>(a + row * aStride, aStride, b, bStride, c + row * cStride, cStride, columns, k, accumulate);
+    if (row < m) fewRows<1, L>(a + row * aStride, aStride, b, bStride, c + row * cStride, cStride, columns, k, accumulate);
+  }
 }
 
 template <int L>
@@ -267,10 +282,8 @@ void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t str
   if (m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat) {
     const int lanes = with.lanes;
     call.parallel(tiles(n, lanes), m * k * 2 + k * lanes, [&](int64_t from, int64_t to) {
-      for (int64_t tile = from; tile < to; ++tile) {
-        const int64_t column = tile * lanes;
-        with.few(static_cast<const float*>(a.data), a.stride, b.from(0, column), c + column, stride, m, std::min<int64_t>(lanes, n - column), k, accumulate);
-      }
+      const int64_t column = from * lanes, end = std::min(n, to * lanes);
+      with.few(static_cast<const float*>(a.data), a.stride, b.from(0, column), c + column, stride, m, end - column, k, accumulate);
     });
     return;
   }

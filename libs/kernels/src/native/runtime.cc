@@ -9,6 +9,7 @@
 
 #include "lanes.h"
 #include "native.h"
+#include "program.h"
 #include "tensorflow/core/common_runtime/dma_helper.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
@@ -19,13 +20,6 @@ namespace chop {
 namespace {
 
 namespace tf = tensorflow;
-
-struct Definition {
-  std::vector<std::string> inputs;  // by name; a list's ends with `*`
-  std::vector<std::string> attributes;
-  int outputs;
-  void (*run)(Call&);
-};
 
 std::map<std::string, Definition>& definitions() {
   static auto* all = new std::map<std::string, Definition>();
@@ -157,6 +151,11 @@ class Kernel final : public tf::OpKernel {
 
 }  // namespace
 
+const Definition* definitionOf(const std::string& name) {
+  const auto found = definitions().find(name);
+  return found == definitions().end() ? nullptr : &found->second;
+}
+
 Op::Op(const char* name, const char* signature, const char* attributes, void (*run)(Call&)) {
   tf::OpDefBuilder builder(name);
   const std::string text(signature);
@@ -214,9 +213,51 @@ napi_value memory(napi_env env, napi_callback_info) {
   return result;
 }
 
+/** `defineProgram(ops: string[], code: Float64Array) → number`; throws what is wrong with it. */
+napi_value defineProgram(napi_env env, napi_callback_info info) {
+  size_t count = 2, length = 0;
+  napi_value arguments[2], result = nullptr, element;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  uint32_t ops = 0;
+  napi_get_array_length(env, arguments[0], &ops);
+  std::vector<std::string> names(ops);
+  for (uint32_t i = 0; i < ops; ++i) {
+    char name[128];
+    size_t size = 0;
+    napi_get_element(env, arguments[0], i, &element);
+    napi_get_value_string_utf8(env, element, name, sizeof name, &size);
+    names[i].assign(name, size);
+  }
+  napi_typedarray_type type;
+  void* code = nullptr;
+  if (napi_get_typedarray_info(env, arguments[1], &type, &length, &code, nullptr, nullptr) != napi_ok || type != napi_float64_array) length = 0;
+  try {
+    napi_create_int32(env, chop::defineProgram(names, static_cast<const double*>(code), length), &result);
+  } catch (const std::exception& error) {
+    napi_throw_error(env, "CHOP_PROGRAM", error.what());
+  }
+  return result;
+}
+
+/** `forgetProgram(number)` */
+napi_value forgetProgram(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value number;
+  int32_t value = 0;
+  napi_get_cb_info(env, info, &count, &number, nullptr, nullptr);
+  if (napi_get_value_int32(env, number, &value) == napi_ok) chop::forgetProgram(value);
+  return nullptr;
+}
+
+void exportFunction(napi_env env, napi_value exports, const char* name, napi_callback callback) {
+  napi_value function;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
 }  // namespace
 
-/** `{ level, ops: [{ name, inputs, attributes, outputs }], memory }`: the processor level that the kernels run at, the ops, and what they hold. */
+/** `{ level, ops: [{ name, inputs, attributes, outputs }], memory, defineProgram, forgetProgram }`: the processor level that the kernels run at, the ops, what they hold, and programs of them. */
 NAPI_MODULE_INIT() {
   napi_set_named_property(env, exports, "level", text(env, chop::levelName()));
   napi_value ops;
@@ -233,8 +274,8 @@ NAPI_MODULE_INIT() {
     napi_set_element(env, ops, index++, op);
   }
   napi_set_named_property(env, exports, "ops", ops);
-  napi_value function;
-  napi_create_function(env, "memory", NAPI_AUTO_LENGTH, memory, nullptr, &function);
-  napi_set_named_property(env, exports, "memory", function);
+  exportFunction(env, exports, "memory", memory);
+  exportFunction(env, exports, "defineProgram", defineProgram);
+  exportFunction(env, exports, "forgetProgram", forgetProgram);
   return exports;
 }

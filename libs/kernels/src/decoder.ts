@@ -1,0 +1,80 @@
+import { type Model, type Pass, tensorsIn } from '@chop/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { keyValueCache } from './key-value-cache.js';
+import { type Program, recordProgram } from './program.js';
+
+type Shared = Parameters<NonNullable<Pass['options']['onShared']>>;
+
+/** Reads tokens through a model, one after the other or many at once; what was read before stays in mind. */
+export interface Decoder {
+  /** Tokens read so far, of each row. */
+  readonly length: number;
+  /**
+   * Reads on.
+   *
+   * @param ids - row after row, as many tokens each.
+   * @returns float32 `[rows, vocab]`: the logits after the last token of each row, owned by the caller.
+   */
+  read(ids: ArrayLike<number>): tf.Tensor2D;
+  /** Frees what it keeps in mind. */
+  dispose(): void;
+}
+
+/**
+ * A decoder with an empty cache of keys and values. The first time that it reads one token a row, it records what the model computes; from then on
+ * the native engine replays that in one call, until the cache grows or a weight gets other memory.
+ *
+ * @param rows - texts that are read side by side, all equally long.
+ */
+export function decoder(model: Model, rows = 1): Decoder {
+  const cache = keyValueCache();
+  let program: Program | undefined;
+  let shared: Shared[] = [];
+
+  function forget(): void {
+    program?.dispose();
+    program = undefined;
+    shared = [];
+  }
+
+  function walk(ids: tf.Tensor, onShared?: (...heard: Shared) => void): tf.Tensor {
+    const tokens = ids.shape[1]!;
+    return model.forward(ids, { cache, wanted: { from: tokens - 1, to: tokens }, ...(onShared ? { onShared } : {}) });
+  }
+
+  function record(ids: tf.Tensor): tf.Tensor {
+    forget();
+    const { position } = cache;
+    const recorded = recordProgram(
+      () => walk(ids, (...heard) => shared.push(heard)),
+      () => ({ ints: [ids, position.tensor], floats: shared.flatMap(([value]) => tensorsIn(value)) }),
+    );
+    program = recorded.program;
+    return recorded.value;
+  }
+
+  function replay(program: Program, ids: ArrayLike<number>): tf.Tensor {
+    const floats = shared.flatMap(([, make]) => tensorsIn(make(cache.length)));
+    const logits = program.run([...Array.from(ids), cache.length], floats);
+    cache.advance(1);
+    return logits;
+  }
+
+  return {
+    get length() {
+      return cache.length;
+    },
+    read: (ids) =>
+      tf.tidy(() => {
+        const tokens = ids.length / rows;
+        const replayed = tokens === 1 && program && cache.room >= 1 && !program.stale;
+        const given = (): tf.Tensor => tf.tensor2d(Array.from(ids), [rows, tokens], 'int32');
+        const logits = replayed ? replay(program!, ids) : tokens === 1 && cache.room >= 1 ? record(given()) : walk(given());
+        return tf.reshape(logits, [rows, -1]);
+      }),
+    dispose() {
+      forget();
+      cache.dispose();
+    },
+  };
+}

@@ -1,0 +1,208 @@
+#include "program.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "native.h"
+#include "team.h"
+
+namespace chop {
+namespace {
+
+/** Floats between the beginnings of two values: a cache line. */
+constexpr int64_t kAlignment = 16;
+
+/** A value that a step reads or makes; its memory is found anew in every run, unless it is the program's own. */
+struct Value {
+  Place place;
+  int64_t at;
+  Array array;
+};
+
+struct Step {
+  const Definition* op;
+  std::vector<float> attributes;
+  std::vector<Value> inputs, outputs;
+};
+
+/** Memory that grows and stays, for one call after the other. */
+class Scratch {
+ public:
+  void reset() { used_ = 0; }
+  float* take(int64_t floats) {
+    if (used_ == blocks_.size()) blocks_.emplace_back();
+    std::vector<float>& block = blocks_[used_++];
+    if (static_cast<int64_t>(block.size()) < floats + kAlignment) block.resize(floats + kAlignment);
+    const auto at = reinterpret_cast<uintptr_t>(block.data()), line = 4 * static_cast<uintptr_t>(kAlignment);
+    return reinterpret_cast<float*>((at + line - 1) / line * line);
+  }
+
+ private:
+  std::vector<std::vector<float>> blocks_;
+  size_t used_ = 0;
+};
+
+/** A step as its op sees it; threads and the memory of given tensors are those of the call that replays. */
+class StepCall final : public Call {
+ public:
+  StepCall(Call& outer, Team& team, Step& step, Scratch& scratch) : outer_(outer), team_(team), step_(step), scratch_(scratch) { scratch.reset(); }
+
+  int inputs() const override { return static_cast<int>(step_.inputs.size()); }
+  const Array& input(int index) override { return step_.inputs.at(index).array; }
+
+  Array output(int index, const Sizes& sizes) override {
+    const Value& value = step_.outputs.at(index);
+    expect(value.array.sizes == sizes, "the sizes that were recorded");
+    return value.place == kResult ? outer_.output(0, sizes) : value.array;
+  }
+
+  Array owned(int index) override {
+    const Value& value = step_.inputs.at(index);
+    expect(value.place == kGiven, "a given tensor to write into");
+    outer_.owned(static_cast<int>(value.at) + 1);
+    return value.array;
+  }
+
+  float* scratch(int64_t floats) override { return scratch_.take(floats); }
+
+  double number(const char* attribute) const override {
+    const auto& names = step_.op->attributes;
+    return step_.attributes.at(std::find(names.begin(), names.end(), attribute) - names.begin());
+  }
+
+  int threads() const override { return team_.threads(); }
+  void parallel(int64_t items, int64_t cost, const std::function<void(int64_t, int64_t)>& work) override { team_.share(items, cost, work); }
+
+ private:
+  Call& outer_;
+  Team& team_;
+  Step& step_;
+  Scratch& scratch_;
+};
+
+/** Reads a program's numbers, none beyond the last. */
+class Reader {
+ public:
+  Reader(const double* code, size_t length) : at_(code), end_(code + length) {}
+  bool done() const { return at_ == end_; }
+  double number() {
+    Call::expect(at_ < end_, "a whole program");
+    return *at_++;
+  }
+  int64_t whole() { return static_cast<int64_t>(number()); }
+
+  Value value() {
+    const int64_t kind = whole(), at = whole(), rank = whole();
+    Call::expect(kind >= kGiven && kind <= kResult && at >= 0, "a place");
+    Value value{static_cast<Place>(kind), at, {}};
+    value.array.dtype = kind == kInts ? Dtype::kInt : Dtype::kFloat;
+    value.array.count = 1;
+    for (int64_t axis = 0; axis < rank; ++axis) {
+      value.array.sizes.push_back(whole());
+      value.array.count *= value.array.sizes.back();
+    }
+    return value;
+  }
+
+  std::vector<Value> values() {
+    std::vector<Value> all(static_cast<size_t>(std::max<int64_t>(0, whole())));
+    for (Value& each : all) each = value();
+    return all;
+  }
+
+ private:
+  const double *at_, *end_;
+};
+
+class Program {
+ public:
+  Program(const std::vector<std::string>& ops, const double* code, size_t length) {
+    int64_t floats = 0;
+    for (Reader reader(code, length); !reader.done();) {
+      Step step{definitionOf(ops.at(reader.whole())), {}, {}, {}};
+      Call::expect(step.op != nullptr, "ops that are there");
+      for (size_t i = 0; i < step.op->attributes.size(); ++i) step.attributes.push_back(static_cast<float>(reader.number()));
+      step.inputs = reader.values();
+      step.outputs = reader.values();
+      for (const auto* all : {&step.inputs, &step.outputs})
+        for (const Value& value : *all)
+          if (value.place == kMade) floats = std::max(floats, value.at + value.array.count);
+      steps_.push_back(std::move(step));
+    }
+    float* memory = memory_.take(floats);
+    for (Step& step : steps_)
+      for (auto* all : {&step.inputs, &step.outputs})
+        for (Value& value : *all)
+          if (value.place == kMade) value.array.data = memory + value.at;
+  }
+
+  /** Inputs of the call: whole numbers, then the given tensors. */
+  void run(Call& call) {
+    const std::lock_guard<std::mutex> alone(running_);
+    Team::run(call, [&](Team& team) { run(call, team); });
+  }
+
+ private:
+  void run(Call& call, Team& team) {
+    for (Step& step : steps_) {
+      for (Value& value : step.inputs) {
+        if (value.place == kMade) continue;
+        const Array& given = call.input(value.place == kInts ? 0 : static_cast<int>(value.at) + 1);
+        if (value.place == kInts) Call::expect(value.at + value.array.count <= given.count, "as many whole numbers as were recorded");
+        else Call::expect(value.array.count == given.count, "tensors of the sizes that were recorded");
+        value.array.data = value.place == kInts ? static_cast<void*>(given.ints() + value.at) : given.data;
+      }
+      StepCall each(call, team, step, scratch_);
+      step.op->run(each);
+    }
+  }
+
+  std::vector<Step> steps_;
+  Scratch memory_, scratch_;
+  std::mutex running_;
+};
+
+std::mutex& guard() {
+  static auto* mutex = new std::mutex();
+  return *mutex;
+}
+
+std::map<int32_t, std::shared_ptr<Program>>& programs() {
+  static auto* all = new std::map<int32_t, std::shared_ptr<Program>>();
+  return *all;
+}
+
+/** `ints`: the number of the program, and what its whole numbers are now. */
+void replay(Call& call) {
+  const Array& ints = call.input(0);
+  Call::expect(ints.count >= 1, "the number of a program");
+  std::shared_ptr<Program> program;
+  {
+    const std::lock_guard<std::mutex> alone(guard());
+    const auto found = programs().find(ints.ints()[0]);
+    if (found != programs().end()) program = found->second;
+  }
+  Call::expect(program != nullptr, "a program that was not forgotten");
+  program->run(call);
+}
+
+const Op kReplay("ChopReplay", "ints: int32, given: N * float -> y: float", "", replay);
+
+}  // namespace
+
+int32_t defineProgram(const std::vector<std::string>& ops, const double* code, size_t length) {
+  auto program = std::make_shared<Program>(ops, code, length);
+  const std::lock_guard<std::mutex> alone(guard());
+  static int32_t last = 0;
+  programs()[++last] = std::move(program);
+  return last;
+}
+
+void forgetProgram(int32_t number) {
+  const std::lock_guard<std::mutex> alone(guard());
+  programs().erase(number);
+}
+
+}  // namespace chop

@@ -1,0 +1,100 @@
+import { randomCheckpoint } from '@chop/core/testing';
+import { type Decoder, decoder, keyValueCache, startEngine } from '@chop/kernels';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import { llama } from '../src/llama.js';
+
+let native = false;
+beforeAll(async () => {
+  native = (await startEngine()).native !== undefined;
+});
+
+const small = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  vocab_size: 23,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 3,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 4,
+  tie_word_embeddings: true,
+  max_position_embeddings: 512,
+};
+const CONFIGS = {
+  llama: small,
+  'llama, untied, with biases': { ...small, tie_word_embeddings: false, attention_bias: true, mlp_bias: true },
+  qwen3: { ...small, architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' },
+  'mistral, sliding': { ...small, architectures: ['MistralForCausalLM'], model_type: 'mistral', sliding_window: 6 },
+};
+
+async function load(config: object, seed = 1) {
+  const model = llama.family.model(llama.family.blueprint(config as never));
+  await model.load(randomCheckpoint(llama.family, config as never, seed));
+  return model;
+}
+type Loaded = Awaited<ReturnType<typeof load>>;
+
+/** Logits after each of the texts that a reader is given one after the other. */
+const read = (reader: Decoder, pieces: readonly number[][]): number[][] => pieces.map((ids) => Array.from(tf.tidy(() => reader.read(ids).dataSync())));
+
+/** The same without recording: a plain cache. */
+function plain(model: Loaded, rows: number, pieces: readonly number[][]): number[][] {
+  const cache = keyValueCache();
+  const logits = pieces.map((ids) => {
+    const tokens = ids.length / rows;
+    return Array.from(tf.tidy(() => model.forward(tf.tensor2d(ids, [rows, tokens], 'int32'), { cache, wanted: { from: tokens - 1, to: tokens } }).dataSync()));
+  });
+  cache.dispose();
+  return logits;
+}
+
+/** A prompt, enough single tokens to make the cache grow twice, more at once, and single ones again. */
+const pieces = (rows: number): number[][] => {
+  const token = (i: number): number[] => Array.from({ length: rows }, (_, row) => (7 * i + 3 * row) % 23);
+  const many = (count: number): number[] => Array.from({ length: rows * count }, (_, i) => (5 * i) % 23);
+  return [many(5), ...Array.from({ length: 150 }, (_, i) => token(i)), many(3), ...Array.from({ length: 9 }, (_, i) => token(i))];
+};
+
+describe.each(Object.entries(CONFIGS))('%s', (_, config) => {
+  test.each([1, 3])('gives to the last bit what a plain cache gives, through every growth of it, for %d texts', async (rows) => {
+    const model = await load(config);
+    const before = tf.memory().numTensors;
+    const reader = decoder(model, rows);
+    expect(read(reader, pieces(rows))).toEqual(plain(model, rows, pieces(rows)));
+    expect(reader.length).toBe(5 + 150 + 3 + 9);
+    reader.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    model.drop();
+  });
+});
+
+test('from the second single token on the native engine is called once', async () => {
+  const model = await load(small);
+  const reader = decoder(model);
+  read(reader, [[1, 2, 3], [4]]);
+  const called = jest.spyOn(tf.engine(), 'runKernel');
+  read(reader, [[5]]);
+  const rows = called.mock.calls.map(([name]) => name).filter((name) => name.startsWith('Chop') || name === 'BatchMatMul');
+  expect(native ? rows : rows.length > 1).toEqual(native ? ['ChopReplay'] : true);
+  called.mockRestore();
+  reader.dispose();
+  model.drop();
+});
+
+test('a weight that changes between two tokens counts from the next one on', async () => {
+  const [model, other] = [await load(small, 1), await load(small, 2)];
+  const [name] = model.names.filter((each) => each.endsWith('1.mlp.up_proj.weight')) as [string];
+  const [reader, twin, cache] = [decoder(model), decoder(model), keyValueCache()];
+  const walked = (id: number): number[] => Array.from(tf.tidy(() => model.forward(tf.tensor2d([id], [1, 1], 'int32'), { cache }).dataSync()));
+  for (const id of [1, 2, 3]) expect(read(reader, [[id]])).toEqual([walked(id)]);
+  const unchanged = read(twin, [[1], [2], [3], [4]])[3];
+  tf.tidy(() => model.value(name).assign(tf.mul(other.value(name), 1)));
+  for (const id of [4, 5]) {
+    const [found] = read(reader, [[id]]);
+    expect(found).toEqual(walked(id));
+    expect(found).not.toEqual(unchanged);
+  }
+  for (const each of [reader, twin, cache]) each.dispose();
+});
