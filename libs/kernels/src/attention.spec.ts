@@ -14,7 +14,7 @@ interface Form {
   heads: number;
   kv: number;
   inner: number;
-  options?: Omit<AttentionOptions, 'segments'>;
+  options?: Omit<AttentionOptions, 'segments' | 'offset'> & { offset?: number };
   segments?: number[];
 }
 
