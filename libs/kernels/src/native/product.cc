@@ -9,14 +9,12 @@
 namespace chop {
 namespace {
 
-/** Steps along k that a tile takes at once: a sliver of b stays in the first-level cache. */
-constexpr int64_t kDepth = 256;
 /** Steps along k whose slivers stand in memory at once: they stay in the last-level cache, however long the chain. */
-constexpr int64_t kDeep = 8 * kDepth;
+constexpr int64_t kDeep = 2 * kDepth;
 /** Columns of the result that are made at once: what b's copy takes stays in the last-level cache. */
 constexpr int64_t kWidth = 3072;
-/** Rows of the result that one task makes, in tiles: its slivers of a stay in the second-level cache. */
-constexpr int64_t kTileRows = 16;
+/** Rows of the result that one task makes, about: its slivers of a stay in the second-level cache. */
+constexpr int64_t kTaskRows = 96;
 /** Columns of the result that one task makes, in tiles. */
 constexpr int64_t kTileColumns = 12;
 /** Up to so many rows b is read where it lies: copying it would cost more than the product. */
@@ -249,10 +247,10 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
           with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (begin * columns + j * depth) * with.columns);
         }
     });
-    const int64_t down = tiles(high, kTileRows), over = tiles(columns, kTileColumns);
-    call.parallel(down * over, kTileRows * kTileColumns * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
+    const int64_t rows = kTaskRows / with.rows, down = tiles(high, rows), over = tiles(columns, kTileColumns);
+    call.parallel(down * over, rows * kTileColumns * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
       for (int64_t task = from; task < to; ++task) {
-        const int64_t i0 = task % down * kTileRows, i1 = std::min(high, i0 + kTileRows);
+        const int64_t i0 = task % down * rows, i1 = std::min(high, i0 + rows);
         const int64_t j0 = task / down * kTileColumns, j1 = std::min(columns, j0 + kTileColumns);
         for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
           const int64_t depth = std::min(kDepth, slice.k - begin);

@@ -19,10 +19,13 @@ struct Matrix {
   }
 };
 
+/** Steps along k of one chain: what is left of the sum stays in registers as long. */
+constexpr int64_t kDepth = 1024;
+
 /**
  * `c = a · b`, or `c += a · b`: a is [m, k], b is [k, n], c float32 [m, n] with rows `stride` apart.
  *
- * Every element is one chain of fused multiply-adds over k in blocks of `kDepth`, whatever m, n and the number of threads are: a row's result
+ * Every element is one chain of fused multiply-adds over each `kDepth` steps of k, and the sum of these, whatever m, n and the number of threads are: a row's result
  * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.)
  */
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate = false);
