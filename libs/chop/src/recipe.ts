@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { checkOptions, type Parts, type Place, UsageError } from '@chop/core';
+import { PlacedYaml } from '@chop/data';
 import { trainOptions } from '@chop/training';
 import { z } from 'zod';
-import { PlacedYaml } from './yaml-places.js';
 
 const words = z.union([z.string(), z.array(z.string())]).transform((given) => (typeof given === 'string' ? given.split(/\s+/) : given));
 const choice = z

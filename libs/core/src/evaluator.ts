@@ -2,11 +2,23 @@ import type { ZodType, z } from 'zod';
 import type { Model } from './model.js';
 import { type Definition, type Described, methodPlugin, type MethodPlugin } from './plugin.js';
 
+/** A model's tokenizer, as far as evaluators need it. */
+export interface TextCodec {
+  readonly bosId: number | undefined;
+  readonly eosId: number | undefined;
+  /** Ids that the tokenizer itself puts before a text. */
+  readonly before: readonly number[];
+  /** Ids of a text alone; special tokens in it are recognised. */
+  encode(text: string): number[];
+  decode(ids: ArrayLike<number>): string;
+}
+
 /** What an evaluator may use beside the model. */
 export interface EvaluationContext {
   /** Token ids of the text that the options name, tokenised as one string or joined as the recipe says. */
   readonly text?: () => Promise<Int32Array>;
   readonly bosId?: number;
+  readonly tokenizer?: TextCodec;
   /** UTF-8 bytes of the text that these tokens stand for. */
   readonly byteLength?: (ids: Int32Array) => number;
   readonly signal?: AbortSignal;

@@ -1,7 +1,8 @@
 import { DataError } from '@chop/core';
 import type { Message } from './chat-template.js';
 import { dataFiles, type DataSource, parseSource } from './data-source.js';
-import { readLines, readText } from './lines.js';
+import { readText } from './lines.js';
+import { recordsIn } from './records.js';
 
 /** One document: a text or a conversation, and where it stands. */
 export interface Document {
@@ -18,9 +19,6 @@ export interface DocumentOptions {
   /** At most this many documents of each file. */
   readonly limit?: number;
 }
-
-/** A broken line is shown up to here. In characters. */
-const SHOWN_CHARACTERS = 60;
 
 /**
  * Documents of all sources, file by file, line by line; a `.txt` is one document; empty texts are left out. Without weights the sources
@@ -96,14 +94,7 @@ async function* documentsOf({ field }: DataSource, files: readonly string[], { c
 }
 
 async function* documentsIn(file: string, field: string, chat: boolean): AsyncGenerator<Document> {
-  const name = file.replace(/\.gz$/, '');
-  if (name.endsWith('.jsonl')) {
-    for await (const { text, line } of readLines(file)) {
-      if (text.trim() !== '') yield documentOf(parseJson(text, file, line), field, chat, { file, line });
-    }
-    return;
-  }
-  if (name.endsWith('.txt')) {
+  if (file.replace(/\.gz$/, '').endsWith('.txt')) {
     if (chat)
       throw new DataError('DATA_KIND', {
         file,
@@ -114,18 +105,7 @@ async function* documentsIn(file: string, field: string, chat: boolean): AsyncGe
     yield { text: await readText(file), file, line: 1 };
     return;
   }
-  const records = parseJson(await readText(file), file, 1);
-  let record = 0;
-  for (const one of Array.isArray(records) ? records : [records]) yield documentOf(one, field, chat, { file, line: 1, record: ++record });
-}
-
-function parseJson(text: string, file: string, line: number): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
-    throw new DataError('DATA_LINE', { file, line, found: `no JSON: ${shown}`, expected: 'one JSON object', remedy: 'Mend or remove that line.', cause });
-  }
+  for await (const { value, ...place } of recordsIn(file)) yield documentOf(value, field, chat, place);
 }
 
 function documentOf(

@@ -89,6 +89,11 @@ export class Tokenizer {
     }
   }
 
+  /** Ids that {@link encode} puts before a text when special tokens are asked for. */
+  get before(): readonly number[] {
+    return this.#frame.before;
+  }
+
   /** Special tokens in the text are recognised. */
   encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): number[] {
     const ids: number[] = addSpecialTokens ? [...this.#frame.before] : [];

@@ -1,7 +1,15 @@
 import type { Place } from '@chop/core';
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 
-/** A YAML 1.2 text that knows on which line each of its keys stands. */
+/** How a YAML text is read. */
+export interface YamlOptions {
+  /** PyYAML reads 1.1, where `yes` is true. */
+  readonly version?: '1.1' | '1.2';
+  /** What `!name text` stands for, by name. */
+  readonly tags?: Readonly<Record<string, (text: string) => unknown>>;
+}
+
+/** A YAML text that knows on which line each of its keys stands. */
 export class PlacedYaml {
   readonly value: unknown;
   /** The first thing that is no YAML. */
@@ -10,9 +18,10 @@ export class PlacedYaml {
   readonly #document: Document;
   readonly #lines = new LineCounter();
 
-  constructor(text: string, file: string) {
+  constructor(text: string, file: string, { version = '1.2', tags = {} }: YamlOptions = {}) {
     this.#file = file;
-    const document = parseDocument(text, { version: '1.2', lineCounter: this.#lines });
+    const customTags = Object.entries(tags).map(([name, resolve]) => ({ tag: `!${name}`, resolve }));
+    const document = parseDocument(text, { version, lineCounter: this.#lines, customTags });
     const [error] = document.errors;
     this.broken = error && { line: this.#line(error.pos[0]), message: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') };
     this.value = error ? undefined : document.toJS();
