@@ -1,0 +1,133 @@
+import { type Model, type TextCodec, throwIfAborted } from '@chop/core';
+import { generate } from '@chop/models';
+import type { Answer } from './metrics.js';
+import type { TokenRequest } from './pass-plan.js';
+import { RequestEncoder } from './request-tokens.js';
+import { scoreTokens } from './score.js';
+import type { Example, TaskRequest } from './task.js';
+
+/** An example, and whether greedy answers to it count. */
+export interface Asked {
+  readonly example: Example;
+  readonly greedy: boolean;
+}
+
+/** How questions are put to a model. */
+export interface AnswerOptions {
+  readonly tokenizer: TextCodec;
+  /** Tokens that the model sees at most; by default what its config says. */
+  readonly maxLength?: number;
+  readonly bos?: boolean;
+  readonly passTokens?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What a model answered to the requests of one example, in their order. */
+export interface Answers {
+  readonly answers: readonly Answer[];
+  /** Requests whose context lost its beginning. */
+  readonly truncated: number;
+  /** Ids of the first tokens that the model read for the first request. */
+  readonly firstTokens: readonly number[];
+}
+
+/** Tokens told of an example's first request: enough to see what stands before the text. */
+const FIRST_TOKENS = 8;
+/** Where a config does not say how long texts may be, lm-eval's guess. */
+const DEFAULT_LENGTH = 2048;
+
+type Generation = Extract<TaskRequest, { kind: 'generate' }>;
+
+/** Which tokens a request of an example became: one part for a score, one per window of a whole text. */
+interface Part {
+  readonly example: number;
+  readonly request: number;
+  readonly kind: TaskRequest['kind'];
+  readonly token: TokenRequest;
+}
+
+/** Asks a model all requests of all examples at once, so that they share passes; answers come in the order of the examples. */
+export async function answerAll(model: Model, asked: readonly Asked[], options: AnswerOptions): Promise<Answers[]> {
+  const { tokenizer, signal, onProgress } = options;
+  const maxLength = options.maxLength ?? contextOf(model);
+  const encoder = new RequestEncoder({ tokenizer, maxLength, ...(options.bos === undefined ? {} : { bos: options.bos }) });
+  const { parts, truncated } = encodeAll(encoder, asked);
+  const generations = asked.flatMap(({ example }, index) =>
+    example.requests.flatMap((request, at) => (request.kind === 'generate' ? [{ index, at, request }] : [])),
+  );
+  const total = parts.length + generations.length;
+  const scores = await scoreTokens(
+    model,
+    parts.map(({ token }) => token),
+    {
+      ...(options.passTokens === undefined ? {} : { passTokens: options.passTokens }),
+      ...(signal ? { signal } : {}),
+      onProgress: (done) => onProgress?.(done, total),
+    },
+  );
+  const answers = asked.map((): Answer[] => []);
+  const first = asked.map((): readonly number[] => []);
+  parts.forEach(({ example, request, kind, token }, at) => {
+    const own = answers[example]!;
+    const { logLikelihood, greedy } = scores[at]!;
+    own[request] = kind === 'rolling' ? ((own[request] as number | undefined) ?? 0) + logLikelihood : [logLikelihood, greedy ?? false];
+    if (first[example]!.length === 0) first[example] = token.input.slice(0, FIRST_TOKENS);
+  });
+  // A text without a token is certain.
+  asked.forEach(({ example }, index) => example.requests.forEach(({ kind }, at) => void (kind === 'rolling' && (answers[index]![at] ??= 0))));
+  for (const [done, { index, at, request }] of generations.entries()) {
+    throwIfAborted(signal);
+    const context = encoder.context(request.context);
+    const ids = (context.length === 0 ? [encoder.prefixId] : context).slice(-Math.max(1, maxLength - request.maxTokens));
+    if (ids.length < context.length) truncated[index]!++;
+    if (first[index]!.length === 0) first[index] = ids.slice(0, FIRST_TOKENS);
+    answers[index]![at] = await continued(model, tokenizer, ids, request, signal);
+    onProgress?.(parts.length + done + 1, total);
+  }
+  return asked.map((_, index) => ({ answers: answers[index]!, truncated: truncated[index]!, firstTokens: first[index]! }));
+}
+
+/** Tokens that a model can see, by its config. */
+export function contextOf({ config }: Model): number {
+  return Number(config['n_positions'] ?? config['max_position_embeddings'] ?? config['n_ctx'] ?? DEFAULT_LENGTH);
+}
+
+function encodeAll(encoder: RequestEncoder, asked: readonly Asked[]): { parts: Part[]; truncated: number[] } {
+  const parts: Part[] = [];
+  const truncated = asked.map(() => 0);
+  let family = 0;
+  asked.forEach(({ example: { requests }, greedy }, example) => {
+    const shared = family++;
+    requests.forEach((asking, request) => {
+      if (asking.kind === 'generate') return;
+      const pairs = asking.kind === 'rolling' ? encoder.windows(asking.text) : [encoder.pair(asking.context, asking.continuation)];
+      for (const { input, targets, truncated: lost } of pairs) {
+        if (lost > 0) truncated[example]!++;
+        const apart = asking.kind === 'rolling' || asking.alone === true;
+        parts.push({ example, request, kind: asking.kind, token: { input, targets, greedy: greedy && !apart, family: apart ? family++ : shared } });
+      }
+    });
+  });
+  return { parts, truncated };
+}
+
+/** Goes on until one of the texts that end an answer, or an end-of-text token; neither is part of it. */
+async function continued(
+  model: Model,
+  tokenizer: TextCodec,
+  context: readonly number[],
+  { until, maxTokens, temperature }: Generation,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const ends = until.filter((text) => text !== '');
+  const ids: number[] = [];
+  let text = '';
+  const options = { maxTokens, temperature, stopIds: tokenizer.eosId === undefined ? [] : [tokenizer.eosId], ...(signal ? { signal } : {}) };
+  for await (const id of generate(model, context, options)) {
+    ids.push(id);
+    text = tokenizer.decode(ids);
+    if (ends.some((end) => text.includes(end))) break;
+  }
+  return ends.reduce((rest, end) => rest.split(end)[0]!, text);
+}
