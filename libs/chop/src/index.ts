@@ -8,6 +8,7 @@ export type { PlanRequest } from './plan.js';
 export { readRecipe, type Recipe, type RecipeStep } from './recipe.js';
 export type { RunRequest, RunResult, StepResult } from './run.js';
 export type { SaveRequest } from './save.js';
+export type { GgufDtype } from './save-gguf.js';
 export * from './verbs.js';
 export * from './request.js';
 export type { TrainOptionsInput } from '@chop/training';

@@ -1,40 +1,63 @@
-import { byteLength, type Checkpoint, CHUNK_BYTES, type Dtype, elementCount, nearest, OutputError, UsageError } from '@chop/core';
+import {
+  byteLength,
+  type Checkpoint,
+  CHUNK_BYTES,
+  type Dtype,
+  elementCount,
+  nearest,
+  OutputError,
+  turnMatrices,
+  UsageError,
+} from '@chop/core';
 import { reencode, saveFolder, type TensorSource } from '@chop/formats';
 import { modelCard } from './card.js';
 import { LINEAGE_FILE, type Lineage } from './lineage.js';
 import type { OpenModel } from './opened.js';
+import { type GgufDtype, saveGguf } from './save-gguf.js';
 import type { FloatName, WrittenResult } from './verbs.js';
 import type { Common } from './request.js';
 
 const DTYPES: Readonly<Record<FloatName, Dtype>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
-const FORMATS = ['hf'];
+const FORMATS = ['hf', 'gguf'];
 
 /** Companions that tell of the step that wrote them, and not of what is made from its model. */
 const OF_ONE_STEP = ['training.jsonl', 'plan.json'];
 
 /** How a model is saved. */
 export interface SaveRequest extends Pick<Common, 'signal' | 'onProgress'> {
-  /** `hf`: a Hugging Face folder, which is the default. */
+  /** `hf`: a Hugging Face folder, which is the default; `gguf`: one file for llama.cpp. */
   readonly format?: string;
-  /** Stored dtype; by default as it is. */
-  readonly dtype?: FloatName;
+  /** Stored dtype; by default as it is. A GGUF file may have its matrices in blocks. */
+  readonly dtype?: FloatName | GgufDtype;
   /** Replace a model folder that is there already. */
   readonly force?: boolean;
 }
 
-/** Writes an open model as a folder, streamed; what is there already is refused without `force`. */
+/** Writes an open model as a folder or as one file, streamed; what is there already is refused without `force`. */
 export async function saveModel(opened: OpenModel, out: string, { format = 'hf', dtype, ...request }: SaveRequest): Promise<WrittenResult> {
   if (!FORMATS.includes(format))
     throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
   const lineage = await opened.lineage();
+  if (format === 'gguf') return saveGguf(opened, out, { ...request, lineage, dtype: dtype ?? ggufDtype(opened.dtype) });
+  if (!isFloat(dtype))
+    throw new UsageError('DTYPE_UNKNOWN', {
+      found: `--dtype ${dtype} for --format hf`,
+      expected: Object.keys(DTYPES).join(', '),
+      remedy: 'Blocks stand in GGUF files only: --format gguf.',
+    });
   const isOther = dtype !== undefined && DTYPES[dtype] !== opened.dtype;
-  return writeFolder(opened.checkpoint, out, {
+  return writeFolder(turnMatrices(opened.blueprint, opened.checkpoint), out, {
     ...request,
     dtype: dtype && DTYPES[dtype],
     lineage: isOther ? { ...lineage, made: [...lineage.made, `Stored as ${dtype}.`] } : lineage,
     beside: opened.beside,
   });
 }
+
+const isFloat = (dtype: string | undefined): dtype is FloatName | undefined => dtype === undefined || Object.hasOwn(DTYPES, dtype);
+
+/** What a GGUF file stores a model of that dtype as. */
+const ggufDtype = (dtype: Dtype): GgufDtype => (dtype === 'F16' || dtype === 'BF16' ? (dtype.toLowerCase() as GgufDtype) : 'f32');
 
 /** The dtype of that name; that of the model when none is named. */
 export function dtypeOf(opened: OpenModel, name: FloatName | undefined): Dtype {
@@ -47,7 +70,7 @@ interface FolderRequest extends Omit<SaveRequest, 'format' | 'dtype'> {
   readonly beside: Checkpoint['companions'];
 }
 
-/** Writes a checkpoint as a Hugging Face folder. */
+/** Writes a checkpoint, in the form in which it is stored, as a Hugging Face folder. */
 export async function writeFolder(
   checkpoint: Checkpoint,
   out: string,

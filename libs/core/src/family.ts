@@ -21,6 +21,22 @@ export interface GgufNames {
   readonly architectures: readonly string[];
   /** The file as a checkpoint of this family: Hugging Face's config, names and row order. */
   translate(raw: Checkpoint): Promise<Checkpoint>;
+  /** The way back, where there is one. */
+  layout?(blueprint: Blueprint): GgufLayout;
+}
+
+/** A model of a family as it stands in a GGUF file. */
+export interface GgufLayout {
+  /** `general.architecture`. */
+  readonly architecture: string;
+  /** Keys that begin with the architecture; one number per layer where layers differ. */
+  readonly whole: Readonly<Record<string, number | readonly number[]>>;
+  readonly floats: Readonly<Record<string, number>>;
+  readonly texts?: Readonly<Record<string, string>>;
+  /** Tensors that follow from the config, by their names there. */
+  readonly constants?: ReadonlyMap<string, Float32Array>;
+  /** For every weight of the blueprint: its name there, and the order of its rows where that is another. */
+  readonly tensors: ReadonlyMap<string, { readonly name: string; readonly rows?: Int32Array }>;
 }
 
 /** What a family's one file says. */
@@ -36,6 +52,8 @@ export interface FamilyDefinition<S> {
   resize(config: Config, axes: Axes, layers: ArrayLike<number> | undefined): Config;
   readonly forward: Forward<S>;
   readonly gguf?: GgufNames;
+  /** What all names of the table but the head's begin with, where files may leave it out (transformers' `base_model_prefix`): `transformer.`. */
+  readonly base?: string;
   /** Tensors that may stand in a file although the forward pass does not need them (`rotary_emb.inv_freq`). */
   ignores?(name: string): boolean;
 }
@@ -45,6 +63,8 @@ export interface Family extends Shapes {
   readonly description: string;
   readonly architectures: readonly string[];
   readonly gguf?: GgufNames;
+  /** What names in a file may leave out: see {@link FamilyDefinition.base}. */
+  readonly base?: string;
   ignores(name: string): boolean;
   blueprint(config: Config): Blueprint;
   /** A model without weights in memory. */
@@ -80,6 +100,7 @@ export function makeFamily<S>(definition: FamilyDefinition<S>): Family {
     description: definition.description,
     architectures: definition.architectures,
     ...(definition.gguf ? { gguf: definition.gguf } : {}),
+    ...(definition.base === undefined ? {} : { base: definition.base }),
     ignores: (name) => definition.ignores?.(name) ?? false,
     axes: (config) => definition.axes(definition.settings(config)),
     table: (config) => definition.table(definition.settings(config)),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ChopError, OutputError, UsageError } from '@chop/core';
-import { writeStream } from './write-stream.js';
+import { type Write, type WriteOptions, writeStream } from './write-stream.js';
 
 /**
  * Writes a file as a whole: beside its place, synced, then renamed. Whoever looks sees the old file or the new one.
@@ -11,8 +11,13 @@ import { writeStream } from './write-stream.js';
  */
 export async function atomicFile(path: string, data: Uint8Array | string): Promise<void> {
   const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+  await atomicStream(path, {}, (write) => write(bytes));
+}
+
+/** As {@link atomicFile}, piece by piece. */
+export async function atomicStream(path: string, options: WriteOptions, produce: (write: Write) => Promise<void>): Promise<void> {
   await beside(path, async (temporary, target) => {
-    await writeStream(temporary, {}, (write) => write(bytes));
+    await writeStream(temporary, options, produce);
     await rename(temporary, target);
   });
 }

@@ -32,9 +32,9 @@ const SMOLLM: PreTokenizer = { normalizer: null, steps: [{ type: 'Digits', indiv
 const QWEN2: PreTokenizer = { normalizer: { type: 'NFC' }, steps: [split(words(String.raw`\p{N}`)), byteLevel(false)] };
 
 /** By `tokenizer.ggml.pre`, in llama.cpp's spelling. */
-const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
-  default: GPT2,
+export const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
   'gpt-2': GPT2,
+  default: GPT2,
   smollm: SMOLLM,
   'llama-bpe': LLAMA3,
   llama3: LLAMA3,
@@ -86,13 +86,13 @@ function readVocabulary(metadata: Metadata, file: string): Vocabulary {
   const model = get('model');
   if (model !== 'gpt2') throw wrong(`a tokenizer of kind ${JSON.stringify(model)}`, '"gpt2" (byte-level BPE)', 'Use the model as a Hugging Face folder.');
   const preName = get('pre') ?? 'default';
-  if (typeof preName !== 'string' || !Object.hasOwn(PRE_TOKENIZERS, preName))
+  if (typeof preName !== 'string' || !Object.hasOwn(preTokenizers, preName))
     throw wrong(
       `the pre-tokenizer ${JSON.stringify(preName)} (tokenizer.ggml.pre)`,
-      Object.keys(PRE_TOKENIZERS).join(', '),
+      Object.keys(preTokenizers).join(', '),
       'Use the model as a Hugging Face folder.',
     );
-  const pre = PRE_TOKENIZERS[preName]!;
+  const pre = preTokenizers[preName]!;
 
   const tokens = texts(get('tokens'));
   if (!tokens || tokens.length === 0) throw wrong('no tokenizer.ggml.tokens', 'the list of tokens');

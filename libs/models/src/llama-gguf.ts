@@ -11,36 +11,13 @@ import {
   toFloat32,
 } from '@chop/core';
 import { ropeFrequencies } from '@chop/kernels';
-
-const OUTER: Readonly<Record<string, string>> = {
-  'token_embd.weight': 'model.embed_tokens.weight',
-  'output_norm.weight': 'model.norm.weight',
-  'output.weight': 'lm_head.weight',
-};
-const LAYER: Readonly<Record<string, string>> = {
-  attn_norm: 'input_layernorm',
-  attn_q: 'self_attn.q_proj',
-  attn_k: 'self_attn.k_proj',
-  attn_v: 'self_attn.v_proj',
-  attn_output: 'self_attn.o_proj',
-  attn_q_norm: 'self_attn.q_norm',
-  attn_k_norm: 'self_attn.k_norm',
-  ffn_norm: 'post_attention_layernorm',
-  ffn_gate: 'mlp.gate_proj',
-  ffn_up: 'mlp.up_proj',
-  ffn_down: 'mlp.down_proj',
-};
-const ARCHITECTURES: Readonly<Record<string, { name: string; type: string }>> = {
-  llama: { name: 'LlamaForCausalLM', type: 'llama' },
-  qwen2: { name: 'Qwen2ForCausalLM', type: 'qwen2' },
-  qwen3: { name: 'Qwen3ForCausalLM', type: 'qwen3' },
-};
-/** Llama 3's frequencies as a GGUF stores them: the factor by which each rotary pair is slowed. */
-const ROPE_FACTORS = 'rope_freqs.weight';
+import { llamaLayout } from './llama-gguf-layout.js';
+import { ARCHITECTURES, LAYER, OUTER, ROPE_FACTORS } from './llama-gguf-names.js';
 
 /** The family in GGUF files: their names, and the row order of q and k in files of architecture `llama` (qwen files have none). */
 export const llamaFromGguf: GgufNames = {
   architectures: Object.keys(ARCHITECTURES),
+  layout: llamaLayout,
   async translate(raw) {
     const metadata = raw.config['gguf'] as Record<string, unknown>;
     const architecture = String(metadata['general.architecture']);

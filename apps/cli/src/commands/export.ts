@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander';
-import type { SaveRequest } from '@chop/chop';
+import type { GgufDtype, SaveRequest } from '@chop/chop';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
 import { given } from '../given.js';
+
+/** The last three in GGUF files only. */
+const DTYPES = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_k_m'] as const satisfies readonly GgufDtype[];
 
 export function addExport(program: Command, action: Action): void {
   program
@@ -10,10 +13,17 @@ export function addExport(program: Command, action: Action): void {
     .summary('writes a model in another format or precision')
     .description('Writes a model as other programs read it.')
     .argument('<model>', 'MODEL')
-    .option('--format <name>', 'hf: a folder for Hugging Face transformers', 'hf')
-    .addOption(new Option('--dtype <name>', 'precision of the weights; as stored if not given').choices(['f32', 'f16', 'bf16']))
-    .requiredOption('-o, --out <folder>', 'the folder to be made')
-    .addHelpText('after', examples('chop export model.gguf --format hf --out model', 'chop export tuned --format hf --dtype bf16 --out release'))
+    .option('--format <name>', 'hf: a folder for Hugging Face transformers; gguf: a file for llama.cpp', 'hf')
+    .addOption(new Option('--dtype <name>', 'precision of the weights; as stored if not given').choices(DTYPES))
+    .requiredOption('-o, --out <folder>', 'the folder or file to be made')
+    .addHelpText(
+      'after',
+      examples(
+        'chop export model.gguf --format hf --out model',
+        'chop export tuned --format hf --dtype bf16 --out release',
+        'chop export tuned --format gguf --dtype q4_k_m --out tuned.gguf',
+      ),
+    )
     .action(
       action<Pick<SaveRequest, 'dtype'> & { format: string; out: string }>(async (call, [model], { format, dtype, out }) => {
         const result = await (await call.chop()).save(model!, out, { ...call.common, format, ...given({ dtype }), ...call.force });
