@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { checkOptions, type Checkpoint, type Model, type Parts, type Plan } from '@chop/core';
+import { checkOptions, type Checkpoint, type Model, type Parts, type Plan, turnMatrices } from '@chop/core';
 import { type Tokenizer, Windows } from '@chop/data';
 import {
   type Distillation,
@@ -146,7 +146,7 @@ async function deliver(
     const trained = new OpenModel({ checkpoint, family: opened.family, blueprint: model.blueprint, lineage, beside });
     return Object.assign(trained, { training: { ...result, parameters: model.blueprint.parameters, bytes: storedBytes(checkpoint) } });
   }
-  const written = await writeFolder(live, job.out!, { ...common(job), force: true, dtype, beside, lineage });
+  const written = await writeFolder(turnMatrices(model.blueprint, live), job.out!, { ...common(job), force: true, dtype, beside, lineage });
   await work.clear();
   return Object.assign(await openModel(parts, job.out!), { training: { ...written, ...result } });
 }

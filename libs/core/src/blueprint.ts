@@ -2,7 +2,10 @@ import { Axes, LAYER, type AxisRule, Dimension } from './axis.js';
 import { type Checkpoint, type Config, elementCount } from './checkpoint.js';
 import { CheckpointError, PlanError } from './error.js';
 
-/** One row of a family's table: the weight's name and the dimensions it is made of, in storage order. */
+/**
+ * One row of a family's table: the weight's name and the dimensions it is made of, in storage order. A matrix of a layer is `[out, in]`; the name of one
+ * that is stored the other way round ends in `ᵀ` (`attn.c_attn.weightᵀ`), and its dimensions are given as `[out, in]` too.
+ */
 export type WeightRow = readonly [name: string, ...dimensions: string[]];
 
 /** The weights of a family: those of the whole model, and those of each layer with names relative to the layer. */
@@ -23,6 +26,8 @@ export interface Weight {
   readonly shape: readonly number[];
   /** A matrix of a block, `[out, in]`: what methods prune. */
   readonly linear: boolean;
+  /** Stored as `[in, out]`: turned when it is read and when it is written. */
+  readonly turned?: true;
 }
 
 /** What a blueprint needs of a family: how a config becomes axes and a table, and how edited axes go back into it. */
@@ -136,10 +141,12 @@ export function checkTensors(blueprint: Blueprint, checkpoint: Checkpoint, extra
 
 function tabulate(table: WeightTable, axes: Axes): Weight[] {
   const rows = (records: WeightTable['outer'], prefix: string, at?: number): Weight[] =>
-    Object.entries(records).map(([role, [name, ...texts]]) => {
+    Object.entries(records).map(([role, [label, ...texts]]) => {
+      const name = label.replace(/ᵀ$/, '');
       const dimensions = texts.map((text) => new Dimension(text));
       const shape = dimensions.map((dimension) => dimension.size(axes, at));
-      return { name: prefix + name, role, dimensions, shape, linear: at !== undefined && shape.length === 2, ...(at === undefined ? {} : { at }) };
+      const linear = at !== undefined && shape.length === 2;
+      return { name: prefix + name, role, dimensions, shape, linear, ...(at === undefined ? {} : { at }), ...(name === label ? {} : { turned: true }) };
     });
   const layers = Array.from({ length: axes.layers }, (_, at) => rows(table.layer, table.prefix(at), at));
   return [...rows(table.outer, ''), ...layers.flat()];

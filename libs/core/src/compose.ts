@@ -6,6 +6,7 @@ import type { Distiller } from './distiller.js';
 import type { Evaluator } from './evaluator.js';
 import type { Pruner } from './pruner.js';
 import { BOUND, CONTRACT, type Plugin, type PluginKind } from './plugin.js';
+import { fromStorage } from './storage.js';
 
 /** What the container holds, by kind and name. */
 export interface Parts {
@@ -74,10 +75,10 @@ export function familyOf(parts: Parts, config: Config, source: string): Family {
   });
 }
 
-/** A checkpoint in its family's own names: GGUF files are translated, others are what they are. */
+/** A checkpoint as its family's table has it: GGUF files are translated, others are {@link fromStorage | arranged}. */
 export async function inFamilyNames(parts: Parts, checkpoint: Checkpoint): Promise<Checkpoint> {
   const gguf = checkpoint.config['gguf'] as Record<string, unknown> | undefined;
-  if (!gguf) return checkpoint;
+  if (!gguf) return fromStorage(familyOf(parts, checkpoint.config, checkpoint.source), checkpoint);
   const architecture = String(gguf['general.architecture']);
   for (const family of parts.families.values()) if (family.gguf?.architectures.includes(architecture)) return family.gguf.translate(checkpoint);
   throw new CheckpointError('ARCHITECTURE_UNKNOWN', {

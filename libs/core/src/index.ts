@@ -21,3 +21,4 @@ export * from './pruner.js';
 export * from './random.js';
 export * from './session.js';
 export * from './statistic.js';
+export * from './storage.js';

@@ -117,6 +117,11 @@ export class LayerPass {
     return this.pass.model.blueprint.axes.size(axis, this.at);
   }
 
+  /** Indices of an axis that count in this layer: see {@link Pass.live}. */
+  live(axis: string): number {
+    return this.pass.model.live(axis, this.at);
+  }
+
   tap<T extends tf.Tensor>(name: string, value: T): T {
     return this.pass.options.onTap ? this.pass.tap(`layers.${this.at}.${name}`, value) : value;
   }

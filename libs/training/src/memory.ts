@@ -108,7 +108,10 @@ function writesStream({ dimensions }: Weight): boolean {
 
 /** References of attention hold the scores of one layer, in a few copies. */
 function attentionScores(blueprint: Blueprint, batchSize: number, window: number): number {
-  const heads = Math.max(0, ...Array.from({ length: blueprint.axes.layers }, (_, at) => blueprint.axes.size('kv', at) * blueprint.axes.size('group', at)));
+  const { axes } = blueprint;
+  const counted = ['head', 'kv', 'group'].filter((axis) => axis in axes.rules);
+  const headsOf = (at: number): number => counted.reduce((product, axis) => product * axes.size(axis, at), 1);
+  const heads = Math.max(0, ...Array.from({ length: axes.layers }, (_, at) => headsOf(at)));
   return REFERENCE_LOGITS * FLOAT * batchSize * heads * window ** 2;
 }
 
