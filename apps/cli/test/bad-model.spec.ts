@@ -215,8 +215,8 @@ describe('GGUF files whose header lies or breaks off', () => {
     ['a size of 10^18', gguf({ ...whole, tensors: [{ ...weight, sizes: [1e9, 1e9] }] }), { code: 'CHECKPOINT_SHAPE', says: ['output_norm.weight', 'corrupt'] }],
     [
       'a type that is not read',
-      gguf({ ...whole, tensors: [{ ...weight, type: 12 }] }),
-      { code: 'CHECKPOINT_DTYPE', says: ['Q4_K', 'Q8_0', 'Use a file of the same model'] },
+      gguf({ ...whole, tensors: [{ ...weight, type: 16 }] }),
+      { code: 'CHECKPOINT_DTYPE', says: ['IQ2_XXS', 'Q8_0', 'Use a file of the same model'] },
     ],
     [
       'a name that climbs out of the folder',

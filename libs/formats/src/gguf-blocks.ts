@@ -1,4 +1,5 @@
 import { type Dtype, toFloat32 } from '@chop/core';
+import { iq4_NL, iq4_XS, q2_K, q3_K, q4_K, q5_0, q5_1, q5_K, q6_K, type ReadBlock } from './gguf-k-blocks.js';
 
 /** How one ggml type lies in a file, and as what a checkpoint shows it. */
 export interface GgmlType {
@@ -26,28 +27,28 @@ export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map<number, GgmlTyp
   [3, { name: 'Q4_1', blockElements: 32, blockBytes: 2 * HALF + NIBBLES, dtype: 'F32', dequantise: q4_1 }],
   // block_q8_0: half d; 32 signed bytes; x = q · d
   [8, { name: 'Q8_0', blockElements: 32, blockBytes: HALF + 32, dtype: 'F32', dequantise: q8_0 }],
+  [6, inBlocks('Q5_0', q5_0, 32, 22)],
+  [7, inBlocks('Q5_1', q5_1, 32, 24)],
+  [10, inBlocks('Q2_K', q2_K, 256, 84)],
+  [11, inBlocks('Q3_K', q3_K, 256, 110)],
+  [12, inBlocks('Q4_K', q4_K, 256, 144)],
+  [13, inBlocks('Q5_K', q5_K, 256, 176)],
+  [14, inBlocks('Q6_K', q6_K, 256, 210)],
+  [20, inBlocks('IQ4_NL', iq4_NL, 32, 18)],
+  [23, inBlocks('IQ4_XS', iq4_XS, 256, 136)],
 ]);
 
 /** Names of the types that are not read, for the error. */
 export const OTHER_GGML_TYPES: ReadonlyMap<number, string> = new Map(
   Object.entries({
-    6: 'Q5_0',
-    7: 'Q5_1',
     9: 'Q8_1',
-    10: 'Q2_K',
-    11: 'Q3_K',
-    12: 'Q4_K',
-    13: 'Q5_K',
-    14: 'Q6_K',
     15: 'Q8_K',
     16: 'IQ2_XXS',
     17: 'IQ2_XS',
     18: 'IQ3_XXS',
     19: 'IQ1_S',
-    20: 'IQ4_NL',
     21: 'IQ3_S',
     22: 'IQ2_S',
-    23: 'IQ4_XS',
     24: 'I8',
     25: 'I16',
     26: 'I32',
@@ -59,6 +60,30 @@ export const OTHER_GGML_TYPES: ReadonlyMap<number, string> = new Map(
     39: 'MXFP4',
   }).map(([number, name]) => [Number(number), name]),
 );
+
+/** A type that is read block by block. */
+function inBlocks(name: string, read: ReadBlock, blockElements: number, blockBytes: number): GgmlType {
+  return {
+    name,
+    blockElements,
+    blockBytes,
+    dtype: 'F32',
+    dequantise(blocks) {
+      const out = new Float32Array((blocks.byteLength / blockBytes) * blockElements);
+      for (let at = 0, to = 0; at < blocks.byteLength; at += blockBytes, to += blockElements)
+        read(blocks, at, out, to, (offset) => halfAt(blocks, at + offset));
+      return out;
+    },
+  };
+}
+
+/** The float16 at a byte. */
+function halfAt(bytes: Uint8Array, at: number): number {
+  const bits = bytes[at]! | (bytes[at + 1]! << 8);
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const size = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction === 0 ? Infinity : NaN) : (1024 + fraction) * 2 ** (exponent - 25);
+  return bits >> 15 ? -size : size;
+}
 
 // Products of a float16 and a small integer are exact in float32, so only the sum of Q4_1 rounds: storing into a
 // Float32Array rounds once, like ggml.

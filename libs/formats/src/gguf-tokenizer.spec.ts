@@ -140,7 +140,7 @@ test('a file without a tokenizer has no tokenizer files', () => {
 
 test.each<[what: string, over: Record<string, GgufValue | undefined>, says: RegExp]>([
   ['another kind of tokenizer', { 'tokenizer.ggml.model': 'llama' }, /kind "llama"/],
-  ['an unknown pre-tokenizer', { 'tokenizer.ggml.pre': 'tekken' }, /"tekken".*expected default, gpt-2, smollm, llama-bpe/],
+  ['an unknown pre-tokenizer', { 'tokenizer.ggml.pre': 'tekken' }, /"tekken".*expected gpt-2, default, smollm, llama-bpe/],
   ['a pre-tokenizer named like a method', { 'tokenizer.ggml.pre': 'constructor' }, /"constructor"/],
   ['no tokens', { 'tokenizer.ggml.tokens': undefined }, /no tokenizer.ggml.tokens/],
   ['a token twice', { 'tokenizer.ggml.tokens': [...TOKENS.slice(0, -1), 'a'] }, /"a" twice/],

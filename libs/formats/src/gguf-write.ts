@@ -1,7 +1,7 @@
 import { elementCount, OutputError } from '@chop/core';
 import { atomicStream } from './atomic.js';
 import { GGML_TYPES } from './gguf-blocks.js';
-import { QUANTISERS } from './gguf-quantise.js';
+import type { QUANTISERS } from './gguf-quantise.js';
 import type { WriteOptions } from './write-stream.js';
 
 /** A value of a file's metadata with the type that it is stored as (gguf.h, `enum gguf_type`). */
@@ -33,19 +33,16 @@ const ALIGNMENT = 32;
 const TYPE = { u32: 4, i32: 5, f32: 6, bool: 7, text: 8, list: 9 } as const;
 
 /** Numbers of the types (ggml.h, `enum ggml_type`), elements and bytes of a block. */
-const STORED: Readonly<Record<GgmlTypeName, { readonly number: number; readonly blockElements: number; readonly blockBytes: number }>> = {
-  ...(Object.fromEntries([...GGML_TYPES].map(([number, type]) => [type.name, { number, ...type }])) as Record<'F32' | 'F16' | 'BF16' | 'Q8_0' | 'Q4_0', never>),
-  Q5_0: { number: 6, ...QUANTISERS.Q5_0 },
-  Q4_K: { number: 12, ...QUANTISERS.Q4_K },
-  Q6_K: { number: 14, ...QUANTISERS.Q6_K },
-};
+const STORED: ReadonlyMap<string, { readonly number: number; readonly blockElements: number; readonly blockBytes: number }> = new Map(
+  [...GGML_TYPES].map(([number, type]) => [type.name, { number, ...type }]),
+);
 
 /** Elements of a block of a type: rows are whole numbers of them. */
-export const blockElements = (type: GgmlTypeName): number => STORED[type].blockElements;
+export const blockElements = (type: GgmlTypeName): number => STORED.get(type)!.blockElements;
 
 /** Bytes of a tensor in the file, filling left out. */
 export function ggufBytes({ shape, type }: Pick<GgufSource, 'shape' | 'type'>): number {
-  return (elementCount(shape) / STORED[type].blockElements) * STORED[type].blockBytes;
+  return (elementCount(shape) / STORED.get(type)!.blockElements) * STORED.get(type)!.blockBytes;
 }
 
 /**
@@ -92,7 +89,7 @@ function encodeHeader(metadata: ReadonlyMap<string, GgufTyped>, tensors: readonl
     out.text(tensor.name);
     out.u32(tensor.shape.length);
     for (const size of [...tensor.shape].reverse()) out.u64(size);
-    out.u32(STORED[tensor.type].number);
+    out.u32(STORED.get(tensor.type)!.number);
     out.u64(offset);
     const bytes = ggufBytes(tensor);
     offset += bytes + filling(bytes);

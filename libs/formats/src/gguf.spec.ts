@@ -221,9 +221,9 @@ describe('a header that lies is refused with what is wrong', () => {
     ['an unknown ggml type', { tensors: [{ ...w, type: 99 }], data: zeros(64) }, 'CHECKPOINT_DTYPE', /w stored as ggml type 99/],
     [
       'a ggml type that is not read',
-      { tensors: [{ ...w, type: 12 }], data: zeros(64) },
+      { tensors: [{ ...w, type: 16 }], data: zeros(64) },
       'CHECKPOINT_DTYPE',
-      /w stored as Q4_K.*expected F32, F16, BF16, Q4_0, Q4_1, Q8_0/,
+      /w stored as IQ2_XXS.*expected F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q5_0, Q5_1, Q2_K/,
     ],
     ['five dimensions', { tensors: [{ ...w, sizes: [1, 1, 1, 1, 32] }], data: zeros(64) }, 'CHECKPOINT_HEADER', /5 dimensions/],
     ['a size of zero', { tensors: [{ ...w, sizes: [32, 0] }], data: zeros(64) }, 'CHECKPOINT_SHAPE', /32, 0/],

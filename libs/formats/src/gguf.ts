@@ -15,7 +15,7 @@ export interface GgufCheckpoint extends Checkpoint {
 }
 
 /**
- * Opens a GGUF file (version 2 or 3, little-endian; F32, F16, BF16, Q8_0, Q4_0, Q4_1). Quantised tensors appear as F32
+ * Opens a GGUF file (version 2 or 3, little-endian; F32, F16, BF16, Q4_0 to Q8_0, Q2_K to Q6_K, IQ4_NL, IQ4_XS). Quantised tensors appear as F32
  * and are dequantised while they are streamed; shapes are row-major. The config is `{ gguf: metadata }`, the companions
  * are a tokenizer and a generation config made from the metadata.
  *
