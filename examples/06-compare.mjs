@@ -8,7 +8,7 @@ for (const configuration of ['max-gap', 'output']) models[configuration] = await
 
 const scores = await chop.evaluate(models, {
   perplexity: { data: ['embedded:valid'], window: 128, windows: 8 },
-  latency: { prompt: 32, tokens: 8, runs: 2 },
+  latency: { context: 32, tokens: 8, runs: 2 },
 });
 for (const [name, { parameters, perplexity, latency }] of Object.entries(scores))
   console.log(

@@ -41,12 +41,20 @@ export function breakEven({ pruneSeconds, recoverySeconds = 0, baseSeconds, comp
   if (savedSecondsPerQuery === 0) return { ...shared, words: 'never: a query takes as long as before' };
   if (savedSecondsPerQuery < 0) return { ...shared, words: 'never: a query takes longer than before' };
   const queries = Math.ceil(costSeconds / savedSecondsPerQuery);
-  return { ...shared, queries, words: queries === 0 ? 'at once: it cost nothing' : `after ${queries.toLocaleString('en-US')} ${queries === 1 ? 'query' : 'queries'}` };
+  return {
+    ...shared,
+    queries,
+    words: queries === 0 ? 'at once: it cost nothing' : `after ${queries.toLocaleString('en-US')} ${queries === 1 ? 'query' : 'queries'}`,
+  };
 }
 
 function checkTimes(times: Readonly<Record<string, number>>, fits: (seconds: number) => boolean, expected: string): void {
   for (const [name, seconds] of Object.entries(times)) {
     if (Number.isFinite(seconds) && fits(seconds)) continue;
-    throw new DataError('BREAK_EVEN_FACTS', { found: `${name} of ${seconds}`, expected: `seconds, ${expected}`, remedy: 'Measure it: break-even is of measured times.' });
+    throw new DataError('BREAK_EVEN_FACTS', {
+      found: `${name} of ${seconds}`,
+      expected: `seconds, ${expected}`,
+      remedy: 'Measure it: break-even is of measured times.',
+    });
   }
 }

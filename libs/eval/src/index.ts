@@ -1,6 +1,14 @@
 export * from './latency.js';
 export * from './perplexity.js';
-export { evaluateTasks, tasks, type TaskScores, type TasksOptions, type TasksResult } from './tasks.js';
+export { prepareTasks, type PreparedTasks, tasks, type TaskScores, type TasksInput, type TasksResult } from './tasks.js';
 export type { SampleLine } from './sample-line.js';
 export { TaskLibrary } from './task-library.js';
 export type { Hook, Hooks, TaskDocument } from './hooks.js';
+export { latencyOptions, type LatencyOptions } from './latency-samples.js';
+export { compareLatency, type LatencyComparison, type SpeedUp, type SpeedUps } from './latency-comparison.js';
+export { walkFlops, type Walk } from './flops.js';
+export { paired, type ExampleId, type ExampleScores, type PairedComparison } from './paired.js';
+export { mcnemar, type McNemar } from './mcnemar.js';
+export { bootstrapMean, type BootstrapOptions, type Interval } from './bootstrap.js';
+export { examplesForDeviation, examplesForFlips, type Power } from './examples-needed.js';
+export { breakEven, type BreakEven, type BreakEvenFacts } from './break-even.js';

@@ -114,7 +114,13 @@ test('the interval depends on the examples, not on their order, and lies among t
 test('what all examples have in common moves the interval and leaves its width', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -64, max: 64 }), { minLength: 2, maxLength: 32 }), fc.integer({ min: -64, max: 64 }), (values, shift) => {
-      const [here, there] = [bootstrapMean(values, quick), bootstrapMean(values.map((value) => value + shift), quick)];
+      const [here, there] = [
+        bootstrapMean(values, quick),
+        bootstrapMean(
+          values.map((value) => value + shift),
+          quick,
+        ),
+      ];
       expect(there.low - here.low).toBeCloseTo(shift, 9);
       expect(there.high - here.high).toBeCloseTo(shift, 9);
     }),
