@@ -1,5 +1,8 @@
 import { fromFloat32 } from '@chop/core';
 
+// Called some thousand million times: looked up once.
+const { abs, floor, fround, max, min, round, sign, sqrt } = Math;
+
 /** How floats become blocks: as many at a time, into as many bytes. */
 export interface Quantiser {
   readonly blockElements: number;
@@ -15,7 +18,7 @@ const SUPER = 256;
 /** The value of the largest magnitude, with its sign. */
 function extreme(x: Float32Array, from: number, count: number): number {
   let most = 0;
-  for (let i = from; i < from + count; i++) if (Math.abs(x[i]!) > Math.abs(most)) most = x[i]!;
+  for (let i = from; i < from + count; i++) if (abs(x[i]!) > abs(most)) most = x[i]!;
   return most;
 }
 
@@ -29,19 +32,19 @@ function putHalf(out: DataView, at: number, value: number): void {
 }
 
 /** Half away from zero, as C's roundf. */
-const rounded = (value: number): number => Math.sign(value) * Math.floor(Math.abs(value) + 0.5);
-const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
-const inverse = (value: number): number => (value === 0 ? 0 : Math.fround(1 / value));
+const rounded = (value: number): number => sign(value) * floor(abs(value) + 0.5);
+const clamp = (value: number, low: number, high: number): number => min(high, max(low, value));
+const inverse = (value: number): number => (value === 0 ? 0 : fround(1 / value));
 
 /** block_q8_0: half d, 32 signed bytes; x = q · d. */
 const q8_0: Quantiser = {
   blockElements: BLOCK,
   blockBytes: 34,
   block(x, from, out, at) {
-    const d = Math.fround(Math.abs(extreme(x, from, BLOCK)) / 127);
+    const d = fround(abs(extreme(x, from, BLOCK)) / 127);
     const each = inverse(d);
     putHalf(out, at, d);
-    for (let i = 0; i < BLOCK; i++) out.setInt8(at + 2 + i, rounded(Math.fround(x[from + i]! * each)));
+    for (let i = 0; i < BLOCK; i++) out.setInt8(at + 2 + i, rounded(fround(x[from + i]! * each)));
   },
 };
 
@@ -50,9 +53,9 @@ const q4_0: Quantiser = {
   blockElements: BLOCK,
   blockBytes: 18,
   block(x, from, out, at) {
-    const d = Math.fround(extreme(x, from, BLOCK) / -8);
+    const d = fround(extreme(x, from, BLOCK) / -8);
     const each = inverse(d);
-    const level = (i: number): number => Math.min(15, Math.floor(Math.fround(Math.fround(x[from + i]! * each) + 8.5)));
+    const level = (i: number): number => min(15, floor(fround(fround(x[from + i]! * each) + 8.5)));
     putHalf(out, at, d);
     for (let i = 0; i < BLOCK / 2; i++) out.setUint8(at + 2 + i, level(i) | (level(i + BLOCK / 2) << 4));
   },
@@ -63,9 +66,9 @@ const q5_0: Quantiser = {
   blockElements: BLOCK,
   blockBytes: 22,
   block(x, from, out, at) {
-    const d = Math.fround(extreme(x, from, BLOCK) / -16);
+    const d = fround(extreme(x, from, BLOCK) / -16);
     const each = inverse(d);
-    const level = (i: number): number => Math.min(31, Math.floor(Math.fround(Math.fround(x[from + i]! * each) + 16.5)));
+    const level = (i: number): number => min(31, floor(fround(fround(x[from + i]! * each) + 16.5)));
     putHalf(out, at, d);
     let high = 0;
     for (let i = 0; i < BLOCK / 2; i++) {
@@ -95,18 +98,18 @@ const SEARCH_STEP = 0.1;
 function fit(x: Float32Array, from: number, count: number, levels: number): Fit {
   let [low, high, squares] = [0, -Infinity, 0];
   for (let i = from; i < from + count; i++) {
-    low = Math.min(low, x[i]!);
-    high = Math.max(high, x[i]!);
+    low = min(low, x[i]!);
+    high = max(high, x[i]!);
     squares += x[i]! * x[i]!;
   }
   if (high <= low) return { scale: 0, least: -low };
-  const typical = Math.sqrt(squares / count);
+  const typical = sqrt(squares / count);
   const error = ({ scale, least }: Fit): number => {
     let sum = 0;
     for (let i = from; i < from + count; i++) {
-      const level = clamp(Math.round((x[i]! + least) * inverse(scale)), 0, levels);
+      const level = clamp(round((x[i]! + least) * inverse(scale)), 0, levels);
       const off = scale * level - least - x[i]!;
-      sum += (typical + Math.abs(x[i]!)) * off * off;
+      sum += (typical + abs(x[i]!)) * off * off;
     }
     return sum;
   };
@@ -124,8 +127,8 @@ function fit(x: Float32Array, from: number, count: number, levels: number): Fit 
 function refined(x: Float32Array, from: number, count: number, levels: number, inverseScale: number, low: number, typical: number): Fit {
   let [weights, ofLevels, ofSquares, ofX, ofProducts] = [0, 0, 0, 0, 0];
   for (let i = from; i < from + count; i++) {
-    const weight = typical + Math.abs(x[i]!);
-    const level = clamp(Math.round(inverseScale * (x[i]! - low)), 0, levels);
+    const weight = typical + abs(x[i]!);
+    const level = clamp(round(inverseScale * (x[i]! - low)), 0, levels);
     weights += weight;
     ofLevels += weight * level;
     ofSquares += weight * level * level;
@@ -145,21 +148,21 @@ const q4_K: Quantiser = {
   blockBytes: 144,
   block(x, from, out, at) {
     const fits = Array.from({ length: 8 }, (_, part) => fit(x, from + 32 * part, 32, 15));
-    const d = Math.max(...fits.map(({ scale }) => scale)) / 63;
-    const dmin = Math.max(...fits.map(({ least }) => least)) / 63;
+    const d = max(...fits.map(({ scale }) => scale)) / 63;
+    const dmin = max(...fits.map(({ least }) => least)) / 63;
     putHalf(out, at, d);
     putHalf(out, at + 2, dmin);
-    const six = (value: number, unit: number): number => Math.min(63, Math.round(value * inverse(unit)));
+    const six = (value: number, unit: number): number => min(63, round(value * inverse(unit)));
     const [scales, minima] = [fits.map(({ scale }) => six(scale, d)), fits.map(({ least }) => six(least, dmin))];
     for (let part = 0; part < 4; part++) {
       out.setUint8(at + 4 + part, scales[part]! | ((scales[part + 4]! >> 4) << 6));
       out.setUint8(at + 8 + part, minima[part]! | ((minima[part + 4]! >> 4) << 6));
       out.setUint8(at + 12 + part, (scales[part + 4]! & 15) | ((minima[part + 4]! & 15) << 4));
     }
-    const [unit, unitMin] = [Math.fround(half(out, at)), Math.fround(half(out, at + 2))];
+    const [unit, unitMin] = [fround(half(out, at)), fround(half(out, at + 2))];
     const level = (i: number): number => {
       const [scale, least] = [unit * scales[i >> 5]!, unitMin * minima[i >> 5]!];
-      return clamp(Math.round((x[from + i]! + least) * inverse(scale)), 0, 15);
+      return clamp(round((x[from + i]! + least) * inverse(scale)), 0, 15);
     };
     for (let pair = 0; pair < 4; pair++)
       for (let i = 0; i < 32; i++) out.setUint8(at + 16 + 32 * pair + i, level(64 * pair + i) | (level(64 * pair + 32 + i) << 4));
@@ -175,7 +178,7 @@ function symmetricScale(x: Float32Array, from: number): number {
     const inverseScale = -(32 + 0.1 * step) / most;
     let [along, squares] = [0, 0];
     for (let i = from; i < from + 16; i++) {
-      const level = clamp(Math.round(inverseScale * x[i]!), -32, 31);
+      const level = clamp(round(inverseScale * x[i]!), -32, 31);
       const weight = x[i]! * x[i]!;
       along += weight * x[i]! * level;
       squares += weight * level * level;
@@ -191,12 +194,12 @@ const q6_K: Quantiser = {
   blockBytes: 210,
   block(x, from, out, at) {
     const wanted = Array.from({ length: 16 }, (_, part) => symmetricScale(x, from + 16 * part));
-    const d = wanted.reduce((most, scale) => (Math.abs(scale) > Math.abs(most) ? scale : most), 0) / -128;
+    const d = wanted.reduce((most, scale) => (abs(scale) > abs(most) ? scale : most), 0) / -128;
     putHalf(out, at + 208, d);
     const unit = half(out, at + 208);
-    const scales = wanted.map((scale) => Math.min(127, Math.round(scale * inverse(d))));
+    const scales = wanted.map((scale) => min(127, round(scale * inverse(d))));
     scales.forEach((scale, part) => out.setInt8(at + 192 + part, scale));
-    const level = (i: number): number => clamp(Math.round(x[from + i]! * inverse(unit * scales[i >> 4]!)), -32, 31) + 32;
+    const level = (i: number): number => clamp(round(x[from + i]! * inverse(unit * scales[i >> 4]!)), -32, 31) + 32;
     for (let part = 0; part < 2; part++)
       for (let i = 0; i < 32; i++) {
         const [a, b, c, e] = [0, 32, 64, 96].map((more) => level(128 * part + more + i)) as [number, number, number, number];
@@ -231,7 +234,7 @@ export async function* quantised(type: keyof typeof QUANTISERS, pieces: AsyncIte
     const bytes = new Uint8Array(rest.byteLength + piece.byteLength);
     bytes.set(rest);
     bytes.set(piece, rest.byteLength);
-    const blocks = Math.floor(bytes.byteLength / size);
+    const blocks = floor(bytes.byteLength / size);
     const floats = new Float32Array(bytes.buffer, 0, blocks * blockElements);
     const out = new Uint8Array(blocks * blockBytes);
     const view = new DataView(out.buffer);
