@@ -20,7 +20,7 @@ export interface RopeOptions {
   readonly positions: number;
   /** The first position (tokens already in the cache). Default 0. */
   readonly offset?: number;
-  /** Size of a head before any cut of it: even. */
+  /** Size of a head before any cut of it, or of its part that is turned: even. */
   readonly inner: number;
   readonly theta: number;
   readonly scaling?: RopeScaling;

@@ -41,6 +41,24 @@ test.each(backends)('rope turns the two halves of a head as complex numbers, wit
   ]);
 });
 
+test.each(backends)('rope with fewer pairs than a head has leaves the rest of it, with its gradient, on %s', async (backend) => {
+  await tf.setBackend(backend);
+  const shape: [number, number, number, number] = [2, 3, 2, 7];
+  const heads = (x: readonly number[]): number[][] => Array.from({ length: x.length / 7 }, (_, head) => x.slice(head * 7, head * 7 + 7));
+  const partly: KernelCase = {
+    title: 'four of seven features',
+    inputs: { x: sampleData(shape, 12) },
+    run: ({ x }) => tf.tidy(() => rope(x!, ropeTables({ positions: 3, offset: 2, inner: 4, theta: 100 }))),
+    oracle: ({ x }) => {
+      const beginnings = turned(heads(x!).flatMap((head) => head.slice(0, 4)), [2, 3, 2, 4], 2, 100);
+      return heads(x!).flatMap((head, i) => [...beginnings.slice(i * 4, i * 4 + 4), ...head.slice(4)]);
+    },
+    shape,
+    gradients: ['x'],
+  };
+  checkKernel('rope', [partly]);
+});
+
 test.each(backends)('rope carries a no-number on to its own pair only, on %s', async (backend) => {
   const tables = { positions: 1, offset: 2, inner: 4, theta: 10 };
   const found = await numbersOn(backend, () => rope(tf.tensor([Number.NaN, 1, 1, 1], [1, 1, 1, 4]), ropeTables(tables)));
@@ -59,7 +77,7 @@ if (hasNative('Rope')) {
 
   test('the native rope refuses tables of another shape', async () => {
     await tf.setBackend('tensorflow');
-    expect(() => ropeKernel({ x: tf.zeros([1, 2, 1, 4]), cos: tf.zeros([2, 3]), sin: tf.zeros([2, 2]) }, {})).toThrow(/tables \[tokens, inner \/ 2\]/);
+    expect(() => ropeKernel({ x: tf.zeros([1, 2, 1, 4]), cos: tf.zeros([2, 3]), sin: tf.zeros([2, 2]) }, {})).toThrow(/tables \[tokens, pairs\]/);
   });
 }
 
