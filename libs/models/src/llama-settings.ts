@@ -1,18 +1,10 @@
-import { type Axes, CheckpointError, type Config, expectationOf } from '@chop/core';
+import type { Axes, Config } from '@chop/core';
 import type { RopeScaling } from '@chop/kernels';
 import { z } from 'zod';
+import { count, groupedSchema, type GroupedSizes, groupedSizes, readConfig, resizeGrouped, rotaryOf, unsupported } from './config.js';
 
 /** What the forward pass and the table need of a config. */
-export interface LlamaSettings {
-  readonly layers: number;
-  readonly width: number;
-  readonly ffn: number;
-  readonly kvHeads: number;
-  /** Query heads per key and value head. */
-  readonly groups: number;
-  /** Size of a head. */
-  readonly inner: number;
-  readonly vocab: number;
+export interface LlamaSettings extends GroupedSizes {
   readonly eps: number;
   readonly theta: number;
   readonly scaling: RopeScaling;
@@ -25,46 +17,16 @@ export interface LlamaSettings {
   readonly sliding: readonly (number | undefined)[];
 }
 
-const count = z
-  .number()
-  .int()
-  .min(1)
-  .max(1 << 24);
-
-/** Twenty times the deepest models in use: a config that lies about it would fill the memory with names of weights. */
-const MAX_LAYERS = 4096;
-
-const scalingSchema = z.looseObject({
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-  factor: z.number().positive().optional(),
-  low_freq_factor: z.number().positive().optional(),
-  high_freq_factor: z.number().positive().optional(),
-  original_max_position_embeddings: z.number().positive().optional(),
-  rope_theta: z.number().positive().optional(),
-});
-
-const configSchema = z.looseObject({
+const configSchema = groupedSchema.extend({
   model_type: z.string().optional(),
-  vocab_size: count,
-  hidden_size: count,
-  intermediate_size: count,
-  num_hidden_layers: count.max(MAX_LAYERS),
-  num_attention_heads: count,
-  num_key_value_heads: count.nullish(),
-  head_dim: count.nullish(),
   hidden_act: z.string().default('silu'),
   rms_norm_eps: z.number().positive().default(1e-6),
-  rope_theta: z.number().positive().default(10000),
-  rope_scaling: scalingSchema.nullish(),
-  rope_parameters: scalingSchema.nullish(),
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
   sliding_window: count.nullish(),
   use_sliding_window: z.boolean().optional(),
   max_window_layers: z.number().int().min(0).optional(),
-  layer_types: z.array(z.string()).nullish(),
 });
 
 type LlamaConfig = z.output<typeof configSchema>;
@@ -75,36 +37,15 @@ type LlamaConfig = z.output<typeof configSchema>;
  * @throws {@link CheckpointError} `CONFIG_INVALID` for a missing or impossible value, `CONFIG_UNSUPPORTED` for a feature the family lacks.
  */
 export function llamaSettings(config: Config): LlamaSettings {
-  const parsed = configSchema.safeParse(config);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new CheckpointError('CONFIG_INVALID', {
-      found: `config.json with ${issue.path.join('.')} = ${JSON.stringify(config[String(issue.path[0])])}`,
-      expected: expectationOf(issue.message),
-    });
-  }
-  const c = parsed.data;
-  const heads = c.num_attention_heads;
-  const kvHeads = c.num_key_value_heads ?? heads;
-  if (heads % kvHeads !== 0)
-    throw new CheckpointError('CONFIG_INVALID', {
-      found: `${heads} query heads and ${kvHeads} key-value heads`,
-      expected: 'a whole number of query heads per key-value head',
-    });
+  const c = readConfig(configSchema, config);
+  const sizes = groupedSizes(c);
   if (c.hidden_act !== 'silu') throw unsupported(`hidden_act ${c.hidden_act}`, 'silu');
   const qwen2 = c.model_type === 'qwen2' || isArchitecture(config, 'Qwen2ForCausalLM');
   const qwen3 = c.model_type === 'qwen3' || isArchitecture(config, 'Qwen3ForCausalLM');
   return {
-    layers: c.num_hidden_layers,
-    width: c.hidden_size,
-    ffn: c.intermediate_size,
-    kvHeads,
-    groups: heads / kvHeads,
-    inner: c.head_dim ?? Math.floor(c.hidden_size / heads),
-    vocab: c.vocab_size,
+    ...sizes,
+    ...rotaryOf(c),
     eps: c.rms_norm_eps,
-    theta: c.rope_parameters?.rope_theta ?? c.rope_theta,
-    scaling: scalingOf(c.rope_parameters ?? c.rope_scaling ?? {}),
     tied: c.tie_word_embeddings,
     attentionBias: qwen2 || c.attention_bias,
     outputBias: !qwen2 && c.attention_bias,
@@ -114,23 +55,12 @@ export function llamaSettings(config: Config): LlamaSettings {
   };
 }
 
-/** The config after an edit: sizes written back, per-layer lists cut along. Layers that differ are refused when the model is written. */
+/** The config after an edit: sizes written back, per-layer lists cut along. */
 export function resizeLlama(config: Config, axes: Axes, layers: ArrayLike<number> | undefined): Config {
-  const kv = axes.common('kv');
-  const group = axes.common('group');
-  const types = config['layer_types'];
+  const windowed = config['max_window_layers'];
   return {
-    ...config,
-    num_hidden_layers: axes.layers,
-    hidden_size: axes.size('width'),
-    head_dim: axes.common('inner'),
-    ...(axes.common('ffn') === undefined ? {} : { intermediate_size: axes.common('ffn') }),
-    ...(kv === undefined ? {} : { num_key_value_heads: kv }),
-    ...(kv === undefined || group === undefined ? {} : { num_attention_heads: kv * group }),
-    ...(Array.isArray(types) && layers ? { layer_types: Array.from(layers, (at) => types[at] as string) } : {}),
-    ...(layers && typeof config['max_window_layers'] === 'number'
-      ? { max_window_layers: Array.from(layers).filter((at) => at < (config['max_window_layers'] as number)).length }
-      : {}),
+    ...resizeGrouped(config, axes, layers),
+    ...(layers && typeof windowed === 'number' ? { max_window_layers: Array.from(layers).filter((at) => at < windowed).length } : {}),
   };
 }
 
@@ -142,27 +72,6 @@ function slidingOf(c: LlamaConfig, qwen: boolean): (number | undefined)[] {
     if (c.layer_types) return c.layer_types[at] === 'sliding_attention' ? window : undefined;
     return qwen && at < (c.max_window_layers ?? 0) ? undefined : window;
   });
-}
-
-/** Kinds of transformers' `rope_scaling`; the old spelling of its type is `type`. */
-function scalingOf(given: z.output<typeof scalingSchema>): RopeScaling {
-  const kind = given.rope_type ?? given.type ?? 'default';
-  const need = (key: 'factor' | 'low_freq_factor' | 'high_freq_factor' | 'original_max_position_embeddings'): number => {
-    const value = given[key];
-    if (value === undefined) throw new CheckpointError('CONFIG_INVALID', { found: `rope_scaling of kind ${kind} without ${key}`, expected: 'a number' });
-    return value;
-  };
-  if (kind === 'default') return { kind: 'none' };
-  if (kind === 'linear') return { kind: 'linear', factor: need('factor') };
-  if (kind === 'llama3') {
-    const keys = ['factor', 'low_freq_factor', 'high_freq_factor', 'original_max_position_embeddings'] as const;
-    return { kind: 'llama3', ...(Object.fromEntries(keys.map((key) => [key, need(key)])) as Record<(typeof keys)[number], number>) };
-  }
-  throw unsupported(`rope_scaling of kind ${kind}`, 'none, linear or llama3');
-}
-
-function unsupported(found: string, expected: string): CheckpointError {
-  return new CheckpointError('CONFIG_UNSUPPORTED', { found, expected, remedy: 'A plugin can add a family with it.' });
 }
 
 function isArchitecture(config: Config, name: string): boolean {

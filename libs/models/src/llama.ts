@@ -1,6 +1,8 @@
-import { family, type LayerPass, type Pass } from '@chop/core';
-import { attention, embedding, linear, projection, reshape, residual, rmsNorm, rope, type RopeTables, ropeTables, swiglu } from '@chop/kernels';
+import { family, type LayerPass } from '@chop/core';
+import { embedding, projection, residual, rmsNorm, rope, swiglu } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
+import { attend, headsOf, project, rotary } from './blocks.js';
+import { groupedAxes } from './config.js';
 import { llamaFromGguf } from './llama-gguf.js';
 import { llamaSettings, type LlamaSettings, resizeLlama } from './llama-settings.js';
 
@@ -17,20 +19,7 @@ export const llama = family<LlamaSettings>({
   gguf: llamaFromGguf,
   ignores: (name) => name.endsWith('rotary_emb.inv_freq') || name === 'lm_head.weight',
 
-  axes: ({ layers, width, ffn, kvHeads, groups, inner, vocab }) => ({
-    layer: { size: layers },
-    width: { size: width, multiple: 64 },
-    ffn: { size: ffn, perLayer: true, uniform: true, multiple: 64 },
-    kv: { size: kvHeads, perLayer: true, uniform: true },
-    group: { size: groups, perLayer: true, uniform: true },
-    inner: {
-      size: inner,
-      perLayer: true,
-      uniform: true,
-      pinned: 'The size of a head is bound to its rotary frequencies: drop whole heads instead (kv or group).',
-    },
-    vocab: { size: vocab, pinned: 'The vocabulary belongs to the tokenizer.' },
-  }),
+  axes: groupedAxes,
 
   table: ({ tied, attentionBias, outputBias, ffnBias, queryKeyNorm }) => ({
     outer: {
@@ -69,9 +58,9 @@ export const llama = family<LlamaSettings>({
 
     layer(at, x, settings) {
       const { eps } = settings;
-      const live = at.pass.live('width');
-      const attended = attend(at, rmsNorm(x, at.weight('attentionNorm'), { eps, live }), settings);
-      const between = residual(x, project(at, 'o', attended));
+      const live = at.live('width');
+      const mixed = attended(at, rmsNorm(x, at.weight('attentionNorm'), { eps, live }), settings);
+      const between = residual(x, project(at, 'o', mixed));
       const h = rmsNorm(between, at.weight('ffnNorm'), { eps, live });
       return residual(between, project(at, 'down', swiglu(project(at, 'gate', h), project(at, 'up', h))));
     },
@@ -80,30 +69,14 @@ export const llama = family<LlamaSettings>({
   },
 });
 
-/** Causal self-attention of `[batch, tokens, width]`; heads are `kv·group`, so that the queries of one group share its keys. */
-function attend(at: LayerPass, x: tf.Tensor, { eps, sliding, ...positions }: LlamaSettings): tf.Tensor {
-  const [batch, tokens] = x.shape as [number, number];
-  const [kv, group, inner] = [at.size('kv'), at.size('group'), at.size('inner')];
-  const heads = (role: 'q' | 'k' | 'v', count: number): tf.Tensor => reshape(project(at, role, x), [batch, tokens, count, inner]);
-  const tables = rotary(at.pass, tokens, inner, positions);
-  const placed = (role: 'q' | 'k', count: number): tf.Tensor => {
+/** Self-attention of `[batch, tokens, width]`; heads are `kv·group`, so that the queries of one group share its keys. */
+function attended(at: LayerPass, x: tf.Tensor, { eps, sliding, theta, scaling }: LlamaSettings): tf.Tensor {
+  const inner = at.size('inner');
+  const tables = rotary(at.pass, x.shape[1]!, { inner, theta, scaling });
+  const placed = (role: 'q' | 'k'): tf.Tensor => {
     const gain = at.optional(`${role}Norm`);
-    return rope(gain ? rmsNorm(heads(role, count), gain, { eps }) : heads(role, count), tables);
+    const heads = headsOf(project(at, role, x), inner);
+    return rope(gain ? rmsNorm(heads, gain, { eps }) : heads, tables);
   };
-  const q = placed('q', kv * group);
-  const { cache, segments } = at.pass.options;
-  const fresh = { k: placed('k', kv), v: heads('v', kv) };
-  const { k, v } = cache ? cache.append(at.at, fresh.k, fresh.v) : fresh;
-  const window = sliding[at.at];
-  const mixed = attention(q, k, v, { offset: at.pass.position, ...(window ? { window } : {}), ...(segments ? { segments } : {}) });
-  return reshape(mixed, [batch, tokens, kv * group * inner]);
-}
-
-/** The linear layer of a role, its input tapped as `layers.AT.ROLE.input`. */
-function project(at: LayerPass, role: string, x: tf.Tensor): tf.Tensor {
-  return linear(at.tap(`${role}.input`, x), at.weight(role), at.optional(`${role}Bias`));
-}
-
-function rotary(pass: Pass, tokens: number, inner: number, { theta, scaling }: Pick<LlamaSettings, 'theta' | 'scaling'>): RopeTables {
-  return pass.shared(`rope ${tokens}`, (offset) => ropeTables({ positions: tokens, offset, inner, theta, scaling }) as never);
+  return attend(at, { q: placed('q'), k: placed('k'), v: headsOf(project(at, 'v', x), inner) }, { window: sliding[at.at] });
 }

@@ -2,7 +2,7 @@ import { randomCheckpoint } from '@chop/core/testing';
 import { type Decoder, decoder, keyValueCache, startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { llama } from '../src/llama.js';
+import * as models from '../src/index.js';
 
 let native = false;
 beforeAll(async () => {
@@ -22,16 +22,27 @@ const small = {
   tie_word_embeddings: true,
   max_position_embeddings: 512,
 };
+const grouped = { ...small, num_hidden_layers: 2 };
+const gpt2 = { architectures: ['GPT2LMHeadModel'], vocab_size: 23, n_embd: 16, n_layer: 2, n_head: 4, n_positions: 256 };
+const neox = { ...grouped, architectures: ['GPTNeoXForCausalLM'], rotary_pct: 0.5 };
 const CONFIGS = {
   llama: small,
   'llama, untied, with biases': { ...small, tie_word_embeddings: false, attention_bias: true, mlp_bias: true },
   qwen3: { ...small, architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' },
   'mistral, sliding': { ...small, architectures: ['MistralForCausalLM'], model_type: 'mistral', sliding_window: 6 },
+  gpt2,
+  phi3: { ...grouped, architectures: ['Phi3ForCausalLM'], sliding_window: 6, partial_rotary_factor: 0.5 },
+  olmo2: { ...grouped, architectures: ['Olmo2ForCausalLM'], attention_bias: true },
+  gemma3: { ...grouped, architectures: ['Gemma3ForCausalLM'], sliding_window: 6, sliding_window_pattern: 2 },
+  'gpt-neox': neox,
+  'gpt-neox, sequential': { ...neox, use_parallel_residual: false },
+  'palm-like': { ...grouped, architectures: ['PalmLikeForCausalLM'] },
 };
 
-async function load(config: object, seed = 1) {
-  const model = llama.family.model(llama.family.blueprint(config as never));
-  await model.load(randomCheckpoint(llama.family, config as never, seed));
+async function load(config: { readonly architectures: readonly string[] }, seed = 1) {
+  const [family] = Object.values(models).flatMap((each) => ('family' in each && each.family.architectures.includes(config.architectures[0]!) ? [each.family] : []));
+  const model = family!.model(family!.blueprint(config as never));
+  await model.load(randomCheckpoint(family!, config as never, seed));
   return model;
 }
 type Loaded = Awaited<ReturnType<typeof load>>;

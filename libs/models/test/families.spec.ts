@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Config, type Model, toFloat32 } from '@chop/core';
+import { type Checkpoint, type Config, type Family, fromStorage, type Model, toFloat32, turnMatrices } from '@chop/core';
 import { keyValueCache, startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { llama } from '../src/llama.js';
+import * as models from '../src/index.js';
 
+const FAMILIES = Object.values(models).flatMap((each) => ('family' in each ? [each.family] : []));
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), 'reference');
 const NAMES = readdirSync(FOLDER).flatMap((file) => (file.endsWith('.json') ? [file.slice(0, -5)] : []));
 
@@ -24,17 +25,31 @@ function tensorsOf(name: string): Map<string, { shape: number[]; bytes: Uint8Arr
   );
 }
 
-function load(name: string): { model: Model; ids: tf.Tensor2D; logits: Float32Array } {
-  const { config } = JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as { config: Config };
+/** The reference as its family stores it. */
+function stored(name: string): { family: Family; checkpoint: Checkpoint; tensors: ReturnType<typeof tensorsOf> } {
+  const { config } = JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as { config: Config & { architectures: string[] } };
   const tensors = tensorsOf(name);
-  const blueprint = llama.family.blueprint(config);
-  const stored = [...tensors.keys()].flatMap((key) => (key.startsWith('model/') ? [key.slice(6)] : []));
-  expect([...blueprint.weights.keys()].sort()).toEqual(stored.sort());
-  const model = llama.family.model(blueprint);
-  for (const [key, { shape }] of blueprint.weights) {
-    expect(tensors.get(`model/${key}`)!.shape).toEqual(shape);
-    model.put(key, toFloat32(tensors.get(`model/${key}`)!.bytes, 'F32'));
-  }
+  const weights = [...tensors].flatMap(([key, { shape }]) => (key.startsWith('model/') ? [{ name: key.slice(6), shape, dtype: 'F32' as const }] : []));
+  const checkpoint: Checkpoint = {
+    source: name,
+    config,
+    tensors: new Map(weights.map((info) => [info.name, info])),
+    companions: new Map(),
+    async *stream(key, from, to) {
+      yield tensors.get(`model/${key}`)!.bytes.subarray(from, to);
+    },
+    async close() {},
+  };
+  return { family: FAMILIES.find(({ architectures }) => architectures.includes(config.architectures[0]!))!, checkpoint, tensors };
+}
+
+async function load(name: string): Promise<{ model: Model; ids: tf.Tensor2D; logits: Float32Array }> {
+  const { family, checkpoint, tensors } = stored(name);
+  const arranged = fromStorage(family, checkpoint);
+  const model = family.model(family.blueprint(checkpoint.config));
+  const shapes = (from: Iterable<{ name: string; shape: readonly number[] }>): string[] => Array.from(from, (each) => `${each.name} ${each.shape}`).sort();
+  expect(shapes(model.blueprint.weights.values())).toEqual(shapes(arranged.tensors.values()));
+  await model.load(arranged);
   const { shape, bytes } = tensors.get('ids')!;
   return { model, ids: tf.tensor2d(new Int32Array(bytes.buffer), shape as [number, number], 'int32'), logits: toFloat32(tensors.get('logits')!.bytes, 'F32') };
 }
@@ -44,15 +59,15 @@ function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 describe.each(NAMES)('%s', (name) => {
-  test('gives the logits of transformers; its table accounts for every tensor', () => {
-    const { model, ids, logits } = load(name);
+  test('gives the logits of transformers; its table accounts for every tensor', async () => {
+    const { model, ids, logits } = await load(name);
     const found = tf.tidy(() => model.forward(ids).dataSync());
     expect(found.length).toBe(logits.length);
     expect(largestDifference(found, logits)).toBeLessThan(1e-3);
   });
 
-  test('gives the same logits when it reads piece by piece through a cache', () => {
-    const { model, ids, logits } = load(name);
+  test('gives the same logits when it reads piece by piece through a cache', async () => {
+    const { model, ids, logits } = await load(name);
     const [rows, tokens] = ids.shape;
     const vocab = logits.length / (rows * tokens);
     const cache = keyValueCache();
@@ -71,4 +86,40 @@ describe.each(NAMES)('%s', (name) => {
     }
     cache.dispose();
   });
+});
+
+test('a model of every family is written as it was stored', async () => {
+  const bytesOf = async (checkpoint: Checkpoint, name: string): Promise<Buffer> => {
+    const pieces: Buffer[] = [];
+    for await (const piece of checkpoint.stream(name)) pieces.push(Buffer.from(piece));
+    return Buffer.concat(pieces);
+  };
+  for (const name of NAMES) {
+    const { family, checkpoint } = stored(name);
+    const { model } = await load(name);
+    const written = turnMatrices(model.blueprint, model.asCheckpoint(checkpoint));
+    for (const info of checkpoint.tensors.values()) {
+      expect(written.tensors.get(info.name)).toEqual(info);
+      expect(Buffer.compare(await bytesOf(written, info.name), await bytesOf(checkpoint, info.name))).toBe(0);
+    }
+    expect(written.tensors.size).toBe(checkpoint.tensors.size);
+    expect(family.blueprint(written.config).parameters).toBe(model.blueprint.parameters);
+    model.drop();
+  }
+});
+
+test('GPT-2 as it was first published, without the beginning of its names and with masks among its tensors, is the same model', async () => {
+  const { family, checkpoint } = stored('gpt2');
+  const short = (name: string): string => name.replace(/^transformer\./, '');
+  const masks = [0, 1, 2].map((at) => ({ name: `h.${at}.attn.bias`, shape: [1, 1, 32, 32], dtype: 'U8' as const }));
+  const published: Checkpoint = {
+    ...checkpoint,
+    tensors: new Map([...[...checkpoint.tensors.values()].map((info) => ({ ...info, name: short(info.name) })), ...masks].map((info) => [info.name, info])),
+    stream: (name, from, to) => checkpoint.stream(`transformer.${name}`, from, to),
+  };
+  const arranged = fromStorage(family, published);
+  expect([...arranged.tensors.keys()].filter((name) => !family.ignores(name)).sort()).toEqual([...checkpoint.tensors.keys()].sort());
+  const [model, { model: expected, ids }] = [family.model(family.blueprint(checkpoint.config)), await load('gpt2')];
+  await model.load(arranged);
+  expect(Array.from(tf.tidy(() => model.forward(ids).dataSync()))).toEqual(Array.from(tf.tidy(() => expected.forward(ids).dataSync())));
 });

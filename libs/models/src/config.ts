@@ -1,0 +1,152 @@
+import { type Axes, type AxisRule, CheckpointError, type Config, expectationOf } from '@chop/core';
+import type { RopeScaling } from '@chop/kernels';
+import { z } from 'zod';
+
+/** A size in a config. */
+export const count = z
+  .number()
+  .int()
+  .min(1)
+  .max(1 << 24);
+
+/** Twenty times the deepest models in use: a config that lies about it would fill the memory with names of weights. */
+const MAX_LAYERS = 4096;
+
+/** A number of layers. */
+export const layerCount = count.max(MAX_LAYERS);
+
+/** transformers' `rope_scaling`, and the `rope_parameters` of its newer versions. */
+export const scalingSchema = z.looseObject({
+  rope_type: z.string().optional(),
+  type: z.string().optional(),
+  factor: z.number().positive().optional(),
+  low_freq_factor: z.number().positive().optional(),
+  high_freq_factor: z.number().positive().optional(),
+  original_max_position_embeddings: z.number().positive().optional(),
+  rope_theta: z.number().positive().optional(),
+});
+
+/** Keys that most families have. */
+export const groupedSchema = z.looseObject({
+  vocab_size: count,
+  hidden_size: count,
+  intermediate_size: count,
+  num_hidden_layers: layerCount,
+  num_attention_heads: count,
+  num_key_value_heads: count.nullish(),
+  head_dim: count.nullish(),
+  rope_theta: z.number().positive().default(10000),
+  rope_scaling: scalingSchema.nullish(),
+  rope_parameters: scalingSchema.nullish(),
+  layer_types: z.array(z.string()).nullish(),
+});
+
+/** Sizes of a model whose queries share keys and values in groups. */
+export interface GroupedSizes {
+  readonly layers: number;
+  readonly width: number;
+  readonly ffn: number;
+  readonly kvHeads: number;
+  /** Query heads per key and value head. */
+  readonly groups: number;
+  /** Size of a head. */
+  readonly inner: number;
+  readonly vocab: number;
+}
+
+/**
+ * The config, checked.
+ *
+ * @throws {@link CheckpointError} `CONFIG_INVALID` for a missing or impossible value.
+ */
+export function readConfig<S extends z.ZodType>(schema: S, config: Config): z.output<S> {
+  const parsed = schema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new CheckpointError('CONFIG_INVALID', {
+    found: `config.json with ${issue.path.join('.')} = ${JSON.stringify(config[String(issue.path[0])])}`,
+    expected: expectationOf(issue.message),
+  });
+}
+
+/** `CONFIG_UNSUPPORTED`: a feature that the family lacks. */
+export function unsupported(found: string, expected: string): CheckpointError {
+  return new CheckpointError('CONFIG_UNSUPPORTED', { found, expected, remedy: 'A plugin can add a family with it.' });
+}
+
+export function groupedSizes(c: z.output<typeof groupedSchema>): GroupedSizes {
+  const heads = c.num_attention_heads;
+  const kvHeads = c.num_key_value_heads ?? heads;
+  if (heads % kvHeads !== 0)
+    throw new CheckpointError('CONFIG_INVALID', {
+      found: `${heads} query heads and ${kvHeads} key-value heads`,
+      expected: 'a whole number of query heads per key-value head',
+    });
+  return {
+    layers: c.num_hidden_layers,
+    width: c.hidden_size,
+    ffn: c.intermediate_size,
+    kvHeads,
+    groups: heads / kvHeads,
+    inner: c.head_dim ?? Math.floor(c.hidden_size / heads),
+    vocab: c.vocab_size,
+  };
+}
+
+/** Why an axis keeps all its indices. */
+export const PINNED = {
+  rotary: 'The size of a head is bound to its rotary frequencies: drop whole heads instead (kv or group).',
+  vocab: 'The vocabulary belongs to the tokenizer.',
+} as const;
+
+/** The axes of such a model. */
+export function groupedAxes({ layers, width, ffn, kvHeads, groups, inner, vocab }: GroupedSizes): Readonly<Record<string, AxisRule>> {
+  return {
+    layer: { size: layers },
+    width: { size: width, multiple: 64 },
+    ffn: { size: ffn, perLayer: true, uniform: true, multiple: 64 },
+    kv: { size: kvHeads, perLayer: true, uniform: true },
+    group: { size: groups, perLayer: true, uniform: true },
+    inner: { size: inner, perLayer: true, uniform: true, pinned: PINNED.rotary },
+    vocab: { size: vocab, pinned: PINNED.vocab },
+  };
+}
+
+/** Its config after an edit: sizes written back, per-layer lists cut along. Layers that differ are refused when the model is written. */
+export function resizeGrouped(config: Config, axes: Axes, layers: ArrayLike<number> | undefined): Config {
+  const kv = axes.common('kv');
+  const group = axes.common('group');
+  const types = config['layer_types'];
+  return {
+    ...config,
+    num_hidden_layers: axes.layers,
+    hidden_size: axes.size('width'),
+    head_dim: axes.common('inner'),
+    ...(axes.common('ffn') === undefined ? {} : { intermediate_size: axes.common('ffn') }),
+    ...(kv === undefined ? {} : { num_key_value_heads: kv }),
+    ...(kv === undefined || group === undefined ? {} : { num_attention_heads: kv * group }),
+    ...(Array.isArray(types) && layers ? { layer_types: Array.from(layers, (at) => types[at] as string) } : {}),
+  };
+}
+
+/** Kinds of transformers' `rope_scaling`; the old spelling of its type is `type`. */
+export function scalingOf(given: z.output<typeof scalingSchema>): RopeScaling {
+  const kind = given.rope_type ?? given.type ?? 'default';
+  const need = (key: 'factor' | 'low_freq_factor' | 'high_freq_factor' | 'original_max_position_embeddings'): number => {
+    const value = given[key];
+    if (value === undefined) throw new CheckpointError('CONFIG_INVALID', { found: `rope_scaling of kind ${kind} without ${key}`, expected: 'a number' });
+    return value;
+  };
+  if (kind === 'default') return { kind: 'none' };
+  if (kind === 'linear') return { kind: 'linear', factor: need('factor') };
+  if (kind === 'llama3') {
+    const keys = ['factor', 'low_freq_factor', 'high_freq_factor', 'original_max_position_embeddings'] as const;
+    return { kind: 'llama3', ...(Object.fromEntries(keys.map((key) => [key, need(key)])) as Record<(typeof keys)[number], number>) };
+  }
+  throw unsupported(`rope_scaling of kind ${kind}`, 'none, linear or llama3');
+}
+
+/** Base and scaling of the rotary frequencies, where a config names them. */
+export function rotaryOf(c: z.output<typeof groupedSchema>): { readonly theta: number; readonly scaling: RopeScaling } {
+  return { theta: c.rope_parameters?.rope_theta ?? c.rope_theta, scaling: scalingOf(c.rope_parameters ?? c.rope_scaling ?? {}) };
+}
