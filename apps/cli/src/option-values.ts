@@ -51,3 +51,22 @@ export function each(text: string, before: readonly string[] = []): string[] {
 export function dataWords(text: string, before: readonly string[] = []): string[] {
   return [...before, ...(existsSync(text) ? [text] : text.trim().split(/\s+/))];
 }
+
+/** `piqa,sciq`; more than once, all of them. */
+export function names(text: string, before: readonly string[] = []): string[] {
+  return [
+    ...before,
+    ...text
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  ];
+}
+
+/** Collects `NAME=FILE`. */
+export function namedFile(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, name, file] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (name === undefined || file === undefined) throw new InvalidArgumentError('Expected NAME=FILE, such as piqa=piqa.jsonl.');
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`${name} is given twice.`);
+  return { ...before, [name]: file };
+}

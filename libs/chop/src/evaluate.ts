@@ -1,6 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { checkOptions, type EvaluationContext, type Model, named, type Parts, UsageError } from '@chop/core';
 import type { Tokenizer } from '@chop/data';
-import type { LatencyResult, PerplexityResult } from '@chop/eval';
+import { type LatencyResult, type PerplexityResult, type PreparedTasks, prepareTasks } from '@chop/eval';
+import { atomicFile } from '@chop/formats';
 import { type Engine, startEngine } from '@chop/kernels';
 import { forwardMemory } from '@chop/training';
 import { readText } from './calibrate.js';
@@ -11,6 +13,8 @@ import type { Common } from './request.js';
 
 /** Tokens at once, where nothing is said. */
 const EVALUATION_WINDOW = 512;
+/** Tokens that the tasks' requests put through the model at once. */
+const TASK_TOKENS = 2048;
 
 export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
 
@@ -20,24 +24,50 @@ export async function evaluate<Name extends string>(
   models: Readonly<Record<Name, ModelSource>>,
   request: EvaluateRequest,
 ): Promise<Record<Name, EvalResult>> {
-  if (!request.perplexity && !request.latency)
-    throw new UsageError('EVAL_NOTHING', { found: 'nothing to measure', expected: 'a measurement', remedy: 'Give --perplexity DATA, --latency, or both.' });
+  if (!request.perplexity && !request.latency && !request.tasks)
+    throw new UsageError('EVAL_NOTHING', {
+      found: 'nothing to measure',
+      expected: 'a measurement',
+      remedy: 'Give --perplexity DATA, --tasks NAMES, --latency, or several of them.',
+    });
+  const { samplesFile, force = false } = request;
+  if (samplesFile !== undefined && !force) await checkFree(samplesFile);
+  const prepared = request.tasks && (await prepareTasks({ ...request.tasks, ...(samplesFile === undefined ? {} : { samples: true }) }));
   const scores: [string, EvalResult][] = [];
   for (const [name, source] of Object.entries<ModelSource>(models))
-    scores.push([name, await withModel(parts, source, request, (opened) => measureOpened(parts, opened, request))]);
-  return Object.fromEntries(scores) as Record<Name, EvalResult>;
+    scores.push([name, await withModel(parts, source, request, (opened) => measureOpened(parts, opened, request, prepared))]);
+  if (samplesFile === undefined) return Object.fromEntries(scores) as Record<Name, EvalResult>;
+  const lines = scores.flatMap(([name, { samples = [] }]) =>
+    samples.map((sample) => JSON.stringify(scores.length === 1 ? sample : { model: name, ...sample })),
+  );
+  await atomicFile(samplesFile, lines.map((line) => `${line}\n`).join(''));
+  return Object.fromEntries(scores.map(([name, { samples: _, ...rest }]) => [name, { ...rest, samplesFile }])) as Record<Name, EvalResult>;
 }
 
-async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateRequest): Promise<EvalResult> {
+async function checkFree(file: string): Promise<void> {
+  if (!(await stat(file).catch(() => undefined))) return;
+  throw new UsageError('OUTPUT_EXISTS', {
+    file,
+    found: 'something there already',
+    expected: 'a new file',
+    remedy: 'Choose another name, or replace it with --force.',
+  });
+}
+
+async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateRequest, prepared: PreparedTasks | undefined): Promise<EvalResult> {
   const engine = await engineFor(request);
   const { memoryLimit: limit, onMessage } = request;
-  const window = request.perplexity?.window ?? EVALUATION_WINDOW;
+  // A model without a tokenizer is refused before its weights are read.
+  if (prepared) await opened.tokenizer();
+  const window = Math.max(request.perplexity?.window ?? EVALUATION_WINDOW, prepared ? TASK_TOKENS : 0);
   const savings = { ...(request.perplexity ? { window } : {}) };
   if (limit !== undefined)
     checkMemory(forwardMemory(opened.blueprint, { batchSize: 1, window }, { native: engine.native !== undefined }), { limit, savings, onMessage });
   const model = await opened.load(request.signal);
   try {
-    const scores = await withinMemory({ limit, savings }, async () => measure(parts, model, await opened.tokenizer(), engine, request));
+    const scores = await withinMemory({ limit, savings }, async () =>
+      measure(parts, model, { tokenizer: await opened.tokenizer(), engine, prepared }, request),
+    );
     return { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name, ...scores };
   } finally {
     model.drop();
@@ -55,15 +85,32 @@ export async function engineFor({ onMessage, ...common }: Common): Promise<Engin
 export async function measure(
   parts: Parts,
   model: Model,
-  tokenizer: Tokenizer,
-  engine: Engine,
+  { tokenizer, engine, prepared }: { tokenizer: Tokenizer; engine: Engine; prepared: PreparedTasks | undefined },
   request: EvaluateRequest,
-): Promise<Pick<EvalResult, 'perplexity' | 'latency'>> {
+): Promise<Omit<EvalResult, 'model' | 'parameters' | 'bytes' | 'engine'>> {
   const perplexity = request.perplexity && (await measurePerplexity(parts, model, tokenizer, request.perplexity, request));
+  const tasks = prepared && (await measureTasks(model, tokenizer, prepared, request));
   const latency = request.latency
     ? ((await run(parts, 'latency', model, request.latency === true ? {} : request.latency, {}, request)) as LatencyResult)
     : undefined;
-  return { ...(perplexity ? { perplexity } : {}), ...(latency ? { latency: { ...latency, peakBytes: engine.memory().peakBytes } } : {}) };
+  return { ...(perplexity ? { perplexity } : {}), ...tasks, ...(latency ? { latency: { ...latency, peakBytes: engine.memory().peakBytes } } : {}) };
+}
+
+async function measureTasks(
+  model: Model,
+  tokenizer: Tokenizer,
+  prepared: PreparedTasks,
+  { signal, onProgress, onMessage }: Common,
+): Promise<Partial<EvalResult>> {
+  const started = performance.now();
+  const result = await prepared.evaluate(model, {
+    tokenizer,
+    ...(signal ? { signal } : {}),
+    onProgress: (done, total) => onProgress?.({ phase: 'tasks', done, total }),
+  });
+  for (const [task, count] of Object.entries(result.truncated))
+    onMessage?.(`${task}: ${count} request${count === 1 ? '' : 's'} longer than the model can see; their beginnings were left away`);
+  return { ...result, taskSeconds: (performance.now() - started) / 1000 };
 }
 
 /** Perplexity on a text: only as much of it is tokenised as the windows need. */

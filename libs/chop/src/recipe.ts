@@ -25,6 +25,11 @@ export const evaluateStep = z.strictObject({
   windows: z.number().int().min(1).optional(),
   bos: z.boolean().default(false),
   latency: z.union([z.boolean(), z.record(z.string(), z.unknown())]).default(false),
+  tasks: z.array(z.string()).min(1).optional().describe("names of tasks, groups and tags in lm-eval's YAML"),
+  tasksDir: z.array(z.string()).default([]).describe('folders of more tasks'),
+  taskData: z.record(z.string(), z.string()).default({}).describe('files by TASK or TASK:SPLIT'),
+  limit: z.number().int().min(1).optional().describe('the first so many examples of each task'),
+  numFewshot: z.number().int().min(0).optional().describe('examples with answers before each question'),
   sample: z.string().optional().describe('a prompt that the model continues'),
   sampleTokens: z.number().int().min(1).default(48),
 });

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { throwIfAborted, UsageError } from '@chop/core';
+import { prepareTasks } from '@chop/eval';
 import { atomicFile, outputError } from '@chop/formats';
 import { readEvents, type TrainingEvent, type TrainOptionsInput } from '@chop/training';
 import { stringify } from 'yaml';
@@ -152,30 +153,53 @@ class Runner {
   }
 
   async #evaluate(
-    { name, perplexity, window, stride, windows, bos, latency, sample, sampleTokens }: Extract<RecipeStep, { kind: 'evaluate' }>['options'],
+    {
+      name,
+      perplexity,
+      window,
+      stride,
+      windows,
+      bos,
+      latency,
+      tasks,
+      tasksDir,
+      taskData,
+      limit,
+      numFewshot,
+      sample,
+      sampleTokens,
+    }: Extract<RecipeStep, { kind: 'evaluate' }>['options'],
     from: string,
   ): Promise<NonNullable<StepResult['evaluation']>> {
+    const prepared =
+      tasks &&
+      (await prepareTasks({ tasks, tasksDir, taskData, ...(limit === undefined ? {} : { limit }), ...(numFewshot === undefined ? {} : { numFewshot }) }));
     const opened = await this.#chop.open(from, this.#request);
     const engine = await engineFor({ ...this.#request, onMessage: () => {} });
     const model = await opened.load(this.#request.signal);
     try {
       const tokenizer = await opened.tokenizer();
-      const scores = await measure(this.#chop.parts, model, tokenizer, engine, {
-        ...this.#request,
-        ...(perplexity === undefined
-          ? {}
-          : {
-              perplexity: {
-                data: this.#data(perplexity),
-                window,
-                bos,
-                ...(stride === undefined ? {} : { stride }),
-                ...(windows === undefined ? {} : { windows }),
-                ...this.#join(),
-              },
-            }),
-        latency,
-      });
+      const scores = await measure(
+        this.#chop.parts,
+        model,
+        { tokenizer, engine, prepared },
+        {
+          ...this.#request,
+          ...(perplexity === undefined
+            ? {}
+            : {
+                perplexity: {
+                  data: this.#data(perplexity),
+                  window,
+                  bos,
+                  ...(stride === undefined ? {} : { stride }),
+                  ...(windows === undefined ? {} : { windows }),
+                  ...this.#join(),
+                },
+              }),
+          latency,
+        },
+      );
       const text =
         sample === undefined ? undefined : (await continueText(model, tokenizer, sample, { maxTokens: sampleTokens, seed: this.#request.seed })).text;
       return {

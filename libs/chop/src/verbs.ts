@@ -1,5 +1,5 @@
 import type { Configured, Pruner, Taught } from '@chop/core';
-import type { LatencyResult, PerplexityResult } from '@chop/eval';
+import type { LatencyResult, PerplexityResult, SampleLine, TasksInput, TasksResult } from '@chop/eval';
 import type { TrainingEvent, TrainOptionsInput } from '@chop/training';
 import type { ModelSource, OpenModel } from './opened.js';
 import type { Common } from './request.js';
@@ -118,6 +118,11 @@ export interface EvaluateRequest extends Common {
     readonly join?: string;
   };
   readonly latency?: boolean | Readonly<Record<string, unknown>>;
+  /** Tasks in lm-evaluation-harness' YAML. */
+  readonly tasks?: TasksInput;
+  /** Where every example of the tasks is written, a line each; they are not told in the result then. */
+  readonly samplesFile?: string;
+  readonly force?: boolean;
 }
 
 /** What was measured of one model. */
@@ -127,6 +132,19 @@ export interface EvalResult {
   readonly bytes: number;
   readonly engine: string;
   readonly perplexity?: PerplexityResult;
+  readonly tasks?: TasksResult['tasks'];
+  /** Groups of tasks that say how they are put together. */
+  readonly groups?: TasksResult['groups'];
+  /** Mean over the tasks of the accuracy that each is known by. */
+  readonly mean?: number;
+  /** Requests of the tasks whose context was longer than the model can see, by task. */
+  readonly truncated?: TasksResult['truncated'];
+  readonly firstTokens?: NonNullable<TasksResult['firstTokens']>;
+  /** Every example of the tasks, where they were asked for. */
+  readonly samples?: readonly SampleLine[];
+  readonly samplesFile?: string;
+  /** Wall time of the tasks. */
+  readonly taskSeconds?: number;
   readonly latency?: LatencyResult & { readonly peakBytes: number };
 }
 

@@ -33,6 +33,6 @@ export function hookNamed<H extends Hook>(hooks: Hooks, { name }: FunctionTag, o
     file,
     found: `the Python function ${name} of ${owners[0]}`,
     expected: `a function that chop knows: ${known.join(', ')}`,
-    remedy: `Python cannot run here. The nearest is ${nearest(wanted, known) ?? 'none'}; a script can give its own: tasks({ hooks: { '${wanted}': … } }).`,
+    remedy: `Python cannot run here. The nearest is ${nearest(wanted, known) ?? 'none'}; a program can give functions of its own to prepareTasks.`,
   });
 }

@@ -1,7 +1,6 @@
 /** What Python's `str.strip` removes: JavaScript's `trim` leaves U+001C to U+001F and U+0085, and removes U+FEFF. */
 const SPACE = '[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const LEADING = new RegExp(`^${SPACE}+`);
-const TRAILING = new RegExp(`${SPACE}+$`);
 const RUN = new RegExp(`${SPACE}+`);
 const ONLY_SPACE = new RegExp(`^${SPACE}+$`);
 
@@ -91,7 +90,7 @@ export function pythonRepr(value: unknown): string {
   if (value === true) return 'True';
   if (value === false) return 'False';
   if (value instanceof PythonFloat) return floatText(value.value);
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : floatText(value);
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : floatText(value);
   if (typeof value === 'string') return quoted(value);
   if (Array.isArray(value)) return `[${value.map(pythonRepr).join(', ')}]`;
   return `{${Object.entries(value)

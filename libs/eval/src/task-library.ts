@@ -1,7 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nearest, UsageError } from '@chop/core';
+import { PlacedYaml } from '@chop/data';
 import { checkGroup, checkTask, readTaskFile, type TaskDefinition, type TaskFile } from './task-file.js';
 import type { GroupConfig } from './task-schema.js';
 
@@ -24,11 +25,17 @@ export interface ChosenTasks {
   readonly groups: ReadonlyMap<string, TaskGroup>;
 }
 
-/** Where a name was found: only its file's keys are read until it is asked for. */
+/** Which files tell of a name; later folders go before earlier ones. */
 interface Shelf {
-  readonly tasks: Map<string, TaskFile>;
-  readonly groups: Map<string, TaskFile>;
+  readonly tasks: Map<string, string[]>;
+  readonly groups: Map<string, string[]>;
   readonly tags: Map<string, string[]>;
+}
+
+/** What a run has chosen so far. */
+interface Choice {
+  readonly tasks: Map<string, TaskDefinition>;
+  readonly groups: Map<string, TaskGroup>;
 }
 
 /** Every task, group and tag of some folders of YAML files; later folders go before earlier ones, and all before those that chop brings along. */
@@ -40,15 +47,15 @@ export class TaskLibrary {
   }
 
   /**
-   * Reads all `.yaml` files below the folders.
+   * Looks through all `.yaml` files below the folders for names; the files of a name are read when it is chosen.
    *
-   * @throws {@link UsageError} `TASKS_DIR` when there is no such folder, or none of its files is a task; `TASK_SYNTAX`; `TASK_TWICE`.
+   * @throws {@link UsageError} `TASKS_DIR` when there is no such folder, or none of its files is a task.
    */
   static async open(folders: readonly string[] = []): Promise<TaskLibrary> {
     const shelf: Shelf = { tasks: new Map(), groups: new Map(), tags: new Map() };
     for (const folder of [BUILT_IN, ...folders]) {
       const own = await readFolder(folder);
-      for (const part of ['tasks', 'groups'] as const) for (const [name, file] of own[part]) shelf[part].set(name, file);
+      for (const part of ['tasks', 'groups'] as const) for (const [name, files] of own[part]) shelf[part].set(name, files);
       for (const [tag, names] of own.tags) shelf.tags.set(tag, [...new Set([...(shelf.tags.get(tag) ?? []), ...names])]);
     }
     return new TaskLibrary(shelf);
@@ -65,59 +72,69 @@ export class TaskLibrary {
    *
    * @throws {@link UsageError} `TASK_UNKNOWN` (names the nearest), `TASK_TWICE`, and what {@link checkTask} throws.
    */
-  choose(names: readonly string[]): ChosenTasks {
-    const chosen = { tasks: new Map<string, TaskDefinition>(), groups: new Map<string, TaskGroup>() };
+  async choose(names: readonly string[]): Promise<ChosenTasks> {
+    const chosen: Choice = { tasks: new Map(), groups: new Map() };
     const twice = names.find((name, at) => names.indexOf(name) !== at);
     if (twice !== undefined) throw new UsageError('TASK_TWICE', { found: `the task ${twice} twice`, expected: 'each task once', remedy: 'Name it once.' });
-    for (const name of names) this.#add(name, chosen, 0);
+    for (const name of names) await this.#add(name, chosen, 0);
     return chosen;
   }
 
   /** @returns the names of the tasks that were meant. */
-  #add(name: string, chosen: { tasks: Map<string, TaskDefinition>; groups: Map<string, TaskGroup> }, depth: number): string[] {
-    const task = this.#shelf.tasks.get(name);
-    if (task) {
-      if (!chosen.tasks.has(name)) chosen.tasks.set(name, checkTask(task));
+  async #add(name: string, chosen: Choice, depth: number): Promise<string[]> {
+    if (this.#shelf.tasks.has(name)) {
+      if (!chosen.tasks.has(name)) chosen.tasks.set(name, checkTask(await this.#file('tasks', name)));
       return [name];
     }
-    const group = this.#shelf.groups.get(name);
-    const inner = group ? undefined : this.#shelf.tags.get(name);
-    if (inner) return inner.flatMap((one) => this.#add(one, chosen, depth + 1));
-    if (!group) throw this.#unknown(name);
+    if (!this.#shelf.groups.has(name)) {
+      const tagged = this.#shelf.tags.get(name);
+      if (!tagged) throw this.#unknown(name);
+      return this.#addAll(tagged, chosen, depth);
+    }
+    const group = await this.#file('groups', name);
     if (depth > MOST_GROUPS)
       throw new UsageError('TASK_SYNTAX', { file: group.file, found: `the group ${name} within itself`, expected: 'groups that end in tasks' });
     const config = checkGroup(group);
-    const tasks = config.task.flatMap((entry) =>
-      typeof entry === 'string' ? this.#add(entry, chosen, depth + 1) : this.#addEntry(entry, group, chosen, depth),
-    );
+    const tasks: string[] = [];
+    for (const entry of config.task)
+      tasks.push(...(typeof entry === 'string' ? await this.#add(entry, chosen, depth + 1) : await this.#addEntry(entry, group, chosen, depth)));
     chosen.groups.set(name, { config, tasks: [...new Set(tasks)] });
     return tasks;
   }
 
+  async #addAll(names: readonly string[], chosen: Choice, depth: number): Promise<string[]> {
+    const tasks: string[] = [];
+    for (const name of names) tasks.push(...(await this.#add(name, chosen, depth + 1)));
+    return tasks;
+  }
+
   /** A group's own version of a task: its name with keys to change, or all of its keys. */
-  #addEntry(
-    entry: Record<string, unknown>,
-    group: TaskFile,
-    chosen: { tasks: Map<string, TaskDefinition>; groups: Map<string, TaskGroup> },
-    depth: number,
-  ): string[] {
-    if (Array.isArray(entry['task']) || typeof entry['task'] !== 'string') {
+  async #addEntry(entry: Record<string, unknown>, group: TaskFile, chosen: Choice, depth: number): Promise<string[]> {
+    const name = entry['task'];
+    if (typeof name !== 'string')
       throw new UsageError('TASK_UNSUPPORTED', {
         ...group.placeOf(['task']),
         found: `a group within the group ${String(group.keys['group'])} that has no file of its own`,
         expected: 'names of tasks and groups, or tasks with keys to change',
         remedy: 'Give the inner group a file.',
       });
-    }
-    const name = entry['task'];
-    const base = this.#shelf.tasks.get(name);
-    if (!base && Object.keys(entry).length < 3) return this.#add(name, chosen, depth + 1);
+    if (this.#shelf.groups.has(name) || Object.keys(entry).length === 1) return this.#add(name, chosen, depth + 1);
+    const base = this.#shelf.tasks.has(name) ? await this.#file('tasks', name) : undefined;
+    const keys = { ...base?.keys, ...entry };
     if (!chosen.tasks.has(name))
-      chosen.tasks.set(
-        name,
-        checkTask({ file: base?.file ?? group.file, keys: { ...base?.keys, ...entry }, placeOf: base?.placeOf ?? (() => group.placeOf(['task'])) }),
-      );
+      chosen.tasks.set(name, checkTask({ file: base?.file ?? group.file, keys, placeOf: base?.placeOf ?? (() => group.placeOf(['task'])) }));
     return [name];
+  }
+
+  async #file(part: 'tasks' | 'groups', name: string): Promise<TaskFile> {
+    const [file, other] = this.#shelf[part].get(name)!;
+    if (other === undefined) return readTaskFile(file!);
+    throw new UsageError('TASK_TWICE', {
+      file: other,
+      found: `a second ${name}`,
+      expected: `one, that of ${file}`,
+      remedy: 'Rename one of them, or move it away.',
+    });
   }
 
   #unknown(name: string): UsageError {
@@ -138,13 +155,12 @@ async function readFolder(folder: string): Promise<Shelf> {
   const status = await stat(folder).catch(() => undefined);
   const entries = status?.isDirectory() ? await readdir(folder, { recursive: true, withFileTypes: true }) : [];
   const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.yaml')).map((entry) => join(entry.parentPath, entry.name));
-  for (const path of files.sort()) {
-    const file = await readTaskFile(path);
-    const { task, group, tag } = file.keys;
-    if (typeof group === 'string' && task !== undefined) put(shelf.groups, group, file);
+  for (const file of files.sort()) {
+    const { task, group, tag } = namesIn(await readFile(file, 'utf8'), file);
+    if (typeof group === 'string' && task !== undefined) push(shelf.groups, group, file);
     else if (typeof task === 'string') {
-      put(shelf.tasks, task, file);
-      for (const one of [tag ?? []].flat()) shelf.tags.set(String(one), [...(shelf.tags.get(String(one)) ?? []), task]);
+      push(shelf.tasks, task, file);
+      for (const one of [tag ?? []].flat()) push(shelf.tags, String(one), task);
     }
   }
   if (shelf.tasks.size + shelf.groups.size > 0) return shelf;
@@ -156,14 +172,16 @@ async function readFolder(folder: string): Promise<Shelf> {
   });
 }
 
-function put(shelf: Map<string, TaskFile>, name: string, file: TaskFile): void {
-  const other = shelf.get(name);
-  if (other)
-    throw new UsageError('TASK_TWICE', {
-      file: file.file,
-      found: `a second ${name}`,
-      expected: `one, that of ${other.file}`,
-      remedy: 'Rename one of them, or move it away.',
-    });
-  shelf.set(name, file);
+/** A key at the beginning of a line, and the lines that belong to it. */
+const NAMING_KEYS = /^["']?(?:task|group|tag)["']?[ \t]*:.*(?:\n(?:[ \t-].*)?)*/gm;
+
+/** The keys that name what is in a file. The rest of it is read only if it is chosen: lm-eval's own folder has ten thousand files. */
+function namesIn(text: string, file: string): Record<string, unknown> {
+  const keys = text.match(NAMING_KEYS)?.join('\n');
+  const { value } = new PlacedYaml(keys ?? '', file, { version: '1.1' });
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function push(shelf: Map<string, string[]>, name: string, entry: string): void {
+  if (!shelf.get(name)?.push(entry)) shelf.set(name, [entry]);
 }

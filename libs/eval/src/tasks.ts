@@ -1,4 +1,4 @@
-import { evaluator, type EvaluationContext, type Model, UsageError } from '@chop/core';
+import { checkOptions, evaluator, type EvaluationContext, type Model, UsageError } from '@chop/core';
 import { z } from 'zod';
 import { aggregator, pooled } from './aggregate.js';
 import { answerAll, type Answers } from './answer.js';
@@ -9,7 +9,7 @@ import { type SampleLine, sampleLine } from './sample-line.js';
 import { type Example, examplesOf } from './task.js';
 import { checkTaskFiles } from './task-data.js';
 import type { TaskDefinition } from './task-file.js';
-import { TaskLibrary } from './task-library.js';
+import { type TaskGroup, TaskLibrary } from './task-library.js';
 
 /** One task's numbers: `acc`, `acc_stderr`, … (of a filter: `exact_match,strict-match`), and how many examples they are of. */
 export interface TaskScores {
@@ -26,6 +26,8 @@ export interface TasksResult {
   readonly mean?: number;
   /** Requests whose context was longer than the model can see, by task; tasks without any are left out. */
   readonly truncated: Readonly<Record<string, number>>;
+  /** Ids of the first tokens that the model read for each task's first request, where they were asked for. */
+  readonly firstTokens?: Readonly<Record<string, readonly number[]>>;
   /** Every example, where they were asked for. */
   readonly samples?: readonly SampleLine[];
 }
@@ -41,18 +43,20 @@ const options = z.strictObject({
   passTokens: z.number().int().min(1).optional().describe('tokens that go through the model at once, about; it changes no score'),
   bootstrap: z.number().int().min(0).default(100_000).describe('draws for standard errors that have no formula; 0: no standard errors'),
   samples: z.boolean().default(false).describe('tell every example'),
-  firstTokens: z.boolean().default(false).describe('tell the first token ids of every example'),
+  firstTokens: z.boolean().default(false).describe('tell the first token ids of each task, and of each sample'),
 });
 
+type TasksOptions = z.output<typeof options>;
+
 /** What the tasks of a run are told. */
-export type TasksOptions = z.output<typeof options>;
+export type TasksInput = z.input<typeof options>;
 
 /** lm-evaluation-harness' tasks: their YAML, prompts, requests, metrics and standard errors are those of lm-eval 0.4.9. */
 export const tasks = evaluator({
   name: 'tasks',
   description: "Tasks in lm-evaluation-harness' YAML: accuracies, perplexities, their standard errors (Gao et al. 2021).",
   options,
-  evaluate: (model, given, context) => evaluateTasks(model, given, context),
+  evaluate: async (model, given, context) => (await prepareTasks(given)).evaluate(model, context),
 });
 
 /** A task that is ready to run. */
@@ -66,15 +70,28 @@ interface ReadyTask {
   readonly aggregate: (metric: string) => ReturnType<typeof aggregator>;
 }
 
+/** Tasks that were read and checked: they can be run on one model after the other. */
+export interface PreparedTasks {
+  evaluate(model: Model, context: EvaluationContext): Promise<TasksResult>;
+}
+
 /**
- * As the evaluator, with functions of a program's own beside those that chop knows.
- * @throws {@link UsageError} and `DataError` of the tasks, before the model has read anything.
+ * Reads tasks and their data, with functions of a program's own beside those that chop knows.
+ * @throws `UsageError` and `DataError` of the tasks: all that can be wrong with them is told here, before a model is needed.
  */
-export async function evaluateTasks(
+export async function prepareTasks(input: TasksInput, hooks: Hooks = {}): Promise<PreparedTasks> {
+  const given = checkOptions(options, input, 'tasks');
+  const library = await TaskLibrary.open(given.tasksDir);
+  const chosen = await library.choose(given.tasks);
+  checkTaskFiles(given.taskData, [...chosen.tasks.keys()]);
+  const ready = await readyTasks([...chosen.tasks.values()], given, { ...HOOKS, ...hooks });
+  return { evaluate: (model, context) => evaluateTasks(model, { given, ready, groups: chosen.groups }, context) };
+}
+
+async function evaluateTasks(
   model: Model,
-  given: TasksOptions,
+  { given, ready, groups }: { given: TasksOptions; ready: readonly ReadyTask[]; groups: ReadonlyMap<string, TaskGroup> },
   { tokenizer, signal, onProgress }: EvaluationContext,
-  hooks: Hooks = {},
 ): Promise<TasksResult> {
   if (!tokenizer)
     throw new UsageError('TASKS_TOKENIZER', {
@@ -82,10 +99,6 @@ export async function evaluateTasks(
       expected: "the model's, to read the tasks with",
       remedy: 'Use a model with a tokenizer.',
     });
-  const library = await TaskLibrary.open(given.tasksDir);
-  const chosen = library.choose(given.tasks);
-  checkTaskFiles(given.taskData, [...chosen.tasks.keys()]);
-  const ready = await readyTasks([...chosen.tasks.values()], given, { ...HOOKS, ...hooks });
   const { maxLength, bos, passTokens } = given;
   const answers = await answerAll(
     model,
@@ -101,6 +114,7 @@ export async function evaluateTasks(
   );
   const scores: Record<string, TaskScores> = {};
   const truncated: Record<string, number> = {};
+  const firstTokens: Record<string, readonly number[]> = {};
   const samples: SampleLine[] = [];
   let from = 0;
   for (const task of ready) {
@@ -108,13 +122,19 @@ export async function evaluateTasks(
     const own = answers.slice(from, (from += task.examples.length));
     const lost = own.reduce((sum, one) => sum + one.truncated, 0);
     if (lost > 0) truncated[name] = lost;
+    firstTokens[name] = own[0]!.firstTokens;
     scores[name] = await scoresOf(task, own, given, signal, samples);
   }
-  const groups = Object.fromEntries(
-    [...chosen.groups].flatMap(([name, group]) => (group.config.aggregate_metric_list ? [[name, groupScores(group, scores)]] : [])),
-  );
+  const grouped = Object.fromEntries([...groups].flatMap(([name, group]) => (group.config.aggregate_metric_list ? [[name, groupScores(group, scores)]] : [])));
   const mean = meanOf(ready, scores);
-  return { tasks: scores, groups, ...(mean === undefined ? {} : { mean }), truncated, ...(given.samples || given.firstTokens ? { samples } : {}) };
+  return {
+    tasks: scores,
+    groups: grouped,
+    ...(mean === undefined ? {} : { mean }),
+    truncated,
+    ...(given.firstTokens ? { firstTokens } : {}),
+    ...(given.samples ? { samples } : {}),
+  };
 }
 
 /** Everything that can be wrong with a task is found before any of them runs. */
@@ -160,7 +180,7 @@ async function scoresOf(
       const filtered = answered[at]!.answers.map((answer) => (typeof answer === 'string' ? change(answer) : answer));
       const metrics = task.score(example, filtered);
       for (const [name, value] of Object.entries(metrics)) if (!values.get(name)?.push(value)) values.set(name, [value]);
-      if (given.samples || given.firstTokens)
+      if (given.samples)
         samples.push(
           sampleLine({ task: task.definition.config.task, example, answered: answered[at]!, filter, filtered, metrics, firstTokens: given.firstTokens }),
         );
@@ -175,16 +195,7 @@ async function scoresOf(
   return { ...scores, n: task.examples.length };
 }
 
-function groupScores(
-  {
-    config,
-    tasks: names,
-  }: {
-    config: { aggregate_metric_list?: readonly { metric: string; weight_by_size: boolean; filter_list: readonly string[] }[] | null | undefined };
-    tasks: readonly string[];
-  },
-  scores: Readonly<Record<string, TaskScores>>,
-): TaskScores {
+function groupScores({ config, tasks: names }: TaskGroup, scores: Readonly<Record<string, TaskScores>>): TaskScores {
   const group: Record<string, number> = {};
   let n = 0;
   for (const { metric, weight_by_size: bySize, filter_list: filters } of config.aggregate_metric_list ?? [])
