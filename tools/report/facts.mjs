@@ -180,12 +180,25 @@ export function comparison() {
       loss: to + (from - to) * Math.exp(-index / 80) + 0.12 * Math.sin(index * 12.9898 + from) * Math.sin(index * 3.1),
     })),
   });
-  const kept = (total, share, seed) => Array.from({ length: total }, (_, index) => index).filter((index) => Math.abs(Math.sin((index + 1) * (seed + 1.7) * 12.9898)) * (0.6 + 0.4 * Math.sin(index / 190 + seed / 3)) > 0.62 - share / 2);
+  const kept = (total, share, seed) =>
+    Array.from({ length: total }, (_, index) => index).filter(
+      (index) => Math.abs(Math.sin((index + 1) * (seed + 1.7) * 12.9898)) * (0.6 + 0.4 * Math.sin(index / 190 + seed / 3)) > 0.62 - share / 2,
+    );
   const layers = Array.from({ length: 30 }, (_, index) => index);
-  const matrices = { 'self_attn.q_proj': [576, 576], 'self_attn.k_proj': [192, 576], 'self_attn.v_proj': [192, 576], 'self_attn.o_proj': [576, 576], 'mlp.gate_proj': [1536, 576], 'mlp.up_proj': [1536, 576], 'mlp.down_proj': [576, 1536] };
+  const matrices = {
+    'self_attn.q_proj': [576, 576],
+    'self_attn.k_proj': [192, 576],
+    'self_attn.v_proj': [192, 576],
+    'self_attn.o_proj': [576, 576],
+    'mlp.gate_proj': [1536, 576],
+    'mlp.up_proj': [1536, 576],
+    'mlp.down_proj': [576, 1536],
+  };
   const flips = Array.from({ length: 23 }, (_, index) => ({
     id: 7 + 4 * index,
-    question: ['How do you open a jar?', 'What do plants need in order to make sugar out of water and air, as they do in every leaf that stands in the sun?'][index % 2],
+    question: ['How do you open a jar?', 'What do plants need in order to make sugar out of water and air, as they do in every leaf that stands in the sun?'][
+      index % 2
+    ],
     gold: ['Twist the lid.', 'light'][index % 2],
     first: ['Twist the lid.', 'sand'][index % 2],
     second: ['Hit it with a <spoon>.', 'light'][index % 2],
@@ -203,24 +216,48 @@ export function comparison() {
         variants: [
           { ...base, name: 'SmolLM2-135M', perplexity: 21.3, bitsPerByte: 0.98, tasks: scores(0.68, 0.43, 0.32, 0.53, 0.84, 0.61) },
           { ...half, name: 'layer-chop: cut', perplexity: 10_240, bitsPerByte: 3.01, seconds: 2, tasks: scores(0.53, 0.27, 0.25, 0.49, 0.24, 0.27) },
-          { ...half, name: 'layer-chop: recovered', perplexity: 41.2, bitsPerByte: 1.18, seconds: 5200, trainingTokens: 2_457_600, tasks: scores(0.61, 0.33, 0.28, 0.51, 0.71, 0.46) },
+          {
+            ...half,
+            name: 'layer-chop: recovered',
+            perplexity: 41.2,
+            bitsPerByte: 1.18,
+            seconds: 5200,
+            trainingTokens: 2_457_600,
+            tasks: scores(0.61, 0.33, 0.28, 0.51, 0.71, 0.46),
+          },
         ],
         curves: [curve(7, 3.2, 8)],
         evaluations: [5e5, 1e6, 2e6].map((tokens) => ({ name: 'perplexity', tokens, value: 38 + 9e6 / tokens })),
-        cuts: [{ name: 'layer-chop', plan: 'layer 30 → 15 · 134.5 M → 81.4 M parameters', layers: { total: 30, kept: layers.filter((layer) => layer % 2 === 0) } }],
+        cuts: [
+          { name: 'layer-chop', plan: 'layer 30 → 15 · 134.5 M → 81.4 M parameters', layers: { total: 30, kept: layers.filter((layer) => layer % 2 === 0) } },
+        ],
       },
       {
         ...common,
         name: 'wanda-2:4',
         seconds: 210,
-        variants: [{ ...base, name: 'wanda-2:4', perplexity: 77.3, bitsPerByte: 1.42, decodeTokensPerSecond: 181, seconds: 96, tasks: scores(0.58, 0.31, 0.26, 0.52, 0.66, 0.41) }],
+        variants: [
+          {
+            ...base,
+            name: 'wanda-2:4',
+            perplexity: 77.3,
+            bitsPerByte: 1.42,
+            decodeTokensPerSecond: 181,
+            seconds: 96,
+            tasks: scores(0.58, 0.31, 0.26, 0.52, 0.66, 0.41),
+          },
+        ],
         curves: [],
         cuts: [
           {
             name: 'wanda',
             plan: '210 weights masked, 50.0 % of their elements kept',
             masks: layers.flatMap((layer) =>
-              Object.entries(matrices).map(([name, [rows, columns]]) => ({ weight: `model.layers.${layer}.${name}.weight`, kept: Math.round(rows * columns * (name.includes('down') ? 0.5 + layer / 100 : 0.5)), total: rows * columns })),
+              Object.entries(matrices).map(([name, [rows, columns]]) => ({
+                weight: `model.layers.${layer}.${name}.weight`,
+                kept: Math.round(rows * columns * (name.includes('down') ? 0.5 + layer / 100 : 0.5)),
+                total: rows * columns,
+              })),
             ),
           },
         ],
@@ -229,7 +266,21 @@ export function comparison() {
         ...common,
         name: 'dim-chop',
         seconds: 6100,
-        variants: [{ ...half, name: 'dim-chop', layers: 30, parameters: 84_000_000, bytes: 168_000_000, perplexity: 48.9, bitsPerByte: 1.24, decodeTokensPerSecond: 240, seconds: 6000, trainingTokens: 2_457_600, tasks: scores(0.59, 0.32, 0.27, 0.5, 0.69, 0.44) }],
+        variants: [
+          {
+            ...half,
+            name: 'dim-chop',
+            layers: 30,
+            parameters: 84_000_000,
+            bytes: 168_000_000,
+            perplexity: 48.9,
+            bitsPerByte: 1.24,
+            decodeTokensPerSecond: 240,
+            seconds: 6000,
+            trainingTokens: 2_457_600,
+            tasks: scores(0.59, 0.32, 0.27, 0.5, 0.69, 0.44),
+          },
+        ],
         curves: [curve(4.4, 3.35, 10)],
         evaluations: [5e5, 1e6, 2e6].map((tokens) => ({ name: 'perplexity', tokens, value: 45 + 6e6 / tokens })),
         cuts: [
@@ -244,12 +295,73 @@ export function comparison() {
           },
         ],
       },
-      { ...common, name: 'distilled', seconds: 9000, seeds: { run: 1 }, variants: [{ ...half, name: 'distilled', perplexity: 37.9, bitsPerByte: 1.13, decodeTokensPerSecond: 322, seconds: 8800, trainingTokens: 2_457_600, tasks: scores(0.63, 0.34, 0.29, 0.52, 0.74, 0.49) }], curves: [curve(7, 3.0, 14)], cuts: [] },
+      {
+        ...common,
+        name: 'distilled',
+        seconds: 9000,
+        seeds: { run: 1 },
+        variants: [
+          {
+            ...half,
+            name: 'distilled',
+            perplexity: 37.9,
+            bitsPerByte: 1.13,
+            decodeTokensPerSecond: 322,
+            seconds: 8800,
+            trainingTokens: 2_457_600,
+            tasks: scores(0.63, 0.34, 0.29, 0.52, 0.74, 0.49),
+          },
+        ],
+        curves: [curve(7, 3.0, 14)],
+        cuts: [],
+      },
     ],
     comparisons: [
-      { first: 'SmolLM2-135M', second: 'layer-chop: recovered', task: 'piqa', metric: 'acc_norm', n: 100, difference: -0.07, interval: [-0.15, 0.01], confidence: 0.95, p: 0.143, onlyFirst: 15, onlySecond: 8, examplesNeeded: 367, flips },
-      { first: 'layer-chop: recovered', second: 'distilled', task: 'sciq', metric: 'acc', n: 100, difference: 0.03, interval: [-0.02, 0.08], confidence: 0.95, p: 0.508, onlyFirst: 2, onlySecond: 5, examplesNeeded: 611, flips: flips.slice(0, 7) },
-      { first: 'SmolLM2-135M', second: 'wanda-2:4', task: 'arc_easy', metric: 'acc_norm', n: 100, difference: -0.2, interval: [-0.29, -0.11], confidence: 0.95, p: 0.00004, onlyFirst: 24, onlySecond: 4, examplesNeeded: 51, flips: [] },
+      {
+        first: 'SmolLM2-135M',
+        second: 'layer-chop: recovered',
+        task: 'piqa',
+        metric: 'acc_norm',
+        n: 100,
+        difference: -0.07,
+        interval: [-0.15, 0.01],
+        confidence: 0.95,
+        p: 0.143,
+        onlyFirst: 15,
+        onlySecond: 8,
+        examplesNeeded: 367,
+        flips,
+      },
+      {
+        first: 'layer-chop: recovered',
+        second: 'distilled',
+        task: 'sciq',
+        metric: 'acc',
+        n: 100,
+        difference: 0.03,
+        interval: [-0.02, 0.08],
+        confidence: 0.95,
+        p: 0.508,
+        onlyFirst: 2,
+        onlySecond: 5,
+        examplesNeeded: 611,
+        flips: flips.slice(0, 7),
+      },
+      {
+        first: 'SmolLM2-135M',
+        second: 'wanda-2:4',
+        task: 'arc_easy',
+        metric: 'acc_norm',
+        n: 100,
+        difference: -0.2,
+        interval: [-0.29, -0.11],
+        confidence: 0.95,
+        p: 0.00004,
+        onlyFirst: 24,
+        onlySecond: 4,
+        examplesNeeded: 51,
+        flips: [],
+      },
     ],
   };
 }

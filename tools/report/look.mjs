@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
-import { large, quickStart } from './facts.mjs';
+import { comparison, large, quickStart } from './facts.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const [folder = join(tmpdir(), 'chop-report'), ...given] = process.argv.slice(2);
@@ -28,7 +28,7 @@ process.exitCode = findings === 0 ? 0 : 1;
 
 async function madeUp() {
   const { renderReport } = await import('@chop/report');
-  const pages = { 'quick-start': renderReport(quickStart()), large: renderReport(large()) };
+  const pages = { 'quick-start': renderReport(quickStart()), large: renderReport(large()), comparison: renderReport(comparison()) };
   return Promise.all(
     Object.entries(pages).map(async ([name, html]) => {
       const file = join(folder, `${name}.html`);

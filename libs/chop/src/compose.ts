@@ -11,6 +11,7 @@ import { type ModelSource, type OpenModel, openModel, withModel } from './opened
 import { BUILT_IN, type LoadedPackage, loadPackage } from './packages.js';
 import { planModel, type PlanRequest } from './plan.js';
 import { recipeJsonSchema } from './recipe.js';
+import { report, type ReportRequest, type ReportResult } from './report.js';
 import { run, type RunRequest, type RunResult } from './run.js';
 import { saveModel, type SaveRequest } from './save.js';
 import { train } from './train.js';
@@ -130,6 +131,16 @@ export class Chop {
 
   run(recipe: string, request: RunRequest = {}): Promise<RunResult> {
     return run(this, recipe, request);
+  }
+
+  /** One page on any runs, by their folders. */
+  report(runs: readonly string[], request: ReportRequest): Promise<ReportResult> {
+    return report(runs, request);
+  }
+
+  /** Of every package that is loaded, by its name. */
+  versions(): Record<string, string> {
+    return Object.fromEntries(this.#packages.map(({ name, version }) => [name, version]));
   }
 
   plugins(): PluginInfo[] {

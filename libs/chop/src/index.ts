@@ -6,6 +6,7 @@ export { MadePlan } from './made-plan.js';
 export { type ModelSource, OpenModel, type OpenParts } from './opened.js';
 export type { PlanRequest } from './plan.js';
 export { readRecipe, type Recipe, type RecipeStep } from './recipe.js';
+export type { ReportRequest, ReportResult } from './report.js';
 export type { RunRequest, RunResult, StepResult } from './run.js';
 export type { SaveRequest } from './save.js';
 export type { GgufDtype } from './save-gguf.js';

@@ -1,18 +1,12 @@
-import { BarChart, LineChart } from 'echarts/charts';
+import { BarChart, CustomChart, LineChart, ScatterChart } from 'echarts/charts';
 import { GridComponent } from 'echarts/components';
 import * as echarts from 'echarts/core';
 import type { EChartsCoreOption } from 'echarts/core';
+import { LabelLayout } from 'echarts/features';
 import { SVGRenderer } from 'echarts/renderers';
 
 /** Colours of the page's style sheet, which change with the theme. */
-export const INK = { text: 'var(--ink)', muted: 'var(--muted)', rule: 'var(--rule)' } as const;
-
-const SERIES = 6;
-
-/** The colour of the variant or curve at `index`; they come round again. */
-export function seriesColour(index: number): string {
-  return `var(--series-${(index % SERIES) + 1})`;
-}
+export const INK = { text: 'var(--ink)', muted: 'var(--muted)', paper: 'var(--paper)', rule: 'var(--rule)' } as const;
 
 export interface Drawing {
   /** Of this drawing alone on its page. */
@@ -26,7 +20,7 @@ export interface Drawing {
 
 /** Draws a chart into SVG text that scales with its container, the same text for the same drawing. */
 export function draw({ id, width, height, label, option }: Drawing): string {
-  echarts.use([LineChart, BarChart, GridComponent, SVGRenderer]);
+  echarts.use([LineChart, BarChart, ScatterChart, CustomChart, GridComponent, LabelLayout, SVGRenderer]);
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
     chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...option });

@@ -1,2 +1,17 @@
-export type { CurvePoint, EvaluationPoint, Machine, RunFacts, VariantFacts } from './facts.js';
+export type {
+  AxisCut,
+  CurvePoint,
+  CutFacts,
+  EvaluationPoint,
+  Flip,
+  Kept,
+  Machine,
+  MaskCut,
+  PairedFacts,
+  ReportFacts,
+  RunFacts,
+  TaskScore,
+  VariantFacts,
+} from './facts.js';
+export { renderModelCard } from './model-card.js';
 export { renderReport } from './page.js';

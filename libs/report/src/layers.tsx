@@ -1,14 +1,10 @@
 import type { JSX } from 'preact';
+import type { Kept } from './facts.js';
 
 const ROW = 34;
 const GAP = 46;
 /** Below this many pixels a number does not fit into its layer. */
 const NUMBERED_FROM = 20;
-
-interface Kept {
-  readonly total: number;
-  readonly kept: readonly number[];
-}
 
 /** Which layers stayed, in words: `0, 2–4 and 7`. */
 export function rangesOf(indices: readonly number[]): string {

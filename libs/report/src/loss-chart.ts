@@ -1,6 +1,7 @@
-import { INK, draw, seriesColour } from './chart.js';
+import { INK, draw } from './chart.js';
 import type { EvaluationPoint, RunFacts } from './facts.js';
 import { countFigure, isMeasured, valueFigure } from './figures.js';
+import { seriesColour } from './series.js';
 
 /** A run whose last step is this many times its first reads better on a logarithmic axis: its early, steep part would be a vertical line. */
 const LOGARITHMIC_FROM = 1000;
@@ -19,28 +20,51 @@ type Place = readonly [tokens: number, value: number];
 interface Line {
   readonly name: string;
   readonly places: readonly Place[];
+  /** Number of its colour. */
+  readonly series: number;
 }
 
-/** Loss over tokens, and under it a panel for each score that was measured on the way, all on one axis. */
+/** Loss over tokens, and under it a panel for each score that was measured on the way, all on one axis: a line for each run. */
 export interface Training {
   readonly curves: readonly Line[];
-  readonly scores: readonly Line[];
+  readonly scores: readonly { readonly name: string; readonly lines: readonly Line[] }[];
 }
 
-/** What can be drawn of a run's training; undefined where it had none. */
-export function trainingOf({ curves, evaluations }: RunFacts): Training | undefined {
-  const lines = curves
-    .map(({ name, points }) => ({ name, places: places(points.map(({ tokens, loss }) => [tokens, loss] as const)) }))
-    .filter(({ places }) => places.length > 0);
-  const scores = [...grouped(evaluations)]
-    .map(([name, points]) => ({ name, places: places(points.map(({ tokens, value }) => [tokens, value] as const)) }))
-    .filter(({ places }) => places.length > 0);
-  return lines.length + scores.length === 0 ? undefined : { curves: lines, scores };
+/** What can be drawn of the runs' training; undefined where there was none. */
+export function trainingOf(runs: readonly Pick<RunFacts, 'name' | 'curves' | 'evaluations' | 'variants'>[]): Training | undefined {
+  const colours = coloursOf(runs);
+  const curves = runs.flatMap((run, at) =>
+    run.curves
+      .map(({ name, points }) => ({ name, places: places(points.map(({ tokens, loss }) => [tokens, loss] as const)) }))
+      .filter((line) => line.places.length > 0)
+      .map((line, index, lines) => ({ ...line, name: nameOf(run.name, line.name, runs.length, lines.length), series: colours[at]! + index })),
+  );
+  const scores = new Map<string, Line[]>();
+  for (const [at, run] of runs.entries())
+    for (const [name, points] of grouped(run.evaluations)) {
+      const line = places(points.map(({ tokens, value }) => [tokens, value] as const));
+      const series = colours[at]!;
+      if (line.length > 0) scores.set(name, [...(scores.get(name) ?? []), { name: runs.length > 1 ? `${run.name}, ${name}` : name, places: line, series }]);
+    }
+  return curves.length + scores.size === 0 ? undefined : { curves, scores: [...scores].map(([name, lines]) => ({ name, lines })) };
+}
+
+/** A curve of one run by its own name, of several by the run's. */
+function nameOf(run: string, curve: string, runs: number, curves: number): string {
+  if (runs === 1) return curve;
+  return curves === 1 ? run : `${run}, ${curve}`;
+}
+
+/** Of one run, the colour of what training makes of the cut model; of several, that of each one's last model. */
+function coloursOf(runs: readonly Pick<RunFacts, 'variants'>[]): number[] {
+  if (runs.length === 1) return [2];
+  let models = 0;
+  return runs.map(({ variants }) => Math.max(0, (models += variants.length) - 1));
 }
 
 /** Training in words. */
 export function trainingInWords({ curves, scores }: Training): string {
-  return [...curves, ...scores]
+  return [...curves, ...scores.flatMap(({ lines }) => lines)]
     .map(({ name, places }) => {
       const [first, last] = [places[0]!, places.at(-1)!];
       if (places.length === 1) return `${sentenceCase(name)}: ${valueFigure(first[1])} after ${countFigure(first[0])} tokens.`;
@@ -56,13 +80,16 @@ export function smoothingSteps(steps: number): number {
 
 /** Draws the panels at a width in pixels. */
 export function drawTraining(training: Training, id: string, width: number): string {
-  const panels = [...(training.curves.length > 0 ? [training.curves] : []), ...training.scores.map((score) => [score])];
+  const panels = [...(training.curves.length > 0 ? [training.curves] : []), ...training.scores.map(({ lines }) => lines)];
+  const titles = [...(training.curves.length > 0 ? ['loss, nats per token'] : []), ...training.scores.map(({ name }) => name)];
   const heights = panels.map((lines) => (lines === training.curves ? 230 : 110));
   const tops = heights.map((_, index) => 30 + heights.slice(0, index).reduce((sum, height) => sum + height + BETWEEN, 0));
   const all = panels.flat().flatMap(({ places }) => places.map(([tokens]) => tokens));
   const [from, to] = all.reduce(([low, high], tokens) => [Math.min(low, tokens), Math.max(high, tokens)], [Infinity, 0]);
   const logarithmic = from > 0 && to / from >= LOGARITHMIC_FROM;
   const last = panels.length - 1;
+  // The noise of several runs one over the other would hide their means.
+  const thickness = training.curves.length > 1 ? { raw: 0.18, mean: 1.75 } : { raw: 0.4, mean: 2 };
   const font = { fontSize: 12, color: INK.muted };
   return draw({
     id,
@@ -88,7 +115,7 @@ export function drawTraining(training: Training, id: string, width: number): str
         type: 'value',
         scale: true,
         splitNumber: lines === training.curves ? 4 : 2,
-        name: lines === training.curves ? 'loss, nats per token' : lines[0]!.name,
+        name: titles[index],
         nameLocation: 'end',
         nameGap: 10,
         nameTextStyle: { ...font, align: 'left', padding: [0, 0, 0, -40] },
@@ -98,27 +125,29 @@ export function drawTraining(training: Training, id: string, width: number): str
         splitLine: { lineStyle: { color: INK.rule } },
       })),
       series: panels.flatMap((lines, index) =>
-        lines.flatMap((line, which) => (lines === training.curves ? lossLines(line, which, index, logarithmic) : [scoreLine(line, index, logarithmic)])),
+        lines.flatMap((line) =>
+          lines === training.curves ? lossLines(line, index, logarithmic, thickness) : [scoreLine(line, index, logarithmic, lines.length)],
+        ),
       ),
     },
   });
 }
 
-function lossLines({ places }: Line, which: number, panel: number, logarithmic: boolean): object[] {
+function lossLines({ places, series }: Line, panel: number, logarithmic: boolean, { raw: opacity, mean: width }: { raw: number; mean: number }): object[] {
   const steps = smoothingSteps(places.length);
   const line = { type: 'line', xAxisIndex: panel, yAxisIndex: panel, silent: true, showSymbol: places.length === 1 };
-  const color = seriesColour(which + 2);
+  const color = seriesColour(series);
   const raw = {
     ...line,
     data: thinned(places, logarithmic),
-    lineStyle: { color, width: steps > 1 ? 1 : 2, opacity: steps > 1 ? 0.4 : 1 },
+    lineStyle: { color, width: steps > 1 ? 1 : 2, opacity: steps > 1 ? opacity : 1 },
     itemStyle: { color },
   };
-  return steps > 1 ? [raw, { ...line, data: thinned(runningMean(places, steps), logarithmic), lineStyle: { color, width: 2 } }] : [raw];
+  return steps > 1 ? [raw, { ...line, data: thinned(runningMean(places, steps), logarithmic), lineStyle: { color, width } }] : [raw];
 }
 
-function scoreLine({ places }: Line, panel: number, logarithmic: boolean): object {
-  const color = seriesColour(2);
+function scoreLine({ places, series }: Line, panel: number, logarithmic: boolean, beside: number): object {
+  const color = seriesColour(series);
   const data = thinned(places, logarithmic);
   const label = { position: 'top', distance: 6, fontSize: 12, color: INK.text };
   return {
@@ -127,7 +156,9 @@ function scoreLine({ places }: Line, panel: number, logarithmic: boolean): objec
     yAxisIndex: panel,
     silent: true,
     data: data.map((value, index) =>
-      index === 0 || index === data.length - 1 ? { value, label: { ...label, show: true, formatter: () => valueFigure(value[1]) } } : { value },
+      (beside === 1 && index === 0) || index === data.length - 1
+        ? { value, label: { ...label, show: true, formatter: () => valueFigure(value[1]) } }
+        : { value },
     ),
     symbol: 'circle',
     symbolSize: 7,

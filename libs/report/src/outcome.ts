@@ -1,5 +1,6 @@
-import type { RunFacts, VariantFacts } from './facts.js';
+import type { ReportFacts, RunFacts, VariantFacts } from './facts.js';
 import { countFigure, isMeasured, secondsFigure, valueFigure } from './figures.js';
+import { type Measure, qualityOf } from './measure.js';
 
 /** The three moments of a run that has them: what came in, what the cut left, what training made of it. */
 export interface Outcome {
@@ -33,11 +34,32 @@ export function wonBack({ before, cut, recovered }: Outcome): number | undefined
   return undefined;
 }
 
+/** The variant that is best in a measure; undefined where not two have it, or all are the same. */
+export function bestOf({ of, better }: Pick<Measure, 'of' | 'better'>, variants: readonly VariantFacts[]): VariantFacts | undefined {
+  const measured = variants.filter((variant) => isMeasured(of(variant)));
+  if (new Set(measured.map(of)).size < 2) return undefined;
+  const sorted = [...measured].sort((a, b) => of(a)! - of(b)!);
+  return better === 'higher' ? sorted.at(-1) : sorted[0];
+}
+
 /** What was done, in one sentence. */
-export function sentenceOf(facts: RunFacts): string {
+export function sentenceOf({ runs }: ReportFacts): string {
+  if (runs.length === 1) return sentenceOfRun(runs[0]!);
+  const [first, ...made] = runs.flatMap((run) => run.variants);
+  const models = [...new Set(runs.map(({ model }) => model))];
+  const start = `${made.length} models made${models.length === 1 ? ` from ${models[0]}` : ''} in ${runs.length} runs`;
+  const quality = qualityOf(made);
+  const best = quality && bestOf(quality, made);
+  if (!first || !best) return `${start}.`;
+  const figure = (variant: VariantFacts): string => `${quality.figure(quality.of(variant))}${quality.unit?.startsWith('%') ? ' %' : ''}`;
+  const reference = isMeasured(quality.of(first)) ? `; ${first.name} has ${figure(first)}` : '';
+  return `${start}: ${best.name} has the ${quality.better === 'higher' ? 'highest' : 'lowest'} ${quality.label.toLowerCase()}, ${figure(best)}${reference}.`;
+}
+
+function sentenceOfRun(facts: RunFacts): string {
   const outcome = outcomeOf(facts);
   const { before, cut } = outcome;
-  if (!before) return `${facts.model} went through ${facts.title} in ${secondsFigure(facts.seconds)}.`;
+  if (!before) return `${facts.model} went through ${facts.name} in ${secondsFigure(facts.seconds)}.`;
   if (!cut) {
     const score = isMeasured(before.perplexity) ? ` and has a perplexity of ${valueFigure(before.perplexity)}` : '';
     return `${facts.model} has ${countFigure(before.parameters)} parameters${score}.`;

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { RunFacts, VariantFacts } from './facts.js';
+import type { PairedFacts, ReportFacts, RunFacts, VariantFacts } from './facts.js';
 import { renderReport } from './page.js';
+import { TABLE_SCRIPT } from './table-script.js';
 
 /** What a page must stay under, whatever the run. */
 const MOST_BYTES = 500_000;
@@ -27,32 +29,56 @@ const cut: VariantFacts = {
 };
 const recovered: VariantFacts = { ...cut, name: 'recovered', perplexity: 30, bitsPerByte: 1.5 };
 
-function factsWith(changes: Partial<RunFacts> = {}): RunFacts {
+const pair: PairedFacts = {
+  first: 'before',
+  second: 'cut',
+  task: 'sciq',
+  metric: 'acc',
+  n: 100,
+  difference: -0.2,
+  interval: [-0.29, -0.11],
+  confidence: 0.95,
+  p: 0.00004,
+  onlyFirst: 24,
+  onlySecond: 4,
+  examplesNeeded: 51,
+  flips: [],
+};
+
+const run: RunFacts = {
+  name: 'quick-start',
+  model: 'embedded',
+  seconds: 161,
+  variants: [before, cut, recovered],
+  curves: [{ name: 'training loss', points: [4, 3.5, 3.25].map((loss, index) => ({ step: index + 1, tokens: 4096 * (index + 1), seconds: index, loss })) }],
+  evaluations: [{ name: 'perplexity', tokens: 12_288, value: 31 }],
+  cuts: [{ name: 'layer-chop', plan: 'layer 8 → 4 · 4.0 M → 2.4 M parameters', layers: { total: 8, kept: [0, 2, 5, 7] } }],
+  recipe: 'name: quick-start\nsteps:\n  - report\n',
+  machine: { cpu: 'A processor', cores: 2, threads: 2, memoryBytes: 8e9, engine: 'tensorflow (2.18.0)', node: 'v20.20.2', platform: 'linux x64' },
+  seeds: { run: 17 },
+  versions: { '@chop/layer-chop': '0.1.0' },
+  outputs: [{ label: 'export', path: 'models/6-export' }],
+};
+
+function factsWith(changes: Partial<RunFacts> = {}, page: Partial<ReportFacts> = {}): ReportFacts {
   return {
     title: 'quick-start',
-    model: 'embedded',
     created: '2026-11-24T10:25:31.000Z',
-    seconds: 161,
-    variants: [before, cut, recovered],
-    curves: [{ name: 'training loss', points: [4, 3.5, 3.25].map((loss, index) => ({ step: index + 1, tokens: 4096 * (index + 1), seconds: index, loss })) }],
-    evaluations: [{ name: 'perplexity', tokens: 12_288, value: 31 }],
-    plan: 'layer 8 → 4 · 4.0 M → 2.4 M parameters',
-    keptLayers: { total: 8, kept: [0, 2, 5, 7] },
-    recipe: 'name: quick-start\nsteps:\n  - report\n',
-    machine: { cpu: 'A processor', cores: 2, threads: 2, memoryBytes: 8e9, engine: 'tensorflow (2.18.0)', node: 'v20.20.2', platform: 'linux x64' },
-    seeds: { run: 17 },
-    versions: { '@chop/layer-chop': '0.1.0' },
-    outputs: [{ label: 'export', path: 'models/6-export' }],
     nextCommand: 'npx chop eval models/6-export --perplexity DATA',
-    ...changes,
+    runs: [{ ...run, ...changes }],
+    ...page,
   };
 }
 
-/** The text of the cells of a row of the summary, its header first. */
-function rowOf(html: string, label: string): string[] {
-  const summary = /<table class="summary">[\s\S]*?<\/table>/.exec(html)?.[0] ?? '';
-  const row = summary.split('<tr>').find((candidate) => textOf(candidate).trim().startsWith(label)) ?? '';
-  return [...row.matchAll(/<t[hd][^>]*>([\s\S]*?)<\/t[hd]>/g)].map(([, cell = '']) => textOf(cell).replace(/\s+/g, ' ').trim());
+/** The text of a column of a table, its head first; nothing where there is none of that name. */
+function columnOf(html: string, title: string, look = 'summary'): string[] {
+  const table = new RegExp(`<table class="data ${look}">[\\s\\S]*?</table>`).exec(html)?.[0] ?? '';
+  const rows = table
+    .split('<tr>')
+    .slice(1)
+    .map((row) => [...row.matchAll(/<t[hd][^>]*>([\s\S]*?)<\/t[hd]>/g)].map(([, cell = '']) => textOf(cell).replace(/\s+/g, ' ').trim()));
+  const column = rows[0]?.findIndex((head) => head.startsWith(title)) ?? -1;
+  return column === -1 ? [] : rows.map((row) => row[column]!);
 }
 
 function textOf(html: string): string {
@@ -70,7 +96,7 @@ function h1Of(html: string): string {
 /** Every tag closes the one that was opened last. */
 function unbalanced(html: string): string | undefined {
   const open: string[] = [];
-  for (const [tag, slash, name = '', own] of html.replace(/<style>[\s\S]*?<\/style>/g, '').matchAll(/<(\/?)([a-z][\w-]*)(?:"[^"]*"|[^">])*?(\/?)>/gi)) {
+  for (const [tag, slash, name = '', own] of html.replace(/<(style|script)>[\s\S]*?<\/\1>/g, '').matchAll(/<(\/?)([a-z][\w-]*)(?:"[^"]*"|[^">])*?(\/?)>/gi)) {
     if (slash === '/') {
       if (open.pop() !== name) return tag;
     } else if (own !== '/' && !['meta', 'br'].includes(name)) open.push(name);
@@ -102,11 +128,12 @@ describe('the sentence at the top', () => {
 describe('the summary', () => {
   test('has each measure of each model, and its ratio to the first, as worked out by hand', () => {
     const html = renderReport(factsWith());
-    expect(rowOf(html, 'Parameters')).toEqual(['Parameters', '4 M', '2.4 M 0.60×', '2.4 M 0.60×']);
-    expect(rowOf(html, 'Size')).toEqual(['Size weights on disk', '8 MB', '4.8 MB 0.60×', '4.8 MB 0.60×']);
-    expect(rowOf(html, 'Perplexity')).toEqual(['Perplexity per token', '20.0', '500 25.0×', '30.0 1.50×']);
-    expect(rowOf(html, 'Bits per byte')).toEqual(['Bits per byte', '1.25', '2.50 2.00×', '1.50 1.20×']);
-    expect(rowOf(html, 'Decode')).toEqual(['Decode tokens/s', '160', '320 2.00×', '320 2.00×']);
+    expect(columnOf(html, 'Model')).toEqual(['Model', 'before', 'cut', 'recovered']);
+    expect(columnOf(html, 'Parameters')).toEqual(['Parameters', '4 M', '2.4 M 0.60×', '2.4 M 0.60×']);
+    expect(columnOf(html, 'Size')).toEqual(['Size weights on disk', '8 MB', '4.8 MB 0.60×', '4.8 MB 0.60×']);
+    expect(columnOf(html, 'Perplexity')).toEqual(['Perplexity per token', '20.0', '500 25.0×', '30.0 1.50×']);
+    expect(columnOf(html, 'Bits per byte')).toEqual(['Bits per byte', '1.25', '2.50 2.00×', '1.50 1.20×']);
+    expect(columnOf(html, 'Decode')).toEqual(['Decode tokens/s', '160', '320 2.00×', '320 2.00×']);
   });
 
   test('counts what was won back in bits per byte: (2.5 − 1.5) / (2.5 − 1.25) = 80 %', () => {
@@ -129,10 +156,10 @@ describe('the summary', () => {
         ],
       }),
     );
-    expect(rowOf(html, 'Perplexity')).toEqual(['Perplexity per token', '–', '500']);
-    expect(rowOf(html, 'Decode')).toEqual(['Decode tokens/s', '160', '–']);
-    expect(rowOf(html, 'Prefill')).toEqual([]);
-    expect(html).not.toMatch(/NaN|Infinity|undefined/);
+    expect(columnOf(html, 'Perplexity')).toEqual(['Perplexity per token', '–', '500']);
+    expect(columnOf(html, 'Decode')).toEqual(['Decode tokens/s', '160', '–']);
+    expect(columnOf(html, 'Prefill')).toEqual([]);
+    expect(html.replace(TABLE_SCRIPT, '')).not.toMatch(/NaN|Infinity|undefined/);
   });
 });
 
@@ -143,16 +170,25 @@ describe('the page', () => {
     expect(unbalanced(html)).toBeUndefined();
     expect([...html.matchAll(/<h2[^>]*>([^<]*)/g)].map(([, title]) => title)).toEqual([
       'Summary',
+      'What quality costs',
       'What was cut',
       'Training',
       'Files and next step',
       'Recipe',
       'Machine, seeds, versions',
     ]);
-    expect(html).not.toMatch(/<(script|link|img|iframe|object|a)\b|url\((?!#)|@import|(src|href)=/);
+    expect(html).not.toMatch(/<(link|img|iframe|object|a)\b|url\((?!#)|@import|(src|href)=/);
     expect(html.match(/<caption>/g)).toHaveLength(html.match(/<table/g)!.length);
     expect(html.match(/<th\b/g)).toHaveLength(html.match(/<th scope="(col|row)"/g)!.length);
-    expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
+  });
+
+  test('runs one script, the one whose hash its policy names', () => {
+    const html = renderReport(factsWith());
+    const scripts = [...html.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map(([, script]) => script!);
+    expect(scripts).toEqual([TABLE_SCRIPT]);
+    const hash = createHash('sha256').update(scripts[0]!).digest('base64');
+    expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'"`);
+    expect(TABLE_SCRIPT).not.toMatch(/<\/script|<!--/);
   });
 
   test('gives every picture a name that holds its numbers', () => {
@@ -172,7 +208,7 @@ describe('the page', () => {
   test('colours its drawings by the variables of both themes only', () => {
     const html = renderReport(factsWith());
     const [, declared = ''] = /prefers-color-scheme: dark\)([\s\S]*?\}\s*\})/.exec(html) ?? [];
-    const colours = new Set([...html.matchAll(/<(?:path|text|rect)[^>]*?(?:fill|stroke)="([^"]*)"/g)].map(([, colour]) => colour!));
+    const colours = new Set([...html.matchAll(/<(?:path|text|rect|circle)[^>]*?(?:fill|stroke)="([^"]*)"/g)].map(([, colour]) => colour!));
     for (const colour of colours) {
       // A clip path has a fill that nobody sees.
       if (['none', '#000'].includes(colour)) continue;
@@ -190,23 +226,38 @@ describe('the page', () => {
     const evil = '<script>alert("1")</script>&amp;</pre></style>';
     const sample = { prompt: evil, text: evil };
     const html = renderReport(
-      factsWith({
-        title: evil,
-        model: evil,
-        created: evil,
-        plan: evil,
-        recipe: evil,
-        variants: [before, cut].map((variant) => ({ ...variant, name: evil, note: evil, sample })),
-        curves: [{ name: evil, points: [{ step: 1, tokens: 1, seconds: 1, loss: 1 }] }],
-        evaluations: [{ name: evil, tokens: 1, value: 1 }],
-        machine: { cpu: evil, cores: 1, threads: 1, memoryBytes: 1, engine: evil, node: evil, platform: evil },
-        seeds: { [evil]: 1 },
-        versions: { [evil]: evil },
-        outputs: [{ label: evil, path: evil }],
-        nextCommand: evil,
-      }),
+      factsWith(
+        {
+          name: evil,
+          model: evil,
+          cuts: [{ name: evil, plan: evil, axes: [{ axis: evil, total: 2, kept: [1] }], masks: [{ weight: evil, kept: 1, total: 2 }] }],
+          recipe: evil,
+          variants: [before, cut].map((variant) => ({ ...variant, name: evil, note: evil, sample, tasks: [{ name: evil, metric: evil, value: 0.5, n: 2 }] })),
+          curves: [{ name: evil, points: [{ step: 1, tokens: 1, seconds: 1, loss: 1 }] }],
+          evaluations: [{ name: evil, tokens: 1, value: 1 }],
+          machine: { cpu: evil, cores: 1, threads: 1, memoryBytes: 1, engine: evil, node: evil, platform: evil },
+          seeds: { [evil]: 1 },
+          versions: { [evil]: evil },
+          outputs: [{ label: evil, path: evil }],
+        },
+        {
+          title: evil,
+          created: evil,
+          nextCommand: evil,
+          comparisons: [
+            {
+              ...pair,
+              first: evil,
+              second: evil,
+              task: evil,
+              metric: evil,
+              flips: [{ id: evil, question: evil, gold: evil, first: evil, second: evil, right: 'first' }],
+            },
+          ],
+        },
+      ),
     );
-    expect(html).not.toContain('<script');
+    expect(html.match(/<script/g)).toHaveLength(1);
     expect(html.match(/<\/style>/g)).toHaveLength(1);
     expect(unbalanced(html)).toBeUndefined();
     const quote = /<blockquote>([\s\S]*?)<\/blockquote>/.exec(html)?.[1] ?? '';
@@ -227,8 +278,55 @@ describe('the page', () => {
   });
 
   test('leaves out the sections that a run has nothing for', () => {
-    const html = renderReport({ ...factsWith({ variants: [], curves: [], evaluations: [], outputs: [] }), keptLayers: { total: 2, kept: [0, 1] } });
-    expect(html).not.toMatch(/id="(summary|training|samples)"/);
+    const html = renderReport(
+      factsWith({ variants: [], curves: [], evaluations: [], outputs: [], cuts: [{ name: 'cut', layers: { total: 2, kept: [0, 1] } }] }),
+    );
+    expect(html).not.toMatch(/id="(summary|tradeoffs|tasks|paired|training|samples)"/);
     expect(html).toContain('None is dropped.');
+  });
+});
+
+describe('a page on several runs', () => {
+  const tested = (variant: VariantFacts, value: number): VariantFacts => ({
+    ...variant,
+    tasks: ['piqa', 'sciq'].map((name) => ({ name, metric: 'acc', value, stderr: 0.04, n: 100 })),
+  });
+  const narrow: RunFacts = { ...run, name: 'narrow', variants: [tested({ ...recovered, name: 'narrow' }, 0.7)], cuts: [], seeds: { run: 18 } };
+  const facts = factsWith({ variants: [tested(before, 0.8), tested(cut, 0.3)] }, { comparisons: [pair] });
+  const html = renderReport({ ...facts, runs: [...facts.runs, narrow] });
+
+  test('says who is best of those that were made', () => {
+    expect(h1Of(html)).toBe('2 models made from embedded in 2 runs: narrow has the highest mean accuracy, 70.0 %; before has 80.0 %.');
+  });
+
+  test('has every model of every run in one summary, and scores with their errors: of a mean of two, √(0.04² + 0.04²) / 2 = 0.028', () => {
+    expect(columnOf(html, 'Model')).toEqual(['Model', 'before', 'cut', 'narrow']);
+    expect(columnOf(html, 'Mean accuracy')).toEqual(['Mean accuracy %, 2 tasks', '80.0 ± 2.8', '30.0 ± 2.8', '70.0 ± 2.8']);
+    expect(columnOf(html, 'piqa', 'scores')).toEqual(['piqa acc, %', '80.0 ± 4.0', '30.0 ± 4.0', '70.0 ± 4.0']);
+  });
+
+  test('draws intervals of 1.96 standard errors, and tells them to who does not see', () => {
+    expect(html).toContain('aria-label="piqa, acc: before 80.0 (72.2 to 87.8), cut 30.0 (22.2 to 37.8), narrow 70.0 (62.2 to 77.8)."');
+  });
+
+  test('tells which models no other beats', () => {
+    expect(html).toContain('Not beaten by any other: narrow, before.');
+  });
+
+  test('draws the curves of all runs in one chart, each under its run', () => {
+    expect(html).toContain('Quick-start: from 4.00 after 4.1 k tokens to 3.25 after 12.3 k. Narrow: from 4.00');
+  });
+
+  test('tells what two runs share once, and the rest by run', () => {
+    expect(html.match(/>A processor</g)).toHaveLength(1);
+    expect(textOf(html)).toMatch(/quick-start, run\s+17\s+narrow, run\s+18/);
+    expect(html.match(/aria-label="Recipe of /g)).toHaveLength(2);
+  });
+
+  test('says of two models on the same examples what the interval says', () => {
+    expect(columnOf(html, 'Difference', 'paired')).toEqual(['Difference', '−20.0']);
+    expect(columnOf(html, 'Interval', 'paired')).toEqual(['Interval 95 %', '−29.0 to −11.0']);
+    expect(columnOf(html, 'p', 'paired')).toEqual(['p McNemar', '< 0.001']);
+    expect(columnOf(html, 'Verdict', 'paired')).toEqual(['Verdict', 'second scores lower']);
   });
 });

@@ -1,35 +1,37 @@
+import { createHash } from 'node:crypto';
 import type { ComponentChildren, JSX } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { drawBars, isLogarithmic } from './bar-chart.js';
-import type { RunFacts } from './facts.js';
+import { Cuts, isShown } from './cuts.js';
+import { Svg } from './drawing.js';
+import type { ReportFacts, RunFacts, VariantFacts } from './facts.js';
 import { momentFigure, secondsFigure } from './figures.js';
-import { LayerPicture, layersInWords } from './layers.js';
-import { drawTraining, smoothingSteps, type Training, trainingOf } from './loss-chart.js';
+import { trainingOf } from './loss-chart.js';
 import { measuredIn } from './measure.js';
 import { sentenceOf } from './outcome.js';
-import { Listing, Outputs, Provenance, Samples } from './provenance.js';
+import { Comparisons } from './paired.js';
+import { Listing, Outputs, Provenance, Recipes, Samples } from './provenance.js';
 import { STYLE } from './style.js';
-import { Headline, SummaryTable } from './summary.js';
+import { Bests, Headline, SummaryTable } from './summary.js';
+import { TABLE_SCRIPT } from './table-script.js';
+import { Tasks } from './tasks-section.js';
+import { TrainingFigure } from './training.js';
+import { Tradeoffs, tradeoffsOf } from './tradeoffs.js';
 
-/** Pictures with text in them are drawn twice, and the style sheet shows the one whose letters are legible. */
-const WIDE = 880;
-const NARROW = 350;
-
-/** Nothing is fetched and nothing runs, whatever a model may write. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+/** Nothing is fetched, and the one script that runs is ours, whatever a model may write. */
+const POLICY = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${createHash('sha256').update(TABLE_SCRIPT).digest('base64')}'`;
 
 /**
- * The report of a run: one HTML document that needs no network, no script and no file beside it. The same facts give the same bytes.
+ * The report of one run or of several: one HTML document that needs no network and no file beside it. Its script sorts and copies tables; without
+ * it the page reads the same. The same facts give the same bytes.
  *
  * @param facts - a number that is missing or not finite is shown as an en dash; text is shown as it is, never read as HTML.
  */
-export function renderReport(facts: RunFacts): string {
+export function renderReport(facts: ReportFacts): string {
   return `<!doctype html>\n${renderToString(<Page facts={facts} />)}\n`;
 }
 
-function Page({ facts }: { readonly facts: RunFacts }): JSX.Element {
-  const { title, variants, keptLayers, plan, recipe, outputs, nextCommand } = facts;
-  const training = trainingOf(facts);
+function Page({ facts }: { readonly facts: ReportFacts }): JSX.Element {
   const sentence = sentenceOf(facts);
   return (
     <html lang="en">
@@ -39,59 +41,101 @@ function Page({ facts }: { readonly facts: RunFacts }): JSX.Element {
         <meta http-equiv="Content-Security-Policy" content={POLICY} />
         <meta name="color-scheme" content="light dark" />
         <meta name="description" content={sentence} />
-        <title>{`${title} · chop`}</title>
+        <title>{`${facts.title} · chop`}</title>
         <style dangerouslySetInnerHTML={{ __html: STYLE }} />
       </head>
       <body>
-        <header>
-          <p class="eyebrow">
-            chop <span aria-hidden="true">/</span> {title}
-          </p>
-          <h1>{unbroken(sentence)}</h1>
-          <p class="byline">
-            <time dateTime={facts.created}>{momentFigure(facts.created)}</time> · {secondsFigure(facts.seconds)} on {facts.machine.cpu} · engine{' '}
-            {facts.machine.engine}
-          </p>
-          <Headline facts={facts} />
-        </header>
-        <main>
-          {variants.length > 0 && (
-            <Section id="summary" title="Summary">
-              <SummaryTable variants={variants} />
-              {variants.length > 1 && <Bars facts={facts} />}
-            </Section>
-          )}
-          {(keptLayers || plan !== undefined) && (
-            <Section id="cut" title="What was cut">
-              {plan !== undefined && <p>{plan}</p>}
-              {keptLayers && <Layers {...keptLayers} />}
-            </Section>
-          )}
-          {training && (
-            <Section id="training" title="Training">
-              <TrainingFigure training={training} />
-            </Section>
-          )}
-          {variants.some(({ sample }) => sample) && (
-            <Section id="samples" title="In their own words">
-              <Samples variants={variants} />
-            </Section>
-          )}
-          <Section id="again" title="Files and next step">
-            {outputs.length > 0 && <Outputs outputs={outputs} />}
-            {nextCommand !== undefined && <Listing label="Next command" text={nextCommand} />}
-          </Section>
-          <Section id="recipe" title="Recipe">
-            <p>As resolved, every default explicit.</p>
-            <Listing label="Recipe as YAML" text={recipe} />
-          </Section>
-          <Section id="provenance" title="Machine, seeds, versions">
-            <Provenance facts={facts} />
-          </Section>
-        </main>
+        <Header facts={facts} sentence={sentence} />
+        <Main facts={facts} />
+        <script dangerouslySetInnerHTML={{ __html: TABLE_SCRIPT }} />
       </body>
     </html>
   );
+}
+
+function Header({ facts: { title, created, runs }, sentence }: { readonly facts: ReportFacts; readonly sentence: string }): JSX.Element {
+  const machines = [...new Map(runs.flatMap(({ machine }) => (machine ? [[JSON.stringify(machine), machine] as const] : []))).values()];
+  const seconds = runs.reduce((sum, run) => sum + run.seconds, 0);
+  const place =
+    machines.length === 1 ? ` on ${machines[0]!.cpu} · engine ${machines[0]!.engine}` : machines.length > 1 ? ` on ${machines.length} machines` : '';
+  return (
+    <header>
+      <p class="eyebrow">
+        chop <span aria-hidden="true">/</span> {title}
+      </p>
+      <h1>{unbroken(sentence)}</h1>
+      <p class="byline">
+        <time dateTime={created}>{momentFigure(created)}</time> · {secondsFigure(seconds)}
+        {place}
+      </p>
+      {runs.length === 1 ? <Headline run={runs[0]!} /> : <Bests variants={variantsOf(runs)} />}
+    </header>
+  );
+}
+
+function Main({ facts: { runs, comparisons = [], nextCommand } }: { readonly facts: ReportFacts }): JSX.Element {
+  const variants = variantsOf(runs);
+  const cuts = runs.flatMap((run) =>
+    run.cuts.map((cut) => (runs.length > 1 ? { ...cut, name: run.cuts.length > 1 ? `${run.name}: ${cut.name}` : run.name } : cut)),
+  );
+  const training = trainingOf(runs);
+  const tradeoffs = tradeoffsOf(variants);
+  return (
+    <main>
+      {variants.length > 0 && (
+        <Section id="summary" title="Summary">
+          <SummaryTable variants={variants} />
+          {variants.length > 1 && <Bars variants={variants} />}
+        </Section>
+      )}
+      {tradeoffs.length > 0 && (
+        <Section id="tradeoffs" title="What quality costs">
+          <Tradeoffs tradeoffs={tradeoffs} variants={variants} />
+        </Section>
+      )}
+      {variants.some(({ tasks }) => tasks?.length) && (
+        <Section id="tasks" title="Tasks">
+          <Tasks variants={variants} />
+        </Section>
+      )}
+      {comparisons.length > 0 && (
+        <Section id="paired" title="Is the difference real?">
+          <Comparisons comparisons={comparisons} />
+        </Section>
+      )}
+      {cuts.some(isShown) && (
+        <Section id="cut" title="What was cut">
+          <Cuts cuts={cuts.filter(isShown)} />
+        </Section>
+      )}
+      {training && (
+        <Section id="training" title="Training">
+          <TrainingFigure training={training} />
+        </Section>
+      )}
+      {variants.some(({ sample }) => sample) && (
+        <Section id="samples" title="In their own words">
+          <Samples variants={variants} />
+        </Section>
+      )}
+      {(nextCommand !== undefined || runs.some(({ outputs }) => outputs.length > 0)) && (
+        <Section id="again" title="Files and next step">
+          <Outputs runs={runs} />
+          {nextCommand !== undefined && <Listing label="Next command" text={nextCommand} />}
+        </Section>
+      )}
+      <Section id="recipe" title={runs.length > 1 ? 'Recipes' : 'Recipe'}>
+        <Recipes runs={runs} />
+      </Section>
+      <Section id="provenance" title="Machine, seeds, versions">
+        <Provenance runs={runs} />
+      </Section>
+    </main>
+  );
+}
+
+function variantsOf(runs: readonly RunFacts[]): VariantFacts[] {
+  return runs.flatMap(({ variants }) => variants);
 }
 
 function Section({ id, title, children }: { readonly id: string; readonly title: string; readonly children: ComponentChildren }): JSX.Element {
@@ -103,7 +147,7 @@ function Section({ id, title, children }: { readonly id: string; readonly title:
   );
 }
 
-function Bars({ facts: { variants } }: { readonly facts: RunFacts }): JSX.Element {
+function Bars({ variants }: { readonly variants: readonly VariantFacts[] }): JSX.Element {
   return (
     <div class="bars">
       {measuredIn(variants)
@@ -122,49 +166,6 @@ function Bars({ facts: { variants } }: { readonly facts: RunFacts }): JSX.Elemen
 
 function caption(unit: string | undefined, better: string, from: number | undefined): string {
   return [...(unit === undefined ? [] : [unit]), `${better} is better`, ...(from === undefined ? [] : [`log scale from ${from}`])].join(' · ');
-}
-
-function Layers({ total, kept }: NonNullable<RunFacts['keptLayers']>): JSX.Element {
-  return (
-    <figure class="layers">
-      <div class="wide">
-        <LayerPicture total={total} kept={kept} width={WIDE} />
-      </div>
-      <div class="narrow">
-        <LayerPicture total={total} kept={kept} width={NARROW} />
-      </div>
-      <figcaption>{layersInWords({ total, kept })} Input is on the left, output on the right.</figcaption>
-    </figure>
-  );
-}
-
-function TrainingFigure({ training }: { readonly training: Training }): JSX.Element {
-  const steps = Math.max(...training.curves.map(({ places }) => smoothingSteps(places.length)), 1);
-  return (
-    <figure>
-      <div class="wide">
-        <Svg text={drawTraining(training, 'wide', WIDE)} />
-      </div>
-      <div class="narrow">
-        <Svg text={drawTraining(training, 'narrow', NARROW)} />
-      </div>
-      <figcaption>
-        {training.curves.map(({ name }, index) => (
-          <span class="key">
-            <span class={`swatch series-${((index + 2) % 6) + 1}`} aria-hidden="true" />
-            {name}
-          </span>
-        ))}
-        {steps > 1 && `Thin: every step. Bold: running mean of up to ${steps.toLocaleString('en-US')} steps. `}
-        {training.scores.length > 0 && `${training.curves.length > 0 ? 'Below: scores' : 'Scores'} measured on the way, by the settings of the training step.`}
-      </figcaption>
-    </figure>
-  );
-}
-
-/** A drawing of this package: its text is escaped where it is drawn. */
-function Svg({ text }: { readonly text: string }): JSX.Element {
-  return <div class="drawing" dangerouslySetInnerHTML={{ __html: text }} />;
 }
 
 /** Keeps a number and its unit on one line. */

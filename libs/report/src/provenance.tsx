@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
-import type { RunFacts, VariantFacts } from './facts.js';
+import type { Machine, RunFacts, VariantFacts } from './facts.js';
 import { bytesFigure, isMeasured, MISSING } from './figures.js';
+import { Swatch } from './series.js';
 
 /** The same prompt, continued by each model. */
 export function Samples({ variants }: { readonly variants: readonly VariantFacts[] }): JSX.Element {
@@ -10,7 +11,7 @@ export function Samples({ variants }: { readonly variants: readonly VariantFacts
         sample === undefined ? null : (
           <article>
             <h3>
-              <span class={`swatch series-${(index % 6) + 1}`} aria-hidden="true" />
+              <Swatch series={index} />
               {name}
             </h3>
             <blockquote>
@@ -24,10 +25,33 @@ export function Samples({ variants }: { readonly variants: readonly VariantFacts
   );
 }
 
-/** What it takes to do the run again and to check its numbers. */
-export function Provenance({ facts }: { readonly facts: RunFacts }): JSX.Element {
-  const { machine, seeds, versions } = facts;
-  const rows: readonly (readonly [string, string])[] = [
+/** What it takes to do the runs again and to check their numbers: told once where it is the same for all. */
+export function Provenance({ runs }: { readonly runs: readonly RunFacts[] }): JSX.Element {
+  const several = runs.length > 1;
+  const one = (key: 'machine' | 'versions'): boolean => new Set(runs.map((run) => JSON.stringify(run[key]))).size === 1;
+  const of = (key: 'machine' | 'versions'): readonly RunFacts[] => (one(key) ? runs.slice(0, 1) : runs);
+  const caption = (word: string, key: 'machine' | 'versions', name: string): string => (one(key) ? word : `${word}: ${name}`);
+  return (
+    <div class="columns">
+      {of('machine').map(({ name, machine }) => (
+        <Pairs caption={caption('Machine', 'machine', name)} head={['What', 'Found']} rows={machine ? machineRows(machine) : [['All of it', 'not recorded']]} />
+      ))}
+      <Pairs
+        caption="Seeds"
+        head={['Of', 'Seed']}
+        rows={runs.flatMap(({ name, seeds }) =>
+          Object.entries(seeds).map(([of, seed]): [string, string] => [several ? `${name}, ${of}` : of, isMeasured(seed) ? String(seed) : MISSING]),
+        )}
+      />
+      {of('versions').map(({ name, versions }) => (
+        <Pairs caption={caption('Versions', 'versions', name)} head={['Package', 'Version']} rows={Object.entries(versions)} />
+      ))}
+    </div>
+  );
+}
+
+function machineRows(machine: Machine): (readonly [string, string])[] {
+  return [
     ['CPU', machine.cpu],
     ['Cores', String(machine.cores)],
     ['Threads', String(machine.threads)],
@@ -36,18 +60,36 @@ export function Provenance({ facts }: { readonly facts: RunFacts }): JSX.Element
     ['Node.js', machine.node],
     ['Platform', machine.platform],
   ];
+}
+
+/** The files that each run left, by what made them. */
+export function Outputs({ runs }: { readonly runs: readonly RunFacts[] }): JSX.Element {
   return (
-    <div class="columns">
-      <Pairs caption="Machine" head={['What', 'Found']} rows={rows} />
-      <Pairs caption="Seeds" head={['Of', 'Seed']} rows={Object.entries(seeds).map(([name, seed]) => [name, isMeasured(seed) ? String(seed) : MISSING])} />
-      <Pairs caption="Versions" head={['Package', 'Version']} rows={Object.entries(versions)} />
-    </div>
+    <>
+      {runs.map(({ name, outputs }) => (
+        <Pairs
+          caption={`Files, from the folder of ${runs.length > 1 ? name : 'the run'}`}
+          head={['Made by', 'Path']}
+          rows={outputs.map(({ label, path }) => [label, <code>{path}</code>])}
+        />
+      ))}
+    </>
   );
 }
 
-/** The files that the run left, by what made them. */
-export function Outputs({ outputs }: Pick<RunFacts, 'outputs'>): JSX.Element {
-  return <Pairs caption="Files, from the run's folder" head={['Made by', 'Path']} rows={outputs.map(({ label, path }) => [label, <code>{path}</code>])} />;
+/** Every run's recipe, as it was resolved. */
+export function Recipes({ runs }: { readonly runs: readonly RunFacts[] }): JSX.Element {
+  return (
+    <>
+      <p>As resolved, every default explicit.</p>
+      {runs.map(({ name, recipe }) => (
+        <article>
+          {runs.length > 1 && <h3>{name}</h3>}
+          <Listing label={runs.length > 1 ? `Recipe of ${name} as YAML` : 'Recipe as YAML'} text={recipe} />
+        </article>
+      ))}
+    </>
+  );
 }
 
 /** Text to read or copy as it stands; a keyboard scrolls it. */

@@ -1,12 +1,44 @@
 import type { JSX } from 'preact';
 import type { RunFacts, VariantFacts } from './facts.js';
 import { isMeasured, MISSING, ratioFigure, shareFigure, valueFigure } from './figures.js';
-import { type Measure, measuredIn } from './measure.js';
-import { outcomeOf, wonBack } from './outcome.js';
+import { costsOf, type Measure, measuredIn, qualityOf } from './measure.js';
+import { bestOf, outcomeOf, wonBack } from './outcome.js';
+import { type Cell, DataTable, figureCell } from './table.js';
+
+/** The costs that have a word of their own for their best. */
+const BEST: Readonly<Record<string, string>> = { Size: 'smallest', 'Decoding speed': 'fastest', 'Time to make': 'quickest to make' };
+
+/** What a comparison comes to: of the models that were made, who is best at what. */
+export function Bests({ variants }: { readonly variants: readonly VariantFacts[] }): JSX.Element {
+  const made = variants.slice(1);
+  const quality = qualityOf(made);
+  const tiles = [
+    ...(quality ? [{ ...quality, word: `${quality.better === 'higher' ? 'highest' : 'lowest'} ${quality.label.toLowerCase()}` }] : []),
+    ...costsOf(made).flatMap((cost) => (BEST[cost.label] === undefined ? [] : [{ ...cost, word: BEST[cost.label]! }])),
+  ].flatMap(({ word, ...measure }) => {
+    const best = bestOf(measure, made);
+    return best ? [{ word, name: best.name, figure: measure.figure(measure.of(best)), unit: /^(%|tokens\/s)/.exec(measure.unit ?? '')?.[0] }] : [];
+  });
+  return (
+    <dl class="headline">
+      {tiles.map(({ word, name, figure, unit }) => (
+        <div>
+          <dt>
+            {word}: {name}
+          </dt>
+          <dd>
+            {figure}
+            {unit !== undefined && <small> {unit}</small>}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
 
 /** What a run comes to, in up to four numbers. */
-export function Headline({ facts }: { readonly facts: RunFacts }): JSX.Element | null {
-  const outcome = outcomeOf(facts);
+export function Headline({ run }: { readonly run: RunFacts }): JSX.Element | null {
+  const outcome = outcomeOf(run);
   const { before, cut } = outcome;
   const after = outcome.recovered ?? cut;
   if (!before || !after) return null;
@@ -37,37 +69,22 @@ export function Headline({ facts }: { readonly facts: RunFacts }): JSX.Element |
 
 /** Every measure of every variant, and how many times the first one's it is. */
 export function SummaryTable({ variants }: { readonly variants: readonly VariantFacts[] }): JSX.Element {
+  const [first] = variants;
+  const measures = measuredIn(variants);
   const notes = variants.filter(({ note }) => note !== undefined);
+  const rows = variants.map((variant, series) => [
+    { text: variant.name, series },
+    ...measures.map((measure) => cellOf(measure, variant, series > 0 ? first : undefined)),
+  ]);
   return (
     <>
-      <div class="scroll" role="region" aria-label="Summary table" tabIndex={0}>
-        <table class="summary">
-          <caption>Each model of the run{variants.length > 1 && `; small figures: ratio to ${variants[0]!.name}`}</caption>
-          <thead>
-            <tr>
-              <th scope="col">Measure</th>
-              {variants.map(({ name }, index) => (
-                <th scope="col">
-                  <span class={`swatch series-${(index % 6) + 1}`} aria-hidden="true" />
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {measuredIn(variants).map((measure) => (
-              <tr>
-                <th scope="row">
-                  {measure.label} {measure.unit && <small>{measure.unit}</small>}
-                </th>
-                {variants.map((variant, index) => (
-                  <Cell measure={measure} variant={variant} first={index > 0 ? variants[0] : undefined} />
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable
+        caption={`Each model, measured${variants.length > 1 ? `; small figures: ratio to ${first!.name}` : ''}`}
+        label="Summary table"
+        look="summary"
+        columns={[{ title: 'Model', words: true }, ...measures.map(({ label, unit }) => ({ title: label, unit }))]}
+        rows={rows}
+      />
       {notes.map(({ name, note }) => (
         <p class="note">
           <b>{name}</b>: {note}
@@ -77,22 +94,12 @@ export function SummaryTable({ variants }: { readonly variants: readonly Variant
   );
 }
 
-function Cell({
-  measure,
-  variant,
-  first,
-}: {
-  readonly measure: Measure;
-  readonly variant: VariantFacts;
-  readonly first: VariantFacts | undefined;
-}): JSX.Element {
-  const value = measure.of(variant);
-  if (!isMeasured(value)) return <td>{MISSING}</td>;
-  const ratio = first && ratioFigure(value, measure.of(first));
-  return (
-    <td>
-      {measure.figure(value)}
-      {ratio !== undefined && ratio !== MISSING && <small>{ratio}</small>}
-    </td>
-  );
+function cellOf({ of, stderr, figure, ratio }: Measure, variant: VariantFacts, first: VariantFacts | undefined): Cell {
+  const value = of(variant);
+  const times = ratio && first ? ratioFigure(value, of(first)) : MISSING;
+  const error = stderr?.(variant);
+  return figureCell(value, (shown) => (error === undefined ? figure(shown) : `${figure(shown)} ± ${figure(error)}`), {
+    ...(error === undefined ? {} : { stderr: error }),
+    ...(times === MISSING ? {} : { small: times }),
+  });
 }
