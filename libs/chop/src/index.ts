@@ -1,4 +1,6 @@
 export type { ApplyRequest } from './apply.js';
+export type { ComparedVariant, CompareRequest, Comparison } from './compare.js';
+export type { Budget } from './budget.js';
 export { Chop, compose, type ComposeOptions } from './compose.js';
 export { EMBEDDED_MODEL } from './embedded.js';
 export type { Lineage } from './lineage.js';
@@ -10,6 +12,7 @@ export type { ReportRequest, ReportResult } from './report.js';
 export type { RunRequest, RunResult, StepResult } from './run.js';
 export type { SaveRequest } from './save.js';
 export type { GgufDtype } from './save-gguf.js';
+export type { OnnxDtype } from './save-onnx.js';
 export * from './verbs.js';
 export * from './request.js';
 export type { TrainOptionsInput } from '@chop/training';

@@ -1,34 +1,26 @@
-import {
-  byteLength,
-  type Checkpoint,
-  CHUNK_BYTES,
-  type Dtype,
-  elementCount,
-  nearest,
-  OutputError,
-  turnMatrices,
-  UsageError,
-} from '@chop/core';
+import { byteLength, type Checkpoint, CHUNK_BYTES, type Dtype, elementCount, nearest, OutputError, turnMatrices, UsageError } from '@chop/core';
 import { reencode, saveFolder, type TensorSource } from '@chop/formats';
 import { modelCard } from './card.js';
 import { LINEAGE_FILE, type Lineage } from './lineage.js';
 import type { OpenModel } from './opened.js';
-import { type GgufDtype, saveGguf } from './save-gguf.js';
+import { GGUF_DTYPES, type GgufDtype, saveGguf } from './save-gguf.js';
+import { ONNX_DTYPES, type OnnxDtype, saveOnnx } from './save-onnx.js';
 import type { FloatName, WrittenResult } from './verbs.js';
 import type { Common } from './request.js';
 
 const DTYPES: Readonly<Record<FloatName, Dtype>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
-const FORMATS = ['hf', 'gguf'];
+const FLOATS = Object.keys(DTYPES) as readonly FloatName[];
+const FORMATS = ['hf', 'gguf', 'onnx'];
 
 /** Companions that tell of the step that wrote them, and not of what is made from its model. */
 const OF_ONE_STEP = ['training.jsonl', 'plan.json'];
 
 /** How a model is saved. */
 export interface SaveRequest extends Pick<Common, 'signal' | 'onProgress'> {
-  /** `hf`: a Hugging Face folder, which is the default; `gguf`: one file for llama.cpp. */
+  /** `hf`: a Hugging Face folder, which is the default; `gguf`: one file for llama.cpp; `onnx`: a folder for ONNX Runtime and transformers.js. */
   readonly format?: string;
-  /** Stored dtype; by default as it is. A GGUF file may have its matrices in blocks. */
-  readonly dtype?: FloatName | GgufDtype;
+  /** Stored dtype; by default as it is. GGUF and ONNX files may have their matrices in blocks. */
+  readonly dtype?: FloatName | GgufDtype | OnnxDtype;
   /** Replace a model folder that is there already. */
   readonly force?: boolean;
 }
@@ -38,23 +30,24 @@ export async function saveModel(opened: OpenModel, out: string, { format = 'hf',
   if (!FORMATS.includes(format))
     throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
   const lineage = await opened.lineage();
-  if (format === 'gguf') return saveGguf(opened, out, { ...request, lineage, dtype: dtype ?? ggufDtype(opened.dtype) });
-  if (!isFloat(dtype))
-    throw new UsageError('DTYPE_UNKNOWN', {
-      found: `--dtype ${dtype} for --format hf`,
-      expected: Object.keys(DTYPES).join(', '),
-      remedy: 'Blocks stand in GGUF files only: --format gguf.',
-    });
-  const isOther = dtype !== undefined && DTYPES[dtype] !== opened.dtype;
+  if (format === 'gguf') return saveGguf(opened, out, { ...request, lineage, dtype: allowed(format, GGUF_DTYPES, dtype ?? ggufDtype(opened.dtype)) });
+  if (format === 'onnx') return saveOnnx(opened, out, { ...request, lineage, dtype: allowed(format, ONNX_DTYPES, dtype ?? 'f32') });
+  const float = dtype && allowed(format, FLOATS, dtype);
+  const isOther = float !== undefined && DTYPES[float] !== opened.dtype;
   return writeFolder(turnMatrices(opened.blueprint, opened.checkpoint), out, {
     ...request,
-    dtype: dtype && DTYPES[dtype],
-    lineage: isOther ? { ...lineage, made: [...lineage.made, `Stored as ${dtype}.`] } : lineage,
+    dtype: float && DTYPES[float],
+    lineage: isOther ? { ...lineage, made: [...lineage.made, `Stored as ${float}.`] } : lineage,
     beside: opened.beside,
   });
 }
 
-const isFloat = (dtype: string | undefined): dtype is FloatName | undefined => dtype === undefined || Object.hasOwn(DTYPES, dtype);
+/** The dtype, if a format has it. */
+function allowed<D extends string>(format: string, dtypes: readonly D[], dtype: string): D {
+  const found = dtypes.find((each) => each === dtype);
+  if (found) return found;
+  throw new UsageError('DTYPE_UNKNOWN', { found: `--dtype ${dtype} for --format ${format}`, expected: dtypes.join(', ') });
+}
 
 /** What a GGUF file stores a model of that dtype as. */
 const ggufDtype = (dtype: Dtype): GgufDtype => (dtype === 'F16' || dtype === 'BF16' ? (dtype.toLowerCase() as GgufDtype) : 'f32');

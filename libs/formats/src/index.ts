@@ -8,6 +8,8 @@ export { ggufTokenizerFiles } from './gguf-tokenizer.js';
 export * from './gguf-write.js';
 export { quantised } from './gguf-quantise.js';
 export * from './gguf-vocabulary.js';
+export * from './onnx.js';
+export { writeStream } from './write-stream.js';
 export * from './reencode.js';
 export * from './open.js';
 export * from './hub.js';

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
-import type { GgufDtype, SaveRequest } from '@chop/chop';
+import type { SaveRequest } from '@chop/chop';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
 import { given } from '../given.js';
 
-/** The last three in GGUF files only. */
-const DTYPES = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_k_m'] as const satisfies readonly GgufDtype[];
+/** Floats, blocks of GGUF files, blocks of ONNX files. */
+const DTYPES = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_k_m', 'q8', 'q4', 'q4f16'] as const satisfies readonly SaveRequest['dtype'][];
 
 export function addExport(program: Command, action: Action): void {
   program
@@ -13,7 +13,11 @@ export function addExport(program: Command, action: Action): void {
     .summary('writes a model in another format or precision')
     .description('Writes a model as other programs read it.')
     .argument('<model>', 'MODEL')
-    .option('--format <name>', 'hf: a folder for Hugging Face transformers; gguf: a file for llama.cpp', 'hf')
+    .option(
+      '--format <name>',
+      'hf: a folder for Hugging Face transformers; gguf: a file for llama.cpp; onnx: a folder for ONNX Runtime and transformers.js',
+      'hf',
+    )
     .addOption(new Option('--dtype <name>', 'precision of the weights; as stored if not given').choices(DTYPES))
     .requiredOption('-o, --out <folder>', 'the folder or file to be made')
     .addHelpText(

@@ -1,0 +1,113 @@
+import { UsageError } from '@chop/core';
+import type { OnnxAttribute, OnnxNode } from '@chop/formats';
+import type { KernelCall } from '@chop/kernels';
+import type * as tf from '@tensorflow/tfjs-core';
+
+/** What the translation of one row may do. */
+export interface GraphBuilder {
+  /** The value of the graph that a tensor is. */
+  nameOf(tensor: tf.Tensor): string;
+  /** Says which value of the graph a tensor is from now on. */
+  bind(tensor: tf.Tensor, name: string): void;
+  /** Adds a node with one output, and names that. */
+  add(op: string, inputs: readonly string[], more?: Pick<OnnxNode, 'domain' | 'attributes'>): string;
+  /** A constant of 64-bit whole numbers. */
+  whole(values: readonly number[]): string;
+  /** A constant of the model's float type. */
+  float(value: number): string;
+  /** `x Wᵀ`, the weight stored as the file's precision wants it. */
+  product(x: string, weight: tf.Tensor): string;
+  /** The table of a position-dependent value for all positions. */
+  table(tensor: tf.Tensor): string;
+  /** Notes what an attention layer is to remember: the values that {@link attend} joins with the past. */
+  remember(cache: tf.Tensor, fresh: string): void;
+  /** Attention with the past of its caches. */
+  attend(
+    query: string,
+    caches: { readonly k: tf.Tensor; readonly v: tf.Tensor },
+    options: { readonly heads: number; readonly scale: number; readonly window: number },
+  ): string;
+}
+
+const MICROSOFT = 'com.microsoft';
+/** `position_ids` and the inputs beside it: what transformers.js hands over. */
+export const POSITIONS = 'position_ids';
+
+/** A call with the inputs that are there. */
+interface Row {
+  readonly inputs: Readonly<Record<string, tf.Tensor>>;
+  readonly attributes: Readonly<Record<string, number>>;
+  readonly results: readonly tf.Tensor[];
+}
+type Translation = (row: Row, graph: GraphBuilder) => void;
+
+const f = (value: number): OnnxAttribute => ({ f: value });
+const i = (value: number): OnnxAttribute => ({ i: value });
+
+/** `[batch, tokens, heads, inner]` → `[batch, tokens, heads · inner]`: how ONNX Runtime's attention and rotary ops want it. */
+const flat = (graph: GraphBuilder, name: string): string => graph.add('Reshape', [name, graph.whole([0, 0, -1])]);
+const asHeads = (graph: GraphBuilder, name: string, { shape }: tf.Tensor): string => graph.add('Reshape', [name, graph.whole([0, 0, shape[2]!, shape[3]!])]);
+
+/** Kernel rows in the words of ONNX, and of ONNX Runtime where ONNX has none. */
+const TRANSLATIONS: Readonly<Record<string, Translation>> = {
+  Embedding: ({ inputs, results }, graph) => graph.bind(results[0]!, graph.add('Gather', [graph.nameOf(inputs['table']!), graph.nameOf(inputs['ids']!)])),
+  Add: ({ inputs, results }, graph) => graph.bind(results[0]!, graph.add('Add', [graph.nameOf(inputs['x']!), graph.nameOf(inputs['delta']!)])),
+  Linear({ inputs: { x, weight, bias }, results }, graph) {
+    const product = graph.product(graph.nameOf(x!), weight!);
+    graph.bind(results[0]!, bias === undefined ? product : graph.add('Add', [product, graph.nameOf(bias)]));
+  },
+  RmsNorm({ inputs, attributes, results }, graph) {
+    const attribute = { axis: i(-1), epsilon: f(attributes['eps']!), stash_type: i(1) };
+    graph.bind(results[0]!, graph.add('SimplifiedLayerNormalization', [graph.nameOf(inputs['x']!), graph.nameOf(inputs['gain']!)], { attributes: attribute }));
+  },
+  LayerNorm({ inputs: { x, gain, bias }, attributes, results }, graph) {
+    const names = [x!, gain!, ...(bias ? [bias] : [])].map((tensor) => graph.nameOf(tensor));
+    graph.bind(results[0]!, graph.add('LayerNormalization', names, { attributes: { axis: i(-1), epsilon: f(attributes['eps']!) } }));
+  },
+  Swiglu({ inputs, results }, graph) {
+    const gate = graph.nameOf(inputs['gate']!);
+    const silu = graph.add('Mul', [gate, graph.add('Sigmoid', [gate])]);
+    graph.bind(results[0]!, graph.add('Mul', [silu, graph.nameOf(inputs['up']!)]));
+  },
+  Rope({ inputs: { x, cos, sin }, results }, graph) {
+    const turned = graph.add('RotaryEmbedding', [flat(graph, graph.nameOf(x!)), POSITIONS, graph.table(cos!), graph.table(sin!)], {
+      domain: MICROSOFT,
+      attributes: { interleaved: i(0) },
+    });
+    graph.bind(results[0]!, asHeads(graph, turned, results[0]!));
+  },
+  CacheAppend: ({ inputs }, graph) => graph.remember(inputs['cache']!, flat(graph, graph.nameOf(inputs['fresh']!))),
+  Attention({ inputs: { q, k, v }, attributes, results }, graph) {
+    const options = { heads: q!.shape[2]!, scale: attributes['scale']!, window: attributes['window']! };
+    graph.bind(results[0]!, asHeads(graph, graph.attend(flat(graph, graph.nameOf(q!)), { k: k!, v: v! }, options), results[0]!));
+  },
+  Affine({ inputs, attributes, results }, graph) {
+    const scaled = graph.add('Mul', [graph.nameOf(inputs['x']!), graph.float(attributes['scale']!)]);
+    graph.bind(results[0]!, attributes['shift'] === 0 ? scaled : graph.add('Add', [scaled, graph.float(attributes['shift']!)]));
+  },
+};
+
+/** Adds what a call of a row computes to the graph. */
+export function translate({ kernel, inputs, attributes, results }: KernelCall, graph: GraphBuilder): void {
+  const given = Object.fromEntries(Object.entries(inputs).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined));
+  if (kernel.view !== undefined) return graph.bind(results[0]!, reshaped(graph, given[kernel.view]!, results[0]!));
+  const translation = TRANSLATIONS[kernel.name];
+  if (translation === undefined)
+    throw new UsageError('FORMAT_UNSUPPORTED', {
+      found: `a model that computes ${kernel.name}`,
+      expected: `kernels that ONNX has words for: ${Object.keys(TRANSLATIONS).join(', ')}`,
+      remedy: 'Save it as --format hf.',
+    });
+  translation({ inputs: given, attributes: attributes as Record<string, number>, results }, graph);
+}
+
+/** The first two axes are batch and tokens, which stay as they are. */
+function reshaped(graph: GraphBuilder, from: tf.Tensor, to: tf.Tensor): string {
+  if (from.shape.join() === to.shape.join()) return graph.nameOf(from);
+  if (from.shape[0] !== to.shape[0] || from.shape[1] !== to.shape[1])
+    throw new UsageError('FORMAT_UNSUPPORTED', {
+      found: `values of [${from.shape.join(', ')}] seen as [${to.shape.join(', ')}]`,
+      expected: 'batch and tokens as the first two axes',
+    });
+  return graph.add('Reshape', [graph.nameOf(from), graph.whole([0, 0, ...to.shape.slice(2)])]);
+}
