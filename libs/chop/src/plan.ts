@@ -1,5 +1,5 @@
 import { checkOptions, type Configured, drive, MethodSession, type Pruner, Random, UsageError } from '@chop/core';
-import { startEngine } from '@chop/kernels';
+import { startEngine, withPackedWeights } from '@chop/kernels';
 import { sweepMemory } from '@chop/training';
 import { CALIBRATION_SAMPLES, CALIBRATION_WINDOW, calibrationWindows } from './calibrate.js';
 import { withDefaults } from './defaults.js';
@@ -44,6 +44,7 @@ export async function planModel(opened: OpenModel, { method, options: given }: C
     model,
     checkpoint: opened.checkpoint,
     random: () => random,
+    withMasked: withPackedWeights,
     ready: async () => {
       const engine = await startEngine(engineOptions(request));
       if (limit !== undefined && needs === 'text')

@@ -26,6 +26,8 @@ export interface SessionParts {
   readonly signal?: AbortSignal;
   readonly training?: { readonly budget: () => Budget; readonly steps: () => AsyncIterable<Step> };
   readonly onBlock?: (done: number, total: number) => void;
+  /** Runs what reads some masked weights over and over, in whatever form they are quickest to multiply by. */
+  readonly withMasked?: <T>(weights: readonly tf.Tensor[], run: () => T) => T;
 }
 
 /** The session of one method, and the plan that its edits add up to. */
@@ -156,7 +158,7 @@ export class MethodSession implements Session {
           });
         }
         renewScope();
-        if (at + 1 < layers) hidden = hidden.map((before) => advance(model, pass, at, before));
+        if (at + 1 < layers && hidden.length > 0) hidden = this.#again(pass, at, hidden);
         this.#unload(at);
         onBlock?.(at + 1, layers);
       }
@@ -164,6 +166,14 @@ export class MethodSession implements Session {
       tf.dispose(hidden);
       pass.close();
     }
+  }
+
+  /** All windows through one layer, after its edits. */
+  #again(pass: Pass, at: number, hidden: readonly tf.Tensor[]): tf.Tensor[] {
+    const { model, withMasked } = this.#parts;
+    const masked = model.blueprint.linears(at).flatMap(({ name }) => (model.entry(name).mask ? [model.value(name)] : []));
+    const run = (): tf.Tensor[] => hidden.map((before) => advance(model, pass, at, before));
+    return withMasked && masked.length > 0 ? withMasked(masked, run) : run();
   }
 
   async *#steps(): AsyncGenerator<Step> {

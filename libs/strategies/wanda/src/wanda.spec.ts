@@ -1,6 +1,6 @@
-import { applyToModel, type Model } from '@chop/core';
+import { applyToModel, drive, MethodSession, type Model, type Plan, Random, type SessionParts } from '@chop/core';
 import { checkPruner, randomCheckpoint } from '@chop/core/testing';
-import { startEngine } from '@chop/kernels';
+import { startEngine, withPackedWeights } from '@chop/kernels';
 import { llama } from '@chop/models';
 import { train, trainOptions } from '@chop/training';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -57,6 +57,25 @@ describe('Wanda', () => {
   test.each(['4:2', '0:4', '2:2', '0%', '100%', 'half'])('the pattern %s is refused', (pattern) =>
     expect(wanda.method.options.safeParse({ pattern }).success).toBe(false),
   );
+
+  test('a pruned block that is run again packed gives the next one the same input: the same masks', async () => {
+    const run = async (parts: Partial<SessionParts>): Promise<Plan> => {
+      const model = llama.family.model(llama.family.blueprint(CONFIG));
+      await model.load(randomCheckpoint(llama.family, CONFIG));
+      const text = async () => [Int32Array.from({ length: 9 }, (_, i) => (i * 7) % 30)];
+      const session = new MethodSession({ model, text, random: () => Random.of(0), ...parts });
+      return drive(wanda.method.plan(session, wanda.method.options.parse({ pattern: '2:4' })), session);
+    };
+    const again: number[] = [];
+    const packed = await run({
+      withMasked: (weights, work) => {
+        again.push(weights.length);
+        return withPackedWeights(weights, work);
+      },
+    });
+    expect(again).toEqual([LINEARS / 2]); // nothing reads the last block's output
+    expect([...packed.masks]).toEqual([...(await run({})).masks]);
+  });
 
   test('masked weights are zero after steps of training, the others have moved', async () => {
     const plan = await planned('2:4');

@@ -1,0 +1,295 @@
+// The weight lies as it is stored, row after row, and there are two ways through it. Many tokens stand in the lanes: a weight is broadcast, and its
+// position is an address. With few tokens, rows of the weight stand in the lanes, and a position picks one of four inputs in a register.
+#include <algorithm>
+#include <vector>
+
+#include "native/lanes.h"
+#include "native/native.h"
+#include "native/product.h"
+
+namespace chop {
+namespace {
+
+/** Up to so many tokens, rows of the weight stand in the lanes. */
+constexpr int64_t kFewTokens = 6;
+/** Rows of the weight that one task multiplies by a block of tokens: their chains stay in the second-level cache. */
+constexpr int64_t kRows = 64;
+/** Registers of tokens in a block, and in the last one where half as many will do. */
+constexpr int kMost = 6, kHalf = 3;
+/** Inputs whose positions stand in one word. */
+constexpr int64_t kWord = 32;
+
+/** `in / 2` values a row, and their positions within their group of four inputs: two bits each, 16 to a word, the first lowest. */
+struct Packed {
+  const float* values;
+  const uint32_t* positions;
+  int64_t out, in;
+
+  const float* valuesOf(int64_t row, int64_t input) const { return values + (row * in + input) / 2; }
+  /** The positions of the values from `input` on, as far as its word goes. */
+  uint32_t positionsOf(int64_t row, int64_t input) const { return positions[row * ((in + kWord - 1) / kWord) + input / kWord] >> input % kWord; }
+};
+
+/** `M` tokens times `n` ≤ `L` rows of the weight, which are turned in registers. */
+template <int M, int L>
+CHOP_INLINE void fewTokens(const Packed& weight, int64_t row, int64_t n, const float* x, float* y, bool accumulate) {
+  using Vector = typename Lanes<L>::Vector;
+  for (int64_t begin = 0; begin < weight.in; begin += kDepth) {
+    const int64_t end = std::min(weight.in, begin + kDepth);
+    Vector sums[M] = {};
+    int64_t step = begin;
+    if (n == L)
+      for (; step + 2 * L <= end; step += 2 * L) {
+        Vector values[L];
+        typename Lanes<L>::Ints positions;
+#pragma GCC unroll 16
+        for (int lane = 0; lane < L; ++lane) values[lane] = load<L>(weight.valuesOf(row + lane, step));
+        // As in native/product.cc: the processor follows one row by itself, but not so many.
+        if (M == 1 && step % kWord == 0)
+#pragma GCC unroll 16
+          for (int lane = 0; lane < L; ++lane) __builtin_prefetch(weight.valuesOf(row + L + lane, step));
+#pragma GCC unroll 16
+        for (int lane = 0; lane < L; ++lane) positions[lane] = static_cast<int32_t>(weight.positionsOf(row + lane, step));
+        turn<L>(values);
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) {
+          const typename Lanes<L>::Ints lane = (positions >> (2 * i) & 3) + i / 2 * 4 % L;
+#pragma GCC unroll 4
+          for (int token = 0; token < M; ++token) sums[token] += values[i] * __builtin_shuffle(load<L>(x + token * weight.in + step + i / 2 * 4 / L * L), lane);
+        }
+      }
+    for (; step < end; step += 2) {
+      Vector values = {};
+      int64_t from[L] = {};
+      for (int64_t lane = 0; lane < n; ++lane) {
+        values[lane] = *weight.valuesOf(row + lane, step);
+        from[lane] = step / 4 * 4 + (weight.positionsOf(row + lane, step) & 3);
+      }
+      for (int token = 0; token < M; ++token) {
+        Vector inputs = {};
+        for (int64_t lane = 0; lane < n; ++lane) inputs[lane] = x[token * weight.in + from[lane]];
+        sums[token] += values * inputs;
+      }
+    }
+    const bool add = accumulate || begin > 0;
+    for (int token = 0; token < M; ++token) {
+      float* to = y + token * weight.out + row;
+      for (int64_t lane = 0; lane < n; ++lane) to[lane] = add ? to[lane] + sums[token][lane] : sums[token][lane];
+    }
+  }
+}
+
+/** Rows `[from, to)` of the weight. */
+template <int L>
+CHOP_INLINE void fewTokens(const Packed& weight, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool accumulate) {
+  for (int64_t row = from; row < to; row += L) {
+    const int64_t n = std::min<int64_t>(L, to - row);
+    int64_t token = 0;
+    for (; token + 4 <= tokens; token += 4) fewTokens<4, L>(weight, row, n, x + token * weight.in, y + token * weight.out, accumulate);
+    for (; token + 2 <= tokens; token += 2) fewTokens<2, L>(weight, row, n, x + token * weight.in, y + token * weight.out, accumulate);
+    if (token < tokens) fewTokens<1, L>(weight, row, n, x + token * weight.in, y + token * weight.out, accumulate);
+  }
+}
+
+/** A block of tokens: `registers` full of them, those from `count` on zeros. */
+struct Tokens {
+  int64_t first, count;
+  int registers;
+  float* inputs;  // [in][width]
+};
+
+/** `inputs[i][token] = x[first + token][i]`; squares are turned in registers. */
+template <int L>
+CHOP_INLINE void turnTokens(const Tokens& tokens, const float* x, int64_t in) {
+  const int64_t width = tokens.registers * L;
+  x += tokens.first * in;
+  for (int64_t group = 0; group < width; group += L) {
+    int64_t input = 0;
+    for (; input + L <= in; input += L) {
+      typename Lanes<L>::Vector square[L] = {};
+#pragma GCC unroll 16
+      for (int lane = 0; lane < L; ++lane)
+        if (group + lane < tokens.count) square[lane] = load<L>(x + (group + lane) * in + input);
+      turn<L>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < L; ++i) store<L>(tokens.inputs + (input + i) * width + group, square[i]);
+    }
+    for (; input < in; ++input)
+      for (int64_t token = group; token < group + L; ++token) tokens.inputs[input * width + token] = token < tokens.count ? x[token * in + input] : 0.0f;
+  }
+}
+
+/** Goes on with the chains of `R` rows of the weight and `T` registers of tokens over `N` values, two of every four inputs. */
+template <int R, int T, int L, int N>
+CHOP_INLINE void multiplyValues(const Packed& weight, int64_t row, int64_t input, const float* inputs, typename Lanes<L>::Vector (&sums)[R][T]) {
+  using Vector = typename Lanes<L>::Vector;
+  const float* values[R];
+  uint32_t positions[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) values[r] = weight.valuesOf(row + r, input), positions[r] = weight.positionsOf(row + r, input);
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const float* from = inputs + (input + i / 2 * 4 + (positions[r] >> 2 * i & 3)) * (T * L);
+      const Vector value = values[r][i] - Vector{};  // broadcast
+#pragma GCC unroll 12
+      for (int t = 0; t < T; ++t) sums[r][t] += value * load<L>(from + t * L);
+    }
+}
+
+/** The chains `[R][T · L]` of `R` rows of the weight, over the inputs `[begin, end)`. */
+template <int R, int T, int L>
+CHOP_INLINE void multiply(const Packed& weight, int64_t row, int64_t begin, int64_t end, const float* inputs, float* chains) {
+  typename Lanes<L>::Vector sums[R][T];
+  // The processor does not see that the next rows follow.
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+    for (int64_t input = begin; input < end; input += kWord) __builtin_prefetch(weight.valuesOf(row + R + r, input));
+  const bool fresh = begin % kDepth == 0;
+#pragma GCC unroll 12
+  for (int i = 0; i < R * T; ++i) sums[i / T][i % T] = fresh ? typename Lanes<L>::Vector{} : load<L>(chains + i * L);
+  int64_t input = begin;
+  for (; input + 16 <= end; input += 16) multiplyValues<R, T, L, 8>(weight, row, input, inputs, sums);
+  for (; input < end; input += 4) multiplyValues<R, T, L, 2>(weight, row, input, inputs, sums);
+#pragma GCC unroll 12
+  for (int i = 0; i < R * T; ++i) store<L>(chains + i * L, sums[i / T][i % T]);
+}
+
+/** `y[token][row]` becomes or gets what the chains `[rows][width]` came to. */
+template <int L>
+CHOP_INLINE void finish(const Tokens& tokens, const float* chains, int64_t rows, float* y, int64_t stride, bool add) {
+  const int64_t width = tokens.registers * L;
+  for (int64_t group = 0; group < tokens.count; group += L)
+    for (int64_t row = 0; row < rows; row += L) {
+      float square[L][L];
+      typename Lanes<L>::Vector turned[L] = {};
+#pragma GCC unroll 16
+      for (int lane = 0; lane < L; ++lane)
+        if (row + lane < rows) turned[lane] = load<L>(chains + (row + lane) * width + group);
+      turn<L>(turned);
+      const int64_t high = std::min<int64_t>(L, tokens.count - group), wide = std::min<int64_t>(L, rows - row);
+      float* to = y + (tokens.first + group) * stride + row;
+      if (wide == L) {
+#pragma GCC unroll 16
+        for (int token = 0; token < L; ++token)
+          if (token < high) store<L>(to + token * stride, add ? load<L>(to + token * stride) + turned[token] : turned[token]);
+        continue;
+      }
+      std::memcpy(square, turned, sizeof square);
+      for (int64_t token = 0; token < high; ++token)
+        for (int64_t lane = 0; lane < wide; ++lane) to[token * stride + lane] = (add ? to[token * stride + lane] : 0.0f) + square[token][lane];
+    }
+}
+
+/** Rows `[from, from + rows)` of the weight, at most `kRows`, times a block of tokens, `R` rows at once. */
+template <int R, int T, int L>
+CHOP_INLINE void manyTokens(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool accumulate) {
+  constexpr int64_t kPart = 1024 / L;  // inputs: those of a block of tokens stay in the first-level cache
+  alignas(64) float chains[kRows * T * L];
+  for (int64_t begin = 0; begin < weight.in; begin += kPart) {
+    const int64_t end = std::min(weight.in, begin + kPart);
+    int64_t row = 0;
+    for (; row + R <= rows; row += R) multiply<R, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * T * L);
+    for (; row < rows; ++row) multiply<1, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * T * L);
+    if (end % kDepth == 0 || end == weight.in) finish<L>(tokens, chains, rows, y + from, weight.out, accumulate || end > kDepth);
+  }
+}
+
+template <int L>
+CHOP_INLINE void manyTokens(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool accumulate) {
+  if (tokens.registers == kMost) manyTokens<2, kMost, L>(weight, from, rows, tokens, y, accumulate);
+  else manyTokens<4, kHalf, L>(weight, from, rows, tokens, y, accumulate);
+}
+
+/** What differs between the levels of a processor. */
+struct Shape {
+  int lanes;
+  void (*few)(const Packed&, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool);
+  void (*turn)(const Tokens&, const float* x, int64_t in);
+  void (*many)(const Packed&, int64_t from, int64_t rows, const Tokens&, float* y, bool);
+};
+
+#define CHOP_SHAPE(NAME, TARGET, LANES)                                                                                             \
+  TARGET void few##NAME(const Packed& weight, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool add) {       \
+    fewTokens<LANES>(weight, from, to, x, y, tokens, add);                                                                          \
+  }                                                                                                                                 \
+  TARGET void turn##NAME(const Tokens& tokens, const float* x, int64_t in) { turnTokens<LANES>(tokens, x, in); }                    \
+  TARGET void many##NAME(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool add) {              \
+    manyTokens<LANES>(weight, from, rows, tokens, y, add);                                                                          \
+  }                                                                                                                                 \
+  constexpr Shape k##NAME = {LANES, few##NAME, turn##NAME, many##NAME};
+
+CHOP_SHAPE(Base, , 4)
+#if CHOP_X86
+CHOP_SHAPE(V3, CHOP_V3, 8)
+CHOP_SHAPE(V4, CHOP_V4, 16)
+#endif
+
+const Shape& shape() {
+#if CHOP_X86
+  if (level() == Level::kV4) return kV4;
+  if (level() == Level::kV3) return kV3;
+#endif
+  return kBase;
+}
+
+int64_t parts(int64_t size, int64_t part) { return (size + part - 1) / part; }
+
+void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, bool accumulate) {
+  const Shape& with = shape();
+  const int64_t out = weight.out, in = weight.in, lanes = with.lanes;
+  if (tokens <= kFewTokens) {
+    call.parallel(parts(out, lanes), tokens * in + in * lanes / 2, [&](int64_t from, int64_t to) {
+      with.few(weight, from * lanes, std::min(out, to * lanes), x, y, tokens, accumulate);
+    });
+    return;
+  }
+  std::vector<Tokens> blocks;
+  int64_t width = 0;
+  for (int64_t first = 0; first < tokens;) {
+    const int64_t left = tokens - first;
+    const int registers = left > kHalf * lanes ? kMost : kHalf;
+    blocks.push_back({first, std::min(left, registers * lanes), registers, nullptr});
+    first += registers * lanes;
+    width += registers * lanes;
+  }
+  float* turned = call.scratch(width * in);
+  for (Tokens& block : blocks) {
+    block.inputs = turned;
+    turned += block.registers * lanes * in;
+  }
+  const int64_t count = static_cast<int64_t>(blocks.size());
+  call.parallel(count, lanes * kMost * in, [&](int64_t from, int64_t to) {
+    for (int64_t block = from; block < to; ++block) with.turn(blocks[block], x, in);
+  });
+  call.parallel(count * parts(out, kRows), kRows * kMost * in, [&](int64_t from, int64_t to) {
+    for (int64_t task = from; task < to; ++task) {
+      const int64_t row = task / count * kRows;
+      with.many(weight, row, std::min(kRows, out - row), blocks[task % count], y, accumulate);
+    }
+  });
+}
+
+/** y = x Wᵀ (+ b) */
+void packedLinear(Call& call) {
+  const Array &x = call.input(0), &values = call.input(1), &positions = call.input(2);
+  Call::expect(x.rank() >= 1 && x.size(-1) % 4 == 0 && x.size(-1) > 0 && values.rank() == 2 && x.size(-1) == 2 * values.size(1), "x [..., in] and values [out, in / 2], in a multiple of 4");
+  const int64_t out = values.size(0), in = x.size(-1);
+  Call::expect(positions.rank() == 2 && positions.size(0) == out && positions.size(1) == parts(in, kWord), "positions [out, in / 32]");
+  Sizes sizes = x.sizes;
+  sizes.back() = out;
+  const Array y = call.output(0, sizes);
+  if (call.inputs() == 4) {
+    const Array& bias = call.input(3);
+    Call::expect(bias.count == out, "bias [out]");
+    for (int64_t row = 0; row < y.rows(); ++row) std::copy_n(bias.floats(), out, y.floats() + row * out);
+  }
+  const Packed weight{values.floats(), reinterpret_cast<const uint32_t*>(positions.ints()), out, in};
+  if (x.count > 0) multiply(call, weight, x.floats(), y.floats(), x.rows(), call.inputs() == 4);
+}
+
+const Op kPackedLinear("ChopPackedLinear", "x: float, values: float, positions: int32, bias: N * float -> y: float", "", packedLinear);
+
+}  // namespace
+}  // namespace chop
