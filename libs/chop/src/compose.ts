@@ -2,6 +2,7 @@ import { composeParts, type Configured, nearest, type Parts, type Plugin, type P
 import { checkModelOutput, planJsonSchema } from '@chop/formats';
 import { z } from 'zod';
 import { applyPlan, type ApplyRequest } from './apply.js';
+import { compare, type CompareRequest, type Comparison } from './compare.js';
 import { evaluate } from './evaluate.js';
 import { generate } from './generate.js';
 import { inspect } from './inspect.js';
@@ -131,6 +132,11 @@ export class Chop {
 
   run(recipe: string, request: RunRequest = {}): Promise<RunResult> {
     return run(this, recipe, request);
+  }
+
+  /** Runs variants of one recipe under an equal budget: `chop.compare(['half.yaml', 'narrow.yaml'], { tokens: 1e6 })`. */
+  compare(recipes: readonly string[], request: CompareRequest = {}): Promise<Comparison> {
+    return compare(this, recipes, request);
   }
 
   /** One page on any runs, by their folders. */

@@ -5,14 +5,17 @@ import { breakEven } from './break-even.js';
 test.each([
   ['LayerCHOP', 0.351, 0.191, 1.84, 360e6],
   ['2:4', 0.312, 0.251, 1.24, 240e6],
-])('the times of Table 3, %s: %d s and %d s a query are %d times as fast; what %d queries save is earned back after them', (_, baseSeconds, compressedSeconds, speedUp, queries) => {
-  const recoverySeconds = queries * (baseSeconds - compressedSeconds);
-  const even = breakEven({ pruneSeconds: 0, recoverySeconds, baseSeconds, compressedSeconds });
-  expect(even.speedUp).toBeCloseTo(speedUp, 2);
-  expect(even.queries! / queries).toBeCloseTo(1, 8);
-  // Table 3 by hand: 360M · 160 ms = 57.6M s = 667 days on the machine that answers; 240M · 61 ms = 14.6M s.
-  expect(even.costSeconds).toBe(recoverySeconds);
-});
+])(
+  'the times of Table 3, %s: %d s and %d s a query are %d times as fast; what %d queries save is earned back after them',
+  (_, baseSeconds, compressedSeconds, speedUp, queries) => {
+    const recoverySeconds = queries * (baseSeconds - compressedSeconds);
+    const even = breakEven({ pruneSeconds: 0, recoverySeconds, baseSeconds, compressedSeconds });
+    expect(even.speedUp).toBeCloseTo(speedUp, 2);
+    expect(even.queries! / queries).toBeCloseTo(1, 8);
+    // Table 3 by hand: 360M · 160 ms = 57.6M s = 667 days on the machine that answers; 240M · 61 ms = 14.6M s.
+    expect(even.costSeconds).toBe(recoverySeconds);
+  },
+);
 
 test('the saved time reaches the cost with the last query, and not before', () => {
   const eighths = (most: number): fc.Arbitrary<number> => fc.integer({ min: 1, max: most }).map((value) => value / 8);

@@ -12,3 +12,4 @@ export { mcnemar, type McNemar } from './mcnemar.js';
 export { bootstrapMean, type BootstrapOptions, type Interval } from './bootstrap.js';
 export { examplesForDeviation, examplesForFlips, type Power } from './examples-needed.js';
 export { breakEven, type BreakEven, type BreakEvenFacts } from './break-even.js';
+export { pairedTasks, type PairedTasks } from './paired-tasks.js';
