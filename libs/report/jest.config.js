@@ -1,3 +1,3 @@
 import preset from '../../tools/jest/preset.js';
 
-export default { ...preset(import.meta.url), extensionsToTreatAsEsm: ['.ts', '.tsx'] };
+export default preset(import.meta.url);

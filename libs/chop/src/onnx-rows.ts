@@ -48,6 +48,18 @@ const i = (value: number): OnnxAttribute => ({ i: value });
 const flat = (graph: GraphBuilder, name: string): string => graph.add('Reshape', [name, graph.whole([0, 0, -1])]);
 const asHeads = (graph: GraphBuilder, name: string, { shape }: tf.Tensor): string => graph.add('Reshape', [name, graph.whole([0, 0, shape[2]!, shape[3]!])]);
 
+/** `x Φ(x)`; the approximation as `x sigmoid(2 √(2/π) (x + 0.044715 x³))`, which is the same as that by tanh. */
+function gelu(graph: GraphBuilder, x: string, approximated: boolean): string {
+  if (!approximated) {
+    const erf = graph.add('Erf', [graph.add('Mul', [x, graph.float(Math.SQRT1_2)])]);
+    return graph.add('Mul', [x, graph.add('Mul', [graph.add('Add', [erf, graph.float(1)]), graph.float(0.5)])]);
+  }
+  const square = graph.add('Mul', [x, x]);
+  const slope = 2 * Math.sqrt(2 / Math.PI);
+  const steep = graph.add('Add', [graph.add('Mul', [square, graph.float(slope * 0.044715)]), graph.float(slope)]);
+  return graph.add('Mul', [x, graph.add('Sigmoid', [graph.add('Mul', [x, steep])])]);
+}
+
 /** Kernel rows in the words of ONNX, and of ONNX Runtime where ONNX has none. */
 const TRANSLATIONS: Readonly<Record<string, Translation>> = {
   Embedding: ({ inputs, results }, graph) => graph.bind(results[0]!, graph.add('Gather', [graph.nameOf(inputs['table']!), graph.nameOf(inputs['ids']!)])),
@@ -70,16 +82,32 @@ const TRANSLATIONS: Readonly<Record<string, Translation>> = {
     graph.bind(results[0]!, graph.add('Mul', [silu, graph.nameOf(inputs['up']!)]));
   },
   Rope({ inputs: { x, cos, sin }, results }, graph) {
-    const turned = graph.add('RotaryEmbedding', [flat(graph, graph.nameOf(x!)), POSITIONS, graph.table(cos!), graph.table(sin!)], {
-      domain: MICROSOFT,
-      attributes: { interleaved: i(0) },
-    });
+    const [, , heads, inner] = x!.shape as [number, number, number, number];
+    const turning = 2 * cos!.shape[1]!;
+    const partly = turning < inner ? { rotary_embedding_dim: i(turning), num_heads: i(heads) } : {};
+    const inputs = [flat(graph, graph.nameOf(x!)), POSITIONS, graph.table(cos!), graph.table(sin!)];
+    const turned = graph.add('RotaryEmbedding', inputs, { domain: MICROSOFT, attributes: { interleaved: i(0), ...partly } });
     graph.bind(results[0]!, asHeads(graph, turned, results[0]!));
   },
   CacheAppend: ({ inputs }, graph) => graph.remember(inputs['cache']!, flat(graph, graph.nameOf(inputs['fresh']!))),
   Attention({ inputs: { q, k, v }, attributes, results }, graph) {
     const options = { heads: q!.shape[2]!, scale: attributes['scale']!, window: attributes['window']! };
     graph.bind(results[0]!, asHeads(graph, graph.attend(flat(graph, graph.nameOf(q!)), { k: k!, v: v! }, options), results[0]!));
+  },
+  Gelu: ({ inputs, attributes, results }, graph) => graph.bind(results[0]!, gelu(graph, graph.nameOf(inputs['x']!), attributes['tanh'] === 1)),
+  Geglu({ inputs, attributes, results }, graph) {
+    graph.bind(results[0]!, graph.add('Mul', [gelu(graph, graph.nameOf(inputs['gate']!), attributes['tanh'] === 1), graph.nameOf(inputs['up']!)]));
+  },
+  Part({ inputs, attributes, results }, graph) {
+    const [from, size] = [attributes['from']!, attributes['size']!];
+    graph.bind(results[0]!, graph.add('Slice', [graph.nameOf(inputs['x']!), graph.whole([from]), graph.whole([from + size]), graph.whole([-1])]));
+  },
+  Join({ inputs, results }, graph) {
+    const parts = [graph.nameOf(inputs['first']!), graph.nameOf(inputs['second']!)];
+    graph.bind(results[0]!, graph.add('Concat', parts, { attributes: { axis: i(-1) } }));
+  },
+  PositionEmbedding({ inputs, results }, graph) {
+    graph.bind(results[0]!, graph.add('Add', [graph.nameOf(inputs['x']!), graph.add('Gather', [graph.nameOf(inputs['table']!), POSITIONS])]));
   },
   Affine({ inputs, attributes, results }, graph) {
     const scaled = graph.add('Mul', [graph.nameOf(inputs['x']!), graph.float(attributes['scale']!)]);
