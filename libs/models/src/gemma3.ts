@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, headsOf, project, rotary } from './blocks.js';
 import { count, groupedAxes, groupedSchema, type GroupedSizes, groupedSizes, readConfig, resizeGrouped, rotaryOf, unsupported } from './config.js';
+import { gemma3FromGguf } from './grouped-gguf.js';
 
 const configSchema = groupedSchema.extend({
   head_dim: count.default(256),
@@ -74,6 +75,7 @@ export const gemma3 = family<Gemma3Settings>({
   architectures: ['Gemma3ForCausalLM'],
   settings: settingsOf,
   resize,
+  gguf: gemma3FromGguf,
   ignores: (name) => name === 'lm_head.weight',
 
   axes: groupedAxes,

@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, normedFinal, normedLayer, parts, project, rotary } from './blocks.js';
 import { count, layerCount, PINNED, readConfig, scalingOf, scalingSchema, unsupported } from './config.js';
+import { gptNeoxFromGguf } from './gpt-gguf.js';
 
 /** Spellings of GELU in configs. */
 const ACTIVATIONS: Readonly<Record<string, 'none' | 'tanh'>> = { gelu: 'none', gelu_new: 'tanh', gelu_fast: 'tanh', gelu_pytorch_tanh: 'tanh' };
@@ -94,6 +95,7 @@ export const gptNeox = family<GptNeoxSettings>({
   architectures: ['GPTNeoXForCausalLM'],
   settings: settingsOf,
   resize,
+  gguf: gptNeoxFromGguf,
   base: 'gpt_neox.',
   ignores: (name) => /attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/.test(name),
 

@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, headsOf, normedFinal, normedLayer, parts, project } from './blocks.js';
 import { count, layerCount, PINNED, readConfig, unsupported } from './config.js';
+import { gpt2FromGguf } from './gpt-gguf.js';
 
 /** Spellings of GELU in configs. */
 const ACTIVATIONS: Readonly<Record<string, 'none' | 'tanh'>> = { gelu_new: 'tanh', gelu_pytorch_tanh: 'tanh', gelu: 'none' };
@@ -85,6 +86,7 @@ export const gpt2 = family<Gpt2Settings>({
   architectures: ['GPT2LMHeadModel'],
   settings: settingsOf,
   resize,
+  gguf: gpt2FromGguf,
   base: 'transformer.',
   ignores: (name) => /(^|\.)attn\.(masked_)?bias$/.test(name) || name === 'lm_head.weight',
 

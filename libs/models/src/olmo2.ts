@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, headsOf, project, rotary } from './blocks.js';
 import { groupedAxes, groupedSchema, type GroupedSizes, groupedSizes, readConfig, resizeGrouped, rotaryOf, unsupported } from './config.js';
+import { olmo2FromGguf } from './grouped-gguf.js';
 
 const configSchema = groupedSchema.extend({
   hidden_act: z.string().default('silu'),
@@ -34,6 +35,7 @@ export const olmo2 = family<Olmo2Settings>({
   architectures: ['Olmo2ForCausalLM'],
   settings: settingsOf,
   resize: resizeGrouped,
+  gguf: olmo2FromGguf,
   ignores: (name) => name.endsWith('rotary_emb.inv_freq') || name === 'lm_head.weight',
 
   axes: groupedAxes,

@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, headsOf, parts, project, rotary } from './blocks.js';
 import { count, groupedAxes, groupedSchema, type GroupedSizes, groupedSizes, readConfig, resizeGrouped, rotaryOf, unsupported } from './config.js';
+import { phi3FromGguf } from './grouped-gguf.js';
 
 const configSchema = groupedSchema.extend({
   hidden_act: z.string().default('silu'),
@@ -46,6 +47,7 @@ export const phi3 = family<Phi3Settings>({
   architectures: ['Phi3ForCausalLM'],
   settings: settingsOf,
   resize: resizeGrouped,
+  gguf: phi3FromGguf,
   ignores: (name) => name.endsWith('rotary_emb.inv_freq') || name === 'lm_head.weight',
 
   axes: groupedAxes,

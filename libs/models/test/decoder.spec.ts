@@ -2,7 +2,7 @@ import { randomCheckpoint } from '@chop/core/testing';
 import { type Decoder, decoder, keyValueCache, startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import * as models from '../src/index.js';
+import { familyNamed } from './stored.js';
 
 let native = false;
 beforeAll(async () => {
@@ -40,9 +40,9 @@ const CONFIGS = {
 };
 
 async function load(config: { readonly architectures: readonly string[] }, seed = 1) {
-  const [family] = Object.values(models).flatMap((each) => ('family' in each && each.family.architectures.includes(config.architectures[0]!) ? [each.family] : []));
-  const model = family!.model(family!.blueprint(config as never));
-  await model.load(randomCheckpoint(family!, config as never, seed));
+  const family = familyNamed(config);
+  const model = family.model(family.blueprint(config));
+  await model.load(randomCheckpoint(family, config, seed));
   return model;
 }
 type Loaded = Awaited<ReturnType<typeof load>>;
