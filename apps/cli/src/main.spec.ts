@@ -77,6 +77,8 @@ describe('the program', () => {
     expect(stdout).toMatch(/^Usage: chop <command>/);
     for (const name of [
       'run',
+      'compare',
+      'report',
       'inspect',
       'plan',
       'prune',
@@ -98,6 +100,8 @@ describe('the program', () => {
 
   test.each([
     'run',
+    'compare',
+    'report',
     'inspect',
     'plan',
     'prune',

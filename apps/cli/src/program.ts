@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Action, LOG_LEVELS } from './call.js';
 import { addApply } from './commands/apply.js';
+import { addCompare } from './commands/compare.js';
 import { addCompletion } from './commands/completion.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEngine } from './commands/engine.js';
@@ -12,6 +13,7 @@ import { addInspect } from './commands/inspect.js';
 import { addPlan } from './commands/plan.js';
 import { addPlugins } from './commands/plugins.js';
 import { addPrune } from './commands/prune.js';
+import { addReport } from './commands/report.js';
 import { addRun } from './commands/run.js';
 import { addSchema } from './commands/schema.js';
 import { addTokenize } from './commands/tokenize.js';
@@ -22,6 +24,8 @@ import { count, each, positive } from './option-values.js';
 /** The commands in the order in which help lists them. */
 const COMMANDS = [
   addRun,
+  addCompare,
+  addReport,
   addInspect,
   addPlan,
   addPrune,

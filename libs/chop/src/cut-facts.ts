@@ -1,18 +1,34 @@
 import { readFile } from 'node:fs/promises';
-import { axisKey, LAYER, parseAxisKey } from '@chop/core';
+import { join } from 'node:path';
+import { axisKey, type Checkpoint, LAYER, parseAxisKey, type Plan } from '@chop/core';
+import { planDocument } from '@chop/formats';
 import type { AxisCut, CutFacts } from '@chop/report';
 
-/** What a picture needs of a plan's file; how it is applied is for {@link loadPlan}. */
-interface PlanSizes {
+/** The companion that tells what training took away. It is no plan: the masks' bits lie in the weights alone. */
+const CUT = 'cut.json';
+
+/** What a picture needs of a plan. */
+export interface PlanSizes {
   readonly model: { readonly axes: Readonly<Record<string, number>> };
   readonly keep: Readonly<Record<string, readonly number[]>>;
   readonly masks?: CutFacts['masks'];
 }
 
-/** What the plan of a file leaves of every axis and weight; nothing where there is no file. */
-export async function cutOf(file: string): Promise<Partial<CutFacts>> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  return text === undefined ? {} : cutFacts(JSON.parse(text) as PlanSizes);
+/** What was kept while a model was trained, as a file beside it; none where nothing was taken away. */
+export function cutBeside(plan: Plan): Checkpoint['companions'] {
+  if (plan.keeps.size + plan.masks.size === 0) return new Map();
+  const { model, keep, masks } = planDocument({ plan, made: {} });
+  const sizes: PlanSizes = { model: { axes: model.axes }, keep, masks };
+  return new Map([[CUT, async () => new TextEncoder().encode(`${JSON.stringify(sizes)}\n`)]]);
+}
+
+/** What the step that wrote a model folder left of every axis and weight; nothing where no file tells. */
+export async function cutOf(model: string): Promise<Partial<CutFacts>> {
+  for (const file of ['plan.json', CUT]) {
+    const text = await readFile(join(model, file), 'utf8').catch(() => undefined);
+    if (text !== undefined) return cutFacts(JSON.parse(text) as PlanSizes);
+  }
+  return {};
 }
 
 /** A plan as facts: axes of which any layer has lost something are told of all layers that stay. */

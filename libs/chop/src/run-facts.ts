@@ -91,7 +91,7 @@ async function cutsOf(steps: readonly StepResult[]): Promise<CutFacts[]> {
   for (const { kind, model, explanation, keptLayers } of steps) {
     if ((kind !== 'prune' && kind !== 'train') || explanation === undefined || explanation === NOTHING) continue;
     const layers = keptLayers ? { layers: { total: keptLayers.total, kept: [...keptLayers.kept] } } : {};
-    cuts.push({ name: basename(model).replace(/^\d+-/, ''), plan: explanation, ...layers, ...(await cutOf(join(model, 'plan.json'))) });
+    cuts.push({ name: basename(model).replace(/^\d+-/, ''), plan: explanation, ...layers, ...(await cutOf(model)) });
   }
   return cuts;
 }

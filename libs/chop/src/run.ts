@@ -3,6 +3,7 @@ import { basename, join, resolve, sep } from 'node:path';
 import { throwIfAborted, UsageError } from '@chop/core';
 import { prepareTasks } from '@chop/eval';
 import { atomicFile, outputError } from '@chop/formats';
+import { startEngine } from '@chop/kernels';
 import { readEvents, type TrainingEvent, type TrainOptionsInput } from '@chop/training';
 import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
@@ -10,6 +11,7 @@ import { engineFor, measure } from './evaluate.js';
 import { continueText } from './generate.js';
 import { limitBytes } from './memory-limit.js';
 import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type RecipeStep, type TrainStep } from './recipe.js';
+import { machineOf, readRecord, writeRecord } from './record.js';
 import { modelFolder, resolveRecipe, withoutTeacher, writtenStep } from './resolve.js';
 import type { Calibration, EvalResult, TrainResult, WrittenResult } from './verbs.js';
 import type { Common } from './request.js';
@@ -92,7 +94,10 @@ class Runner {
 
   async run(): Promise<RunResult> {
     const { steps, model, name } = this.#recipe;
-    if (this.#request.resume) this.#done.push(...(await readSteps(this.#out)));
+    const before = this.#request.resume ? await readRecord(this.#out) : undefined;
+    this.#done.push(...(before?.steps ?? []));
+    const { created = new Date().toISOString() } = before ?? {};
+    let machine = before?.machine;
     for (const [index, step] of steps.entries()) {
       if (index < this.#done.length) continue;
       throwIfAborted(this.#request.signal);
@@ -101,7 +106,10 @@ class Runner {
       const from = this.#done.at(-1)?.model ?? model;
       const result = await this.#perform(step, index + 1, from).finally(() => this.#stillThere());
       this.#done.push({ step: index + 1, kind: step.kind, model: from, ...result, seconds: (performance.now() - started) / 1000 });
-      await atomicFile(join(this.#out, 'results.json'), `${JSON.stringify({ name, steps: this.#done }, undefined, 1)}\n`);
+      // Other steps may need no engine, and starting one takes its time.
+      if (step.kind === 'evaluate' || step.kind === 'train') machine = machineOf(await startEngine());
+      const record = { name, created, seed: this.#request.seed, ...(machine ? { machine } : {}), versions: this.#chop.versions(), steps: this.#done };
+      await writeRecord(this.#out, record);
     }
     const report = steps.some(({ kind }) => kind === 'report') ? join(this.#out, 'report.html') : undefined;
     return {
@@ -124,7 +132,7 @@ class Runner {
     const out = join(this.#out, modelFolder(step, number) ?? '');
     switch (step.kind) {
       case 'evaluate':
-        return { evaluation: await this.#evaluate(step.options, from) };
+        return { evaluation: await this.#evaluate(step.options, from, number) };
       case 'prune':
         return this.#prune(step, from, out);
       case 'train':
@@ -170,16 +178,24 @@ class Runner {
       sampleTokens,
     }: Extract<RecipeStep, { kind: 'evaluate' }>['options'],
     from: string,
+    number: number,
   ): Promise<NonNullable<StepResult['evaluation']>> {
     const prepared =
       tasks &&
-      (await prepareTasks({ tasks, tasksDir, taskData, ...(limit === undefined ? {} : { limit }), ...(numFewshot === undefined ? {} : { numFewshot }) }));
+      (await prepareTasks({
+        tasks,
+        tasksDir,
+        taskData,
+        samples: true,
+        ...(limit === undefined ? {} : { limit }),
+        ...(numFewshot === undefined ? {} : { numFewshot }),
+      }));
     const opened = await this.#chop.open(from, this.#request);
     const engine = await engineFor({ ...this.#request, onMessage: () => {} });
     const model = await opened.load(this.#request.signal);
     try {
       const tokenizer = await opened.tokenizer();
-      const scores = await measure(
+      const { samples, ...scores } = await measure(
         this.#chop.parts,
         model,
         { tokenizer, engine, prepared },
@@ -210,12 +226,21 @@ class Runner {
         bytes: opened.bytes,
         engine: engine.name,
         ...scores,
+        ...(samples ? { samplesFile: await this.#keepSamples(samples, number) } : {}),
         ...(sample === undefined ? {} : { sample: { prompt: sample, text: text! } }),
       };
     } finally {
       model.drop();
       await opened.close();
     }
+  }
+
+  /** Every example of a step's tasks, a line each: what a report compares two models by. */
+  async #keepSamples(samples: readonly object[], number: number): Promise<string> {
+    const file = join('samples', `${number}.jsonl`);
+    await mkdir(join(this.#out, 'samples'), { recursive: true });
+    await atomicFile(join(this.#out, file), samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+    return file;
   }
 
   async #train({ data, prune, distill, calibration, valid, ...options }: TrainStep, from: string, out: string): Promise<Partial<StepResult>> {
@@ -288,7 +313,7 @@ async function prepare(out: string, resolved: string, { resume, force }: RunRequ
 }
 
 /** All that a run leaves in its folder: what holds anything else is not deleted. */
-const RUN_FILES = ['recipe.yaml', 'events.jsonl', 'results.json', 'report.html', 'models', 'export'];
+const RUN_FILES = ['recipe.yaml', 'events.jsonl', 'results.json', 'report.html', 'models', 'samples', 'export'];
 
 async function checkOwn(out: string): Promise<void> {
   const names = await readdir(out).catch(() => undefined);
@@ -300,11 +325,6 @@ async function checkOwn(out: string): Promise<void> {
     expected: 'a run folder, which chop may replace',
     remedy: 'Move it away yourself, or choose another --out.',
   });
-}
-
-async function readSteps(out: string): Promise<StepResult[]> {
-  const text = await readFile(join(out, 'results.json'), 'utf8').catch(() => undefined);
-  return text === undefined ? [] : (JSON.parse(text) as { steps: StepResult[] }).steps;
 }
 
 function title(step: RecipeStep): string {

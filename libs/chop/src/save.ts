@@ -13,7 +13,7 @@ const FLOATS = Object.keys(DTYPES) as readonly FloatName[];
 const FORMATS = ['hf', 'gguf', 'onnx'];
 
 /** Companions that tell of the step that wrote them, and not of what is made from its model. */
-const OF_ONE_STEP = ['training.jsonl', 'plan.json'];
+const OF_ONE_STEP = ['training.jsonl', 'plan.json', 'cut.json'];
 
 /** How a model is saved. */
 export interface SaveRequest extends Pick<Common, 'signal' | 'onProgress'> {

@@ -13,6 +13,7 @@ import {
   trainOptions,
 } from '@chop/training';
 import { calibrationWindows, readText } from './calibrate.js';
+import { cutBeside } from './cut-facts.js';
 import { dataWord } from './embedded.js';
 import { engineFor, measurePerplexity } from './evaluate.js';
 import { fromScratch } from './from-scratch.js';
@@ -105,7 +106,7 @@ async function trainOpened(
       peakBytes: engine.memory().peakBytes,
       processPeakBytes: process.resourceUsage().maxRSS * 1024,
     });
-    return await deliver(parts, opened, model, work, { job, options, result, events });
+    return await deliver(parts, opened, model, work, { job, options, result, events, plan });
   } finally {
     model.drop();
     distillation?.teacher.drop();
@@ -136,11 +137,12 @@ async function deliver(
   opened: OpenModel,
   model: Model,
   work: Workplace | undefined,
-  { job, options, result, events }: { job: Job; options: TrainOptions; result: Numbers; events: readonly TrainingEvent[] },
+  { job, options, result, events, plan }: { job: Job; options: TrainOptions; result: Numbers; events: readonly TrainingEvent[]; plan: Plan },
 ): Promise<TrainedModel> {
   const live = model.asCheckpoint(opened.checkpoint);
   const lineage = afterTraining(await opened.lineage(), model, told(job, options, result));
-  const [dtype, beside] = [dtypeOf(opened, job.dtype), logBeside(events.filter(({ type }) => type !== 'snapshot'))];
+  const dtype = dtypeOf(opened, job.dtype);
+  const beside = new Map([...logBeside(events.filter(({ type }) => type !== 'snapshot')), ...cutBeside(plan)]);
   if (!work) {
     const checkpoint = await inMemory(live, dtype);
     const trained = new OpenModel({ checkpoint, family: opened.family, blueprint: model.blueprint, lineage, beside });
