@@ -1,4 +1,5 @@
 import type { ComparedVariant, Comparison } from '@chop/chop';
+import { speedText } from './latency-text.js';
 import { duration, figure, short, size } from './numbers.js';
 import { type Paint, printable } from './paint.js';
 import { table } from './table.js';
@@ -34,13 +35,6 @@ export function compareText({ out, base, variants, seconds, files }: Comparison,
     ...variants.map(({ model }) => `  model    ${model}`),
     ...files.map((file) => `  file     ${file}`),
   ].join('\n');
-}
-
-/** Speed-ups of one batch and context, with how far pairs of runs lay apart. */
-export function speedText({ batch, context, prefill, decode, query }: NonNullable<ComparedVariant['speedUps']>[number]): string {
-  const told = (what: string, { median, p10, p90 }: { median: number; p10: number; p90: number }): string =>
-    `${what} ${median.toFixed(2)} × as fast (${p10.toFixed(2)} to ${p90.toFixed(2)})`;
-  return `batch ${batch}, context ${context}: ${told('prefill', prefill)}, ${told('decode', decode)}, together ${told('', query).trim()}; ${query.pairs} pair${query.pairs === 1 ? '' : 's'} of runs`;
 }
 
 function scores(evaluation: Evaluation | undefined): string[] {

@@ -1,10 +1,12 @@
 import type { EvalResult } from '@chop/chop';
+import { latencyRows } from './latency-text.js';
 import { figure, short, size } from './numbers.js';
+import { pairedRows } from './paired-text.js';
 import { printable } from './paint.js';
 import { table } from './table.js';
 
 /** What a model scored, one line per number. */
-export function scoresText({ model, parameters, bytes, engine, perplexity, latency, ...scored }: EvalResult): string {
+export function scoresText({ model, parameters, bytes, engine, perplexity, latency, paired, ...scored }: EvalResult): string {
   const rows: string[][] = [];
   if (perplexity) {
     const { value, tokens, windows, bitsPerByte } = perplexity;
@@ -12,20 +14,8 @@ export function scoresText({ model, parameters, bytes, engine, perplexity, laten
     if (bitsPerByte !== undefined) rows.push(['bits per byte', bitsPerByte.toFixed(4), '']);
   }
   rows.push(...taskRows(scored));
-  if (latency) {
-    const { prefill, decode, peakBytes } = latency;
-    for (const [name, { tokensPerSecond, milliseconds }] of [
-      ['prefill', prefill],
-      ['decode', decode],
-    ] as const) {
-      rows.push([
-        name,
-        `${figure(tokensPerSecond)} tokens/s`,
-        `median ${milliseconds.median.toFixed(1)} ms, 10th to 90th percentile ${milliseconds.p10.toFixed(1)} to ${milliseconds.p90.toFixed(1)} ms`,
-      ]);
-    }
-    rows.push(['peak memory', size(peakBytes), '']);
-  }
+  if (paired) rows.push(...pairedRows(paired));
+  if (latency) rows.push(...latencyRows(latency));
   return [`${printable(model)}  ${short(parameters)} parameters, ${size(bytes)}, on ${engine}`, table(rows, [1])].join('\n');
 }
 

@@ -5,6 +5,7 @@ import { type BreakEven, breakEven, type LatencyResult, type SpeedUps } from '@c
 import { atomicFile } from '@chop/formats';
 import { type Budget, checkBudget, pilotOf, tokensWithin, withTokens } from './budget.js';
 import type { Chop } from './compose.js';
+import { engineFor } from './evaluate.js';
 import type { Recipe } from './recipe.js';
 import type { Common } from './request.js';
 import { modelFolder } from './resolve.js';
@@ -167,7 +168,7 @@ async function timed(
   request: Common,
 ): Promise<Pick<ComparedVariant, 'latency' | 'speedUps' | 'breakEven'>> {
   const { model } = done.result;
-  const { results, speedUps } = await timeSideBySide(chop.parts, { base, variant: model }, options, request);
+  const { results, speedUps } = await timeSideBySide(chop.parts, { base, variant: model }, options, { ...request, engine: await engineFor(request) });
   const { pruneSeconds, trainSeconds } = factsOf(done);
   const querySeconds = ({ settings }: LatencyResult): number => settings[0]!.query.median / 1000;
   return {

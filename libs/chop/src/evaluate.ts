@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { checkOptions, type EvaluationContext, type Model, named, type Parts, UsageError } from '@chop/core';
 import type { Tokenizer } from '@chop/data';
-import { type LatencyResult, type PerplexityResult, type PreparedTasks, prepareTasks } from '@chop/eval';
+import { type LatencyResult, pairedTasks, type PerplexityResult, type PreparedTasks, prepareTasks } from '@chop/eval';
 import { atomicFile } from '@chop/formats';
 import { type Engine, startEngine } from '@chop/kernels';
 import { forwardMemory } from '@chop/training';
@@ -10,6 +10,7 @@ import { checkMemory, engineOptions, withinMemory } from './memory-limit.js';
 import { type ModelSource, type OpenModel, withModel } from './opened.js';
 import type { EvalResult, EvaluateRequest } from './verbs.js';
 import type { Common } from './request.js';
+import { timeSideBySide } from './side-by-side.js';
 
 /** Tokens at once, where nothing is said. */
 const EVALUATION_WINDOW = 512;
@@ -18,7 +19,9 @@ const TASK_TOKENS = 2048;
 
 export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
 
-/** Measures models one after the other, each alone in memory. */
+/**
+ * Measures models one after the other, each alone in memory; several are timed in turns, all in memory, and compared with the first example by example.
+ */
 export async function evaluate<Name extends string>(
   parts: Parts,
   models: Readonly<Record<Name, ModelSource>>,
@@ -30,18 +33,52 @@ export async function evaluate<Name extends string>(
       expected: 'a measurement',
       remedy: 'Give --perplexity DATA, --tasks NAMES, --latency, or several of them.',
     });
+  const several = Object.keys(models).length > 1;
   const { samplesFile, force = false } = request;
   if (samplesFile !== undefined && !force) await checkFree(samplesFile);
-  const prepared = request.tasks && (await prepareTasks({ ...request.tasks, ...(samplesFile === undefined ? {} : { samples: true }) }));
-  const scores: [string, EvalResult][] = [];
+  const prepared = request.tasks && (await prepareTasks({ ...request.tasks, ...(samplesFile === undefined && !several ? {} : { samples: true }) }));
+  const alone = several ? { ...request, latency: false } : request;
+  let scores: [string, EvalResult][] = [];
   for (const [name, source] of Object.entries<ModelSource>(models))
-    scores.push([name, await withModel(parts, source, request, (opened) => measureOpened(parts, opened, request, prepared))]);
-  if (samplesFile === undefined) return Object.fromEntries(scores) as Record<Name, EvalResult>;
+    scores.push([name, await withModel(parts, source, request, (opened) => measureOpened(parts, opened, alone, prepared))]);
+  if (several) scores = await besideFirst(parts, models, scores, request);
+  if (samplesFile === undefined)
+    return Object.fromEntries(request.tasks?.samples ? scores : scores.map(([name, result]) => [name, withoutSamples(result)])) as Record<Name, EvalResult>;
   const lines = scores.flatMap(([name, { samples = [] }]) =>
     samples.map((sample) => JSON.stringify(scores.length === 1 ? sample : { model: name, ...sample })),
   );
   await atomicFile(samplesFile, lines.map((line) => `${line}\n`).join(''));
-  return Object.fromEntries(scores.map(([name, { samples: _, ...rest }]) => [name, { ...rest, samplesFile }])) as Record<Name, EvalResult>;
+  return Object.fromEntries(scores.map(([name, result]) => [name, { ...withoutSamples(result), samplesFile }])) as Record<Name, EvalResult>;
+}
+
+function withoutSamples({ samples: _, ...rest }: EvalResult): EvalResult {
+  return rest;
+}
+
+/** What is measured of several models together: their speeds in turns, and their answers to the same examples. */
+async function besideFirst(
+  parts: Parts,
+  models: Readonly<Record<string, ModelSource>>,
+  scores: readonly [string, EvalResult][],
+  request: EvaluateRequest,
+): Promise<[string, EvalResult][]> {
+  const { latency, ...common } = request;
+  const options = latency === true ? {} : latency;
+  const timed = options ? await timeSideBySide(parts, models, options, { ...common, engine: await engineFor({ ...common, onMessage: () => {} }) }) : undefined;
+  const [, { samples: first }] = scores[0]!;
+  return scores.map(([name, result], at) => {
+    const speedUps = timed?.speedUps[name];
+    const paired =
+      at > 0 && first && result.samples ? pairedTasks(first, result.samples, { ...(request.seed === undefined ? {} : { seed: request.seed }) }) : undefined;
+    return [
+      name,
+      {
+        ...result,
+        ...(timed ? { latency: { ...timed.results[name]!, peakBytes: timed.peakBytes, ...(speedUps ? { speedUps } : {}) } } : {}),
+        ...(paired ? { paired } : {}),
+      },
+    ];
+  });
 }
 
 async function checkFree(file: string): Promise<void> {
@@ -63,12 +100,14 @@ async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateR
   const savings = { ...(request.perplexity ? { window } : {}) };
   if (limit !== undefined)
     checkMemory(forwardMemory(opened.blueprint, { batchSize: 1, window }, { native: engine.native !== undefined }), { limit, savings, onMessage });
+  const facts = { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name };
+  if (!request.perplexity && !request.latency && !prepared) return facts;
   const model = await opened.load(request.signal);
   try {
     const scores = await withinMemory({ limit, savings }, async () =>
       measure(parts, model, { tokenizer: await opened.tokenizer(), engine, prepared }, request),
     );
-    return { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name, ...scores };
+    return { ...facts, ...scores };
   } finally {
     model.drop();
   }

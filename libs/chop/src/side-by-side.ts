@@ -1,7 +1,7 @@
 import { checkOptions, type Model, type Parts } from '@chop/core';
 import { compareLatency, type LatencyComparison, latencyOptions } from '@chop/eval';
+import type { Engine } from '@chop/kernels';
 import { forwardMemory } from '@chop/training';
-import { engineFor } from './evaluate.js';
 import { checkMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, openModel, type OpenModel } from './opened.js';
 import type { Common } from './request.js';
@@ -19,7 +19,7 @@ export async function timeSideBySide<Name extends string>(
   parts: Parts,
   models: Readonly<Record<Name, ModelSource>>,
   options: unknown,
-  request: Common,
+  { engine, ...request }: Omit<Common, 'engine'> & { readonly engine: Engine },
 ): Promise<SideBySide<Name>> {
   const { memoryLimit: limit, onMessage, signal, onProgress } = request;
   const checked = checkOptions(latencyOptions, options, 'latency');
@@ -34,7 +34,6 @@ export async function timeSideBySide<Name extends string>(
   try {
     const opened: [Name, OpenModel][] = [];
     for (const [name, source] of Object.entries<ModelSource>(models)) opened.push([name as Name, await open(source)]);
-    const engine = await engineFor(request);
     const window = Math.max(...checked.context);
     const setting = { batchSize: Math.max(...checked.batch), window };
     const forecasts = opened.map(([, { blueprint }]) => forwardMemory(blueprint, setting, { native: engine.native !== undefined }).total);

@@ -1,5 +1,5 @@
 import type { Configured, Pruner, Taught } from '@chop/core';
-import type { LatencyResult, PerplexityResult, SampleLine, TasksInput, TasksResult } from '@chop/eval';
+import type { LatencyResult, PairedTasks, PerplexityResult, SampleLine, SpeedUps, TasksInput, TasksResult } from '@chop/eval';
 import type { TrainingEvent, TrainOptionsInput } from '@chop/training';
 import type { ModelSource, OpenModel } from './opened.js';
 import type { Common } from './request.js';
@@ -145,7 +145,14 @@ export interface EvalResult {
   readonly samplesFile?: string;
   /** Wall time of the tasks. */
   readonly taskSeconds?: number;
-  readonly latency?: LatencyResult & { readonly peakBytes: number };
+  readonly latency?: LatencyResult & {
+    /** The most that the engine held so far; of models that were timed in turns, all together. */
+    readonly peakBytes: number;
+    /** Over the first model, where several are measured. */
+    readonly speedUps?: readonly SpeedUps[];
+  };
+  /** Against the first model, example by example, where several do tasks. */
+  readonly paired?: PairedTasks;
 }
 
 export interface GenerateRequest extends Common {

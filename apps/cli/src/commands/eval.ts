@@ -4,17 +4,18 @@ import { type Command, Option } from 'commander';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
 import { given } from '../given.js';
+import { latencyChoice, latencyFlags, type LatencyFlags } from '../latency-flags.js';
 import { dataOption, joinOption } from '../method-options.js';
 import { count, each, namedFile, names, positive } from '../option-values.js';
 
-interface EvalFlags {
+interface EvalFlags extends LatencyFlags {
+  readonly base?: string;
   readonly perplexity?: readonly string[];
   readonly window?: number;
   readonly stride?: number;
   readonly windows?: number;
   readonly bos?: boolean;
   readonly join?: string;
-  readonly latency?: boolean;
   readonly tasks?: readonly string[];
   readonly tasksDir?: readonly string[];
   readonly taskData?: Readonly<Record<string, string>>;
@@ -26,7 +27,7 @@ interface EvalFlags {
 }
 
 export function addEval(program: Command, action: Action): void {
-  program
+  const command = program
     .command('eval')
     .summary('measures a model: perplexity, tasks, speed')
     .description('Measures a model: how well it predicts a text, how well it does tasks, how fast it reads and writes.')
@@ -46,7 +47,9 @@ export function addEval(program: Command, action: Action): void {
     .addOption(new Option('--max-length <tokens>', "tokens that the model sees of a task's prompt; all that it can if not given").argParser(positive))
     .option('--samples <file>', "write one line per example of the tasks, with the fields of lm-eval's log")
     .option('--first-tokens', 'tell the first token ids of every example among the samples')
-    .option('--latency', 'tokens per second of reading and writing, and the memory it takes')
+    .option('--base <model>', 'the MODEL to compare with: timed in turns with it, its answers compared example by example');
+  for (const option of latencyFlags('tokens per second of reading and writing, and the memory it takes')) command.addOption(option);
+  command
     .addHelpText(
       'after',
       examples(
@@ -54,16 +57,26 @@ export function addEval(program: Command, action: Action): void {
         'chop eval half --perplexity text.jsonl --window 512 --windows 20',
         'chop eval half --tasks piqa,sciq --task-data piqa=piqa.jsonl --task-data sciq=sciq.jsonl --samples samples.jsonl',
         'chop eval model.gguf --latency --threads 2 --json',
+        'chop eval half --base embedded --latency --batch 1,4 --context 64,256',
       ),
     )
     .action(
       action<EvalFlags>(async (call, [model], flags) => {
-        const { perplexity, latency, window, stride, windows, bos, join, samples: samplesFile } = flags;
+        const { perplexity, base, window, stride, windows, bos, join, samples: samplesFile } = flags;
         const text = perplexity && { perplexity: { data: perplexity, ...given({ window, stride, windows, bos, join }) } };
-        const tasks = taskRequest(flags);
+        const [tasks, latency] = [taskRequest(flags), latencyChoice(flags)];
         const chop = await call.chop();
-        const { result } = await chop.evaluate({ result: model! }, { ...call.common, ...call.force, ...text, ...given({ tasks, samplesFile, latency }) });
-        return { result, text: async () => (await import('../scores-text.js')).scoresText(result) };
+        const request = { ...call.common, ...call.force, ...text, ...given({ tasks, samplesFile, latency }) };
+        const models: Record<string, string> = { ...given({ base }), result: model! };
+        const measured = await chop.evaluate(models, request);
+        const { result, ...others } = measured;
+        return {
+          result: { ...result, ...others },
+          text: async () =>
+            Object.values(measured)
+              .map((await import('../scores-text.js')).scoresText)
+              .join('\n\n'),
+        };
       }),
     );
 }
