@@ -4,6 +4,8 @@ Needs lm-eval 0.4.9; runs its own YAML files on rows written for the test (ROWS_
 made of the texts of its request, the same way here and in the test, so that prompts, requests, metrics and standard errors are compared by themselves.
 """
 import json, sys
+
+sys.path.pop(0)  # beside this file stands a kernels.py, and transformers looks for a package of that name
 from pathlib import Path
 import datasets
 import lm_eval

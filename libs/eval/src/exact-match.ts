@@ -11,7 +11,7 @@ export interface ExactMatchOptions {
 export function exactMatch(answer: string, reference: string, options: ExactMatchOptions): boolean {
   const [a, b] = [answer, reference].map((text) => {
     let rest = text;
-    for (const pattern of (options['regexes_to_ignore'] as string[] | undefined) ?? []) rest = rest.replace(pythonPattern(pattern, 'gu'), '');
+    for (const pattern of (options['regexes_to_ignore'] as string[] | undefined) ?? []) rest = rest.replace(pythonPattern(pattern, 'g'), '');
     if (options['ignore_case'] === true) rest = rest.toLowerCase();
     if (options['ignore_punctuation'] === true) rest = rest.replace(PUNCTUATION, '');
     return options['ignore_numbers'] === true ? rest.replace(/[0-9]/g, '') : rest;

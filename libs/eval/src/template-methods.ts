@@ -1,3 +1,4 @@
+import { UsageError } from '@chop/core';
 import { capitalize, codePoints, isDigits, isSpace, lstrip, PythonFloat, pythonText, rstrip, strip, title, words } from './python-text.js';
 
 type Operation = (operand: unknown, ...given: unknown[]) => unknown;
@@ -40,7 +41,10 @@ export const FILTERS: ReadonlyMap<string, Operation> = new Map<string, Operation
   ['lower', (text) => pythonText(text).toLowerCase()],
 ]);
 
-/** A regular expression of Python's `re`, where JavaScript writes it otherwise. */
+/**
+ * A regular expression of Python's `re`, where JavaScript writes it otherwise.
+ * @throws {@link UsageError} `TASK_PATTERN` when it is none, or has no like in JavaScript.
+ */
 export function pythonPattern(pattern: string, flags: string): RegExp {
   const [, letters = ''] = /^\(\?([aimsux]+)\)/.exec(pattern) ?? [];
   const body = pattern.slice(letters === '' ? 0 : letters.length + 3);
@@ -50,7 +54,16 @@ export function pythonPattern(pattern: string, flags: string): RegExp {
     .replaceAll(/\(\?P=(\w+)\)/g, String.raw`\k<$1>`)
     .replaceAll(String.raw`\A`, '^')
     .replaceAll(String.raw`\Z`, '$');
-  return new RegExp(source, flags + own);
+  try {
+    return new RegExp(source, flags + own);
+  } catch (cause) {
+    throw new UsageError('TASK_PATTERN', {
+      found: `the regular expression ${JSON.stringify(pattern)} (${cause instanceof Error ? cause.message : String(cause)})`,
+      expected: 'one that JavaScript understands too',
+      remedy: 'Write it more simply.',
+      cause,
+    });
+  }
 }
 
 /** A replacement of `re.sub` (`\1`, `\g<1>`) as JavaScript writes it. */

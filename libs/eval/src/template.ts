@@ -131,6 +131,10 @@ class PythonInterpreter extends Interpreter {
         this.#used(iterable.type === 'SelectExpression' ? (iterable['lhs'] as Node) : iterable, environment);
         return super.evaluate(node, environment);
       }
+      case 'ArrayLiteral':
+      case 'TupleLiteral':
+        for (const item of node['value'] as Node[]) this.#used(item, environment);
+        return super.evaluate(node, environment);
       case 'BinaryExpression':
         return this.#binary(node, environment);
       case 'CallExpression':
