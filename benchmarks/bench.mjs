@@ -32,7 +32,11 @@ const rows = [];
 for (const name of chosen) {
   const { row } = await import(`./rows/${name}.mjs`);
   process.stderr.write(`${name}: ${row.work}\n`);
-  rows.push({ name, ...(await measure(row, setting, { rounds: Number(values.rounds), machine })) });
+  const lacking = row.needs && !machine.features.includes(row.needs);
+  rows.push({
+    name,
+    ...(lacking ? { ...row, absent: `not on this processor (no ${row.needs})` } : await measure(row, setting, { rounds: Number(values.rounds), machine })),
+  });
 }
 const out = resolve(values.out);
 mkdirSync(dirname(out), { recursive: true });

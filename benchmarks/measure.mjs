@@ -11,7 +11,9 @@ const LIMIT_MS = 15 * 60_000;
  * What a process of ours or of a peer prints as its last line: how long each run of the work took, and the most memory that it held.
  *
  * @typedef {{ seconds: number[], peakBytes: number }} Told
- * @typedef {{ work: string, unit: string, amount: number, flops?: number, bytes?: number, ours: string[], peer?: string[], peerName?: string, lower?: boolean }} Row
+ * A row that `needs` a feature of the processor (a flag of /proc/cpuinfo) is not run where that lacks.
+ *
+ * @typedef {{ work: string, needs?: string, unit: string, amount: number, flops?: number, bytes?: number, ours: string[], peer?: string[], peerName?: string, lower?: boolean }} Row
  */
 
 /**

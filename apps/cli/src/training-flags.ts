@@ -34,6 +34,12 @@ export const TRAINING_FLAGS: { readonly [option in Exclude<TrainingOption, 'seed
   evalEvery: { flags: '--eval-every <tokens>', description: 'tokens between two evaluations', parse: positive },
   saveEvery: { flags: '--save-every <tokens>', description: 'tokens between two snapshots; by default a tenth of the run', parse: positive },
   keep: { flags: '--keep <n>', description: 'snapshots kept', fallback: 2, parse: positive },
+  precision: {
+    flags: '--precision <name>',
+    description: 'bf16 rounds what matrix products multiply, and is fast where the processor has avx512_bf16; sums, weights and moments stay float32',
+    fallback: 'f32',
+    choices: ['f32', 'bf16'],
+  },
   checkpointBlocks: { flags: '--checkpoint-blocks', description: 'compute each layer again in the backward pass: less memory, a third more time' },
   documentMask: { flags: '--document-mask', description: 'attention does not cross documents' },
   chat: { flags: '--chat', description: 'jsonl with messages; loss on answers only' },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { checkOptions, type Checkpoint, type Model, type Parts, type Plan, turnMatrices } from '@chop/core';
 import { type Tokenizer, Windows } from '@chop/data';
+import { hasBfloat16Products } from '@chop/kernels';
 import {
   type Distillation,
   extentOf,
@@ -28,6 +29,9 @@ import { checkOutput, logBeside, Workplace } from './workplace.js';
 
 /** Windows that an evaluation during training looks at. */
 const ONLINE_WINDOWS = 20;
+
+const NO_FASTER =
+  'Nothing here multiplies bfloat16 (native kernels on a processor with avx512_bf16 do): bf16 gives the numbers that it gives there, at the speed of f32 or below.';
 
 /** What is asked of a run beside the options of training. */
 type Job = Omit<TrainRequest, keyof TrainOptions>;
@@ -66,6 +70,7 @@ async function trainOpened(
   const tokenizer = await opened.tokenizer();
   await checkOutput(job);
   const engine = await engineFor(job);
+  if (options.precision === 'bf16' && !hasBfloat16Products(engine)) job.onMessage?.(NO_FASTER);
   const distillation = await openTeacher(parts, job);
   const need = trainingMemory(opened.blueprint, options, { native: engine.native !== undefined, teacher: distillation?.teacher.blueprint });
   const memory = { limit: job.memoryLimit, savings: options };
@@ -157,7 +162,7 @@ function told({ prune, loss, data }: Job, options: TrainOptions, { explanation, 
   return [
     ...(prune ? [`${prune.method.name} with ${JSON.stringify(prune.options)}: ${explanation}.`] : []),
     ...(loss ? [`${loss.method.name} with ${JSON.stringify(loss.options)} from the teacher ${sourceOf(loss.teacher)}.`] : []),
-    `Trained for ${steps} steps on ${tokens} tokens of ${data.join(', ')} (${options.optimizer}, peak learning rate ${options.lr}, ${options.schedule}, ${options.batchSize} × ${options.window} tokens, seed ${options.seed}).`,
+    `Trained for ${steps} steps on ${tokens} tokens of ${data.join(', ')} (${options.optimizer}, peak learning rate ${options.lr}, ${options.schedule}, ${options.batchSize} × ${options.window} tokens, seed ${options.seed}${options.precision === 'bf16' ? ', bfloat16 products' : ''}).`,
   ];
 }
 

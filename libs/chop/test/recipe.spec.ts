@@ -90,6 +90,7 @@ describe('a recipe', () => {
             documentMask: false,
             chat: false,
             checkpointBlocks: false,
+            precision: 'f32',
           },
           // A tenth of 50 steps of 2 · 16 tokens.
           ...{ data: 'train', saveEvery: 160 },

@@ -68,8 +68,9 @@ void crossEntropy(Call& call) {
   *loss.floats() = static_cast<float>(sum);
 }
 
-const Op kLogProbabilities("ChopTokenLogProbabilities", "hidden: float, weight: T, targets: int32 -> values: float", "", tokenLogProbabilities);
-const Op kCrossEntropy("ChopCrossEntropy", "hidden: float, weight: T, targets: int32, shares: float -> loss: float, dhidden: float, dweight: float", "", crossEntropy);
+const Op kLogProbabilities("ChopTokenLogProbabilities", "hidden: float, weight: T, targets: int32 -> values: float", "precision", tokenLogProbabilities);
+const Op kCrossEntropy("ChopCrossEntropy", "hidden: float, weight: T, targets: int32, shares: float -> loss: float, dhidden: float, dweight: float", "precision",
+                     crossEntropy);
 
 }  // namespace
 }  // namespace chop

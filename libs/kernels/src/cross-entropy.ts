@@ -2,11 +2,22 @@ import type { Projection } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectShape, gradientsWanted, shapeOf, withGradient } from './kernel.js';
+import { factorOf, precisionAttribute, type PrecisionAttribute } from './precision.js';
 import { expectProjection } from './projection.js';
 
 type Inputs = { hidden: tf.Tensor; weight: tf.Tensor; targets: tf.Tensor };
 
-const logitsOf = (hidden: tf.Tensor, weight: tf.Tensor): tf.Tensor2D => tf.matMul(hidden as tf.Tensor2D, weight as tf.Tensor2D, false, true);
+/** `hidden · weightᵀ` */
+export const logitsOf = (hidden: tf.Tensor, weight: tf.Tensor, precision: PrecisionAttribute): tf.Tensor2D =>
+  tf.tidy(() => tf.matMul(factorOf(hidden, precision), factorOf(weight, precision), false, true));
+
+/** The gradients of {@link logitsOf}: `[dhidden, dweight]`. */
+export function projectBack(dlogits: tf.Tensor, hidden: tf.Tensor, weight: tf.Tensor, precision: PrecisionAttribute): tf.Tensor[] {
+  return tf.tidy(() => {
+    const dy = factorOf(dlogits, precision);
+    return [tf.matMul(dy, factorOf(weight, precision)), tf.matMul(dy, factorOf(hidden, precision), true)];
+  });
+}
 
 /** `[n, 2]`: where each row's target stands. */
 const places = (targets: tf.Tensor): tf.Tensor => tf.tidy(() => tf.stack([tf.range(0, targets.size, 1, 'int32'), targets], 1));
@@ -22,7 +33,8 @@ const ofTargets = (logits: tf.Tensor, at: tf.Tensor): tf.Tensor =>
 /** The row behind {@link tokenLogProbabilities}. The native sibling multiplies a block of rows at a time. */
 export const tokenLogProbabilitiesKernel = defineKernel({
   name: 'TokenLogProbabilities',
-  reference: ({ hidden, weight, targets }: Inputs): tf.Tensor => tf.tidy(() => ofTargets(logitsOf(hidden, weight), places(targets))),
+  reference: ({ hidden, weight, targets }: Inputs, precision: PrecisionAttribute): tf.Tensor =>
+    tf.tidy(() => ofTargets(logitsOf(hidden, weight, precision), places(targets))),
 });
 
 /**
@@ -31,15 +43,15 @@ export const tokenLogProbabilitiesKernel = defineKernel({
  */
 export const crossEntropyKernel = defineKernel({
   name: 'CrossEntropy',
-  reference: ({ hidden, weight, targets, shares }: Inputs & { shares: tf.Tensor }): tf.Tensor[] =>
+  reference: ({ hidden, weight, targets, shares }: Inputs & { shares: tf.Tensor }, precision: PrecisionAttribute): tf.Tensor[] =>
     tf.tidy(() => {
-      const logits = logitsOf(hidden, weight);
+      const logits = logitsOf(hidden, weight, precision);
       const at = places(targets);
       const loss = tf.neg(tf.sum(tf.mul(ofTargets(logits, at), shares)));
       // The one-hot matrix is never made.
       const pulled = tf.mul(tf.softmax(logits), tf.expandDims(shares, 1));
-      const dlogits = tf.tensorScatterUpdate(pulled, at, tf.sub(tf.gatherND(pulled, at), shares)) as tf.Tensor2D;
-      return [loss, tf.matMul(dlogits, weight as tf.Tensor2D), tf.matMul(dlogits, hidden as tf.Tensor2D, true)];
+      const dlogits = tf.tensorScatterUpdate(pulled, at, tf.sub(tf.gatherND(pulled, at), shares));
+      return [loss, ...projectBack(dlogits, hidden, weight, precision)];
     }),
 });
 
@@ -53,7 +65,7 @@ export const crossEntropyKernel = defineKernel({
  */
 export function tokenLogProbabilities(of: Projection, targets: tf.Tensor): tf.Tensor {
   expectTargets('tokenLogProbabilities', of, targets);
-  return tokenLogProbabilitiesKernel({ hidden: of.hidden, weight: of.weight, targets }, {});
+  return tokenLogProbabilitiesKernel({ hidden: of.hidden, weight: of.weight, targets }, precisionAttribute());
 }
 
 /**
@@ -71,7 +83,7 @@ export function crossEntropy(of: Projection, targets: tf.Tensor, weights?: tf.Te
   expectShape('crossEntropy', weighted, () => `${targets.size} targets and weights [${weights?.shape}]`, 'one weight per target');
   const shares = (): tf.Tensor => (weights === undefined ? tf.fill([targets.size], 1 / targets.size) : tf.div(weights, tf.sum(weights)));
   if (!gradientsWanted()) return tf.tidy(() => tf.neg(tf.sum(tf.mul(tokenLogProbabilities(of, targets), shares()))));
-  return scalarLoss(of, () => crossEntropyKernel({ hidden: of.hidden, weight: of.weight, targets, shares: shares() }, {}));
+  return scalarLoss(of, () => crossEntropyKernel({ hidden: of.hidden, weight: of.weight, targets, shares: shares() }, precisionAttribute()));
 }
 
 /** A scalar whose gradients with respect to a projection came with it: `[loss, dhidden, dweight]`. */

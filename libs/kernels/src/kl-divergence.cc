@@ -52,7 +52,7 @@ void klDivergence(Call& call) {
 
 const Op kKlDivergence("ChopKlDivergence",
                        "hidden: float, weight: T, teacherHidden: float, teacherWeight: float, shares: float -> loss: float, dhidden: float, dweight: float",
-                       "temperature", klDivergence);
+                       "temperature, precision", klDivergence);
 
 }  // namespace
 }  // namespace chop

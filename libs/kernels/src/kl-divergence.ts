@@ -1,17 +1,18 @@
 import type { Projection } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
-import { scalarLoss } from './cross-entropy.js';
+import { logitsOf, projectBack, scalarLoss } from './cross-entropy.js';
 import { defineKernel, expectShape, shapeOf } from './kernel.js';
+import { precisionAttribute, type PrecisionAttribute } from './precision.js';
 import { expectProjection } from './projection.js';
 
 type Inputs = { hidden: tf.Tensor; weight: tf.Tensor; teacherHidden: tf.Tensor; teacherWeight: tf.Tensor; shares: tf.Tensor };
-type Attributes = { temperature: number };
+type Attributes = { temperature: number } & PrecisionAttribute;
 
 /** log softmax of `hidden · weightᵀ / temperature`. */
-const logProbabilities = (hidden: tf.Tensor, weight: tf.Tensor, temperature: number): tf.Tensor =>
+const logProbabilities = (hidden: tf.Tensor, weight: tf.Tensor, { temperature, ...precision }: Attributes): tf.Tensor =>
   tf.tidy(() => {
-    const logits = tf.div(tf.matMul(hidden as tf.Tensor2D, weight as tf.Tensor2D, false, true), temperature);
+    const logits = tf.div(logitsOf(hidden, weight, precision), temperature);
     const shifted = tf.sub(logits, tf.max(logits, -1, true));
     return tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), -1, true)));
   });
@@ -22,14 +23,14 @@ const logProbabilities = (hidden: tf.Tensor, weight: tf.Tensor, temperature: num
  */
 export const klDivergenceKernel = defineKernel({
   name: 'KlDivergence',
-  reference: ({ hidden, weight, teacherHidden, teacherWeight, shares }: Inputs, { temperature }: Attributes): tf.Tensor[] =>
+  reference: ({ hidden, weight, teacherHidden, teacherWeight, shares }: Inputs, attributes: Attributes): tf.Tensor[] =>
     tf.tidy(() => {
-      const t = logProbabilities(teacherHidden, teacherWeight, temperature);
-      const s = logProbabilities(hidden, weight, temperature);
+      const t = logProbabilities(teacherHidden, teacherWeight, attributes);
+      const s = logProbabilities(hidden, weight, attributes);
       const p = tf.exp(t);
       const loss = tf.sum(tf.mul(tf.sum(tf.mul(p, tf.sub(t, s)), -1), shares));
-      const dlogits = tf.mul(tf.sub(tf.exp(s), p), tf.expandDims(tf.div(shares, temperature), 1)) as tf.Tensor2D;
-      return [loss, tf.matMul(dlogits, weight as tf.Tensor2D), tf.matMul(dlogits, hidden as tf.Tensor2D, true)];
+      const dlogits = tf.mul(tf.sub(tf.exp(s), p), tf.expandDims(tf.div(shares, attributes.temperature), 1));
+      return [loss, ...projectBack(dlogits, hidden, weight, attributes)];
     }),
 });
 
@@ -57,6 +58,9 @@ export function klDivergence(student: Projection, teacher: Projection, { tempera
   return scalarLoss(student, () => {
     const shares = weights === undefined ? tf.fill([n], 1 / n) : tf.div(weights, tf.sum(weights));
     const { hidden, weight } = student;
-    return klDivergenceKernel({ hidden, weight, teacherHidden: teacher.hidden, teacherWeight: teacher.weight, shares }, { temperature });
+    return klDivergenceKernel(
+      { hidden, weight, teacherHidden: teacher.hidden, teacherWeight: teacher.weight, shares },
+      { temperature, ...precisionAttribute() },
+    );
   });
 }

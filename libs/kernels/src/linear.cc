@@ -27,7 +27,7 @@ void linear(Call& call) {
     Call::expect(bias.count == out, "bias [out]");
     for (int64_t row = 0; row < rows; ++row) std::copy_n(bias.floats(), out, y.floats() + row * out);
   }
-  product(call, matrix(x, in), matrix(weight, in, true), y.floats(), out, rows, out, in, call.inputs() == 3);
+  product(call, matrix(x, in), matrix(weight, in, true), y.floats(), out, rows, out, in, call.inputs() == 3, precisionOf(call));
 }
 
 /** dx = dy W, dW = dyᵀ x */
@@ -37,8 +37,9 @@ void linearGrad(Call& call) {
   const int64_t out = weight.size(0), in = weight.size(1), rows = in == 0 ? 0 : x.count / in;
   Call::expect(dy.count == rows * out, "as many rows in dy as in x");
   const Array dx = call.output(0, x.sizes), dweight = call.output(1, weight.sizes);
-  product(call, matrix(dy, out), matrix(weight, in), dx.floats(), in, rows, in, out);
-  product(call, matrix(dy, out, true), matrix(x, in), dweight.floats(), in, out, in, rows);
+  const Precision precision = precisionOf(call);
+  product(call, matrix(dy, out), matrix(weight, in), dx.floats(), in, rows, in, out, false, precision);
+  product(call, matrix(dy, out, true), matrix(x, in), dweight.floats(), in, out, in, rows, false, precision);
 }
 
 /** db = Σ dy over the rows */
@@ -50,8 +51,8 @@ void biasGrad(Call& call) {
   sumOverRows(call, dy.rows(), out, out, add, call.output(0, {out}).floats());
 }
 
-const Op kLinear("ChopLinear", "x: float, weight: T, bias: N * float -> y: float", "", linear);
-const Op kLinearGrad("ChopLinearGrad", "dy: float, x: float, weight: T -> dx: float, dweight: float", "", linearGrad);
+const Op kLinear("ChopLinear", "x: float, weight: T, bias: N * float -> y: float", "precision", linear);
+const Op kLinearGrad("ChopLinearGrad", "dy: float, x: float, weight: T -> dx: float, dweight: float", "precision", linearGrad);
 const Op kBiasGrad("ChopBiasGrad", "dy: float -> dbias: float", "", biasGrad);
 
 }  // namespace

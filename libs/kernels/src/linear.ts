@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
 import { packedLinearKernel } from './packed-linear.js';
 import { packedTwin } from './packed-weights.js';
+import { factorOf, precisionAttribute, type PrecisionAttribute } from './precision.js';
 
 type Inputs = { x: tf.Tensor; weight: tf.Tensor };
 
@@ -12,9 +13,9 @@ const rowsOf = (x: tf.Tensor): tf.Tensor2D => tf.reshape(x, [-1, x.shape.at(-1)!
 /** The row behind {@link linear}. */
 export const linearKernel = defineKernel({
   name: 'Linear',
-  reference: ({ x, weight, bias }: Inputs & { bias: tf.Tensor | undefined }): tf.Tensor =>
+  reference: ({ x, weight, bias }: Inputs & { bias: tf.Tensor | undefined }, precision: PrecisionAttribute): tf.Tensor =>
     tf.tidy(() => {
-      const rows = tf.matMul(rowsOf(x), weight as tf.Tensor2D, false, true);
+      const rows = tf.matMul(factorOf(rowsOf(x), precision), factorOf(weight, precision), false, true);
       return tf.reshape(bias === undefined ? rows : tf.add(rows, bias), [...x.shape.slice(0, -1), weight.shape[0]!]);
     }),
 });
@@ -22,10 +23,10 @@ export const linearKernel = defineKernel({
 /** `[dx, dweight]`: `dy W` and `dyᵀ x`. */
 export const linearGradKernel = defineKernel({
   name: 'LinearGrad',
-  reference: ({ dy, x, weight }: Inputs & { dy: tf.Tensor }): tf.Tensor[] =>
+  reference: ({ dy, x, weight }: Inputs & { dy: tf.Tensor }, precision: PrecisionAttribute): tf.Tensor[] =>
     tf.tidy(() => {
-      const dRows = rowsOf(dy);
-      return [tf.reshape(tf.matMul(dRows, weight as tf.Tensor2D), x.shape), tf.matMul(dRows, rowsOf(x), true)];
+      const dRows = factorOf(rowsOf(dy), precision);
+      return [tf.reshape(tf.matMul(dRows, factorOf(weight, precision)), x.shape), tf.matMul(dRows, factorOf(rowsOf(x), precision), true)];
     }),
 });
 
@@ -36,7 +37,7 @@ export const biasGradKernel = defineKernel({
 });
 
 /**
- * `y = x Wᵀ + b`, the weight laid out as PyTorch and Hugging Face do.
+ * `y = x Wᵀ + b`, the weight laid out as PyTorch and Hugging Face do. The product is made in the precision of {@link withPrecision}.
  *
  * @param x - float32 `[..., in]`.
  * @param weight - float32 `[out, in]`.
@@ -51,12 +52,13 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
   expectShape('linear', biased, () => `weight ${shapeOf(weight)} and bias [${bias?.shape}]`, 'weight [out, in] and bias [out]');
   const packed = packedTwin(weight);
   if (packed !== undefined) return packedLinearKernel({ x, ...packed, bias }, {});
+  const precision = precisionAttribute();
   return withGradient({
     inputs: bias === undefined ? [x, weight] : [x, weight, bias],
     saved: [x, weight],
-    forward: () => linearKernel({ x, weight, bias }, {}),
+    forward: () => linearKernel({ x, weight, bias }, precision),
     backward: (dy, [keptX, keptWeight]) => {
-      const gradients = linearGradKernel({ dy, x: keptX!, weight: keptWeight! }, {});
+      const gradients = linearGradKernel({ dy, x: keptX!, weight: keptWeight! }, precision);
       return bias === undefined ? gradients : [...gradients, biasGradKernel({ dy }, {})];
     },
   });

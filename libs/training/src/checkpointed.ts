@@ -1,5 +1,5 @@
 import { type Model, Pass, type PassOptions } from '@chop/core';
-import { valueAndGradients, withGradient } from '@chop/kernels';
+import { currentPrecision, valueAndGradients, withGradient, withPrecision } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -20,13 +20,14 @@ export function checkpointed(model: Model, { onTap, ...quiet }: PassOptions, hea
   return (at, hidden) => {
     if (heard(at)) return through(at, hidden, { ...quiet, ...(onTap ? { onTap } : {}) });
     const weights = [...model.blueprint.weights.values()].filter((weight) => weight.at === at).map(({ name }) => model.value(name));
+    const precision = currentPrecision();
     return withGradient({
       inputs: [hidden, ...weights],
       saved: [hidden],
       forward: () => tf.tidy(() => through(at, hidden, quiet)),
       backward: (dy, [kept]) => {
         const to = [kept!, ...weights];
-        const { gradients } = valueAndGradients(() => through(at, kept!, quiet), to, dy);
+        const { gradients } = withPrecision(precision, () => valueAndGradients(() => through(at, kept!, quiet), to, dy));
         return gradients.map((gradient, index) => gradient ?? tf.zerosLike(to[index]!));
       },
     });

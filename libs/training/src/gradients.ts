@@ -1,5 +1,5 @@
 import type { Model } from '@chop/core';
-import { globalNorm, valueAndGradients } from '@chop/kernels';
+import { globalNorm, type Precision, valueAndGradients, withPrecision } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { countedPositions, type Distillation, lossTerms, outputs, type Terms, type TokenBatch } from './loss.js';
 
@@ -11,17 +11,20 @@ export interface Backward {
   readonly positions: number;
 }
 
-/** How a batch goes through: with a teacher, which goes first and gets no gradient; with the layers computed again in the backward pass. */
+/** How a batch goes through: with a teacher, which goes first and gets no gradient; with the layers computed again in the backward pass; in which precision. */
 export interface BackwardOptions {
   readonly distillation?: Distillation | undefined;
   readonly checkpointBlocks?: boolean;
+  /** Of the products of linear layers and losses, the teacher's too. Default `f32`. */
+  readonly precision?: Precision;
 }
 
 /** Forward and backward of one batch. */
-export async function backward(model: Model, batch: TokenBatch, { distillation, checkpointBlocks = false }: BackwardOptions = {}): Promise<Backward> {
+export async function backward(model: Model, batch: TokenBatch, options: BackwardOptions = {}): Promise<Backward> {
   const { names } = model;
+  const { distillation, checkpointBlocks = false, precision = 'f32' } = options;
   let terms: Terms = {};
-  const { value, gradients: made } = tf.tidy(() => {
+  const both = (): { value: tf.Tensor; gradients: tf.Tensor[] } => {
     const teacher = distillation && outputs(distillation.teacher, batch, distillation.method.taps(distillation.options));
     return valueAndGradients(
       () => {
@@ -31,7 +34,8 @@ export async function backward(model: Model, batch: TokenBatch, { distillation, 
       },
       names.map((name) => model.value(name)),
     ) as { value: tf.Tensor; gradients: tf.Tensor[] };
-  });
+  };
+  const { value, gradients: made } = withPrecision(precision, () => tf.tidy(both));
   value.dispose();
   const values: Record<string, number> = {};
   for (const [name, term] of Object.entries(terms)) values[name] = (await term.data())[0]!;

@@ -36,6 +36,10 @@ export const trainOptions = z.strictObject({
   evalEvery: quantity.optional().describe('tokens between two evaluations'),
   saveEvery: quantity.optional().describe('tokens between two snapshots; by default a tenth of the run'),
   keep: z.number().int().min(1).default(2).describe('snapshots kept'),
+  precision: z
+    .enum(['f32', 'bf16'])
+    .default('f32')
+    .describe('bf16 rounds what matrix products multiply, and is fast where the processor has avx512_bf16; sums, weights and moments stay float32'),
   checkpointBlocks: z.boolean().default(false).describe('compute each layer again in the backward pass: less memory, a third more time'),
   documentMask: z.boolean().default(false).describe('attention does not cross documents'),
   chat: z.boolean().default(false).describe('jsonl with messages; loss on answers only'),

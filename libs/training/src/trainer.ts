@@ -119,12 +119,12 @@ class Trainer {
   /** Forward, backward, clip, update. */
   async #optimise(): Promise<{ step: Step; record: StepRecord; gradients: Map<string, tf.Tensor> }> {
     const { model, options, distillation } = this.#parts;
+    const { checkpointBlocks, precision } = options;
     const started = performance.now();
     const index = this.#done + 1;
     const batches = Array.from(
       { length: options.accumulate },
-      (_, i) => () =>
-        this.#withBatch(this.#done * options.accumulate + i, (batch) => backward(model, batch, { distillation, checkpointBlocks: options.checkpointBlocks })),
+      (_, i) => () => this.#withBatch(this.#done * options.accumulate + i, (batch) => backward(model, batch, { distillation, checkpointBlocks, precision })),
     );
     const { gradients, terms } = await accumulate(batches);
     const loss = Object.values(terms).reduce((sum, term) => sum + term, 0);

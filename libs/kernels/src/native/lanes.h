@@ -67,7 +67,7 @@ CHOP_INLINE void turn(typename Lanes<L>::Vector* rows) {
 
 enum class Level { kBase, kV3, kV4 };
 
-/** The highest level of this processor, or the lower one that the environment variable `CHOP_LEVEL` (`base`, `v3`) asks for. */
+/** The highest level of this processor, or the lower one that the environment variable `CHOP_LEVEL` (`base`, `v3`; `v4` is AVX-512 without avx512_bf16) asks for. */
 inline Level level() {
   static const Level chosen = [] {
 #if CHOP_X86
@@ -83,6 +83,22 @@ inline Level level() {
   return chosen;
 }
 
-inline const char* levelName() { return level() == Level::kV4 ? "x86-64-v4" : level() == Level::kV3 ? "x86-64-v3" : "base"; }
+/** Whether the processor multiplies pairs of bfloat16 (avx512_bf16), and may. */
+inline bool hasBfloat16Pairs() {
+#if CHOP_X86
+  static const bool has = [] {
+    const char* asked = std::getenv("CHOP_LEVEL");
+    return level() == Level::kV4 && (asked == nullptr || std::string(asked) != "v4") && __builtin_cpu_supports("avx512bf16");
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
+inline const char* levelName() {
+  if (hasBfloat16Pairs()) return "x86-64-v4 with avx512_bf16";
+  return level() == Level::kV4 ? "x86-64-v4" : level() == Level::kV3 ? "x86-64-v3" : "base";
+}
 
 }  // namespace chop

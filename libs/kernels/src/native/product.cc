@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lanes.h"
+#include "pack.h"
 
 namespace chop {
 namespace {
@@ -21,28 +22,66 @@ constexpr int64_t kTileColumns = 12;
 constexpr int64_t kFewRows = 6;
 
 struct Tile {
-  int64_t depth;
-  const float* a;  // [depth][rows]
-  const float* b;  // [depth][columns]
+  int64_t words;  // of a sliver: steps along k, or pairs of them
+  const float* a;  // [words][rows]
+  const float* b;  // [words][columns]
   float* c;
   int64_t stride;
   int rows, columns;  // of the result that are wanted
   bool accumulate;
 };
 
+/** A chain goes on by one word of each factor. */
+struct Floats {
+  template <int L>
+  static CHOP_INLINE typename Lanes<L>::Vector further(typename Lanes<L>::Vector sum, float a, typename Lanes<L>::Vector b) {
+    return sum + (a - typename Lanes<L>::Vector{}) * b;  // broadcast
+  }
+};
+
+/** A word of a sliver in every lane. */
+template <int L>
+CHOP_INLINE typename Lanes<L>::Bits spread(float word) {
+  uint32_t bits;
+  std::memcpy(&bits, &word, sizeof bits);
+  return bits + typename Lanes<L>::Bits{};
+}
+
+/** By a pair, as the instruction VDPBF16PS does: the product of the upper halves first. Products of bfloat16 are exact in float32, so this is the chain of `Floats`. */
+struct EmulatedPairs {
+  template <int L>
+  static CHOP_INLINE typename Lanes<L>::Vector further(typename Lanes<L>::Vector sum, float a, typename Lanes<L>::Vector b) {
+    using Vector = typename Lanes<L>::Vector;
+    using Bits = typename Lanes<L>::Bits;
+    const Bits x = spread<L>(a), y = (Bits)b;
+    sum += (Vector)(x & 0xffff0000) * (Vector)(y & 0xffff0000);
+    return sum + (Vector)(x << 16) * (Vector)(y << 16);
+  }
+};
+
+#if CHOP_X86
+/** By that instruction. It is written out, since compilers differ in the type of its operands. */
+struct Pairs {
+  template <int L>
+  static CHOP_INLINE typename Lanes<L>::Vector further(typename Lanes<L>::Vector sum, float a, typename Lanes<L>::Vector b) {
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(spread<L>(a)), "v"(b));
+    return sum;
+  }
+};
+#endif
+
 /** `R` rows times two registers of `L` columns. */
-template <int R, int L>
+template <int R, int L, typename Chain>
 CHOP_INLINE void multiply(const Tile& tile) {
   using Vector = typename Lanes<L>::Vector;
   Vector sums[R][2] = {};
   const float *a = tile.a, *b = tile.b;
-  for (int64_t step = 0; step < tile.depth; ++step, a += R, b += 2 * L) {
+  for (int64_t word = 0; word < tile.words; ++word, a += R, b += 2 * L) {
     const Vector left = load<L>(b), right = load<L>(b + L);
 #pragma GCC unroll 14
     for (int row = 0; row < R; ++row) {
-      const Vector factor = a[row] - Vector{};  // broadcast
-      sums[row][0] += factor * left;
-      sums[row][1] += factor * right;
+      sums[row][0] = Chain::template further<L>(sums[row][0], a[row], left);
+      sums[row][1] = Chain::template further<L>(sums[row][1], a[row], right);
     }
   }
   if (tile.rows == R && tile.columns == 2 * L) {
@@ -59,72 +98,6 @@ CHOP_INLINE void multiply(const Tile& tile) {
   for (int row = 0; row < tile.rows; ++row) {
     float* to = tile.c + row * tile.stride;
     for (int column = 0; column < tile.columns; ++column) to[column] = tile.accumulate ? to[column] + edge[row][column] : edge[row][column];
-  }
-}
-
-CHOP_INLINE float widen(const float* from) { return *from; }
-CHOP_INLINE float widen(const uint16_t* from) {
-  const uint32_t bits = uint32_t{*from} << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-template <int L>
-CHOP_INLINE typename Lanes<L>::Vector loadWide(const float* from) {
-  return load<L>(from);
-}
-
-template <int L>
-CHOP_INLINE typename Lanes<L>::Vector loadWide(const uint16_t* from) {
-  const auto halves = *reinterpret_cast<const typename Lanes<L>::Halves*>(from);
-  return (typename Lanes<L>::Vector)(__builtin_convertvector(halves, typename Lanes<L>::Bits) << 16);
-}
-
-/** `to[step][w] = from[w · stride + step]`: rows of a matrix become a sliver `W` wide, filled up with zeros; squares of `L` × `L` are turned in registers. */
-template <int W, int L, typename T>
-CHOP_INLINE void sliverOfRows(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
-  int64_t step = 0;
-  if (width == W)
-    // One step is left, so that the last store, which is wider than a sliver, ends inside it.
-    for (; step + L < depth; step += L)
-#pragma GCC unroll 4
-      for (int group = 0; group < W; group += L) {
-        typename Lanes<L>::Vector square[L] = {};
-#pragma GCC unroll 16
-        for (int lane = 0; lane < L; ++lane)
-          if (group + lane < W) square[lane] = loadWide<L>(from + (group + lane) * stride + step);
-        turn<L>(square);
-#pragma GCC unroll 16
-        for (int i = 0; i < L; ++i) store<L>(to + (step + i) * W + group, square[i]);
-      }
-  for (; step < depth; ++step)
-    for (int w = 0; w < W; ++w) to[step * W + w] = w < width ? widen(from + w * stride + step) : 0.0f;
-}
-
-/** `to[step][w] = from[step · stride + w]`: columns of a matrix become a sliver. */
-template <int W, int L, typename T>
-CHOP_INLINE void sliverOfColumns(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
-  int64_t step = 0;
-  if (width == W)
-    // As above; and the last load, which may be wider too, ends inside the matrix.
-    for (; step + 1 < depth; ++step, from += stride)
-#pragma GCC unroll 4
-      for (int group = 0; group < W; group += L) store<L>(to + step * W + group, loadWide<L>(from + group));
-  for (; step < depth; ++step, from += stride)
-    for (int w = 0; w < W; ++w) to[step * W + w] = w < width ? widen(from + w) : 0.0f;
-}
-
-/** The sliver of `width` rows (or columns, if `along`) that begins at `part`. */
-template <int W, int L>
-CHOP_INLINE void pack(const Matrix& part, bool along, int64_t depth, int64_t width, float* to) {
-  const bool rows = along == part.transposed;
-  if (part.dtype == Dtype::kFloat) {
-    const float* from = static_cast<const float*>(part.data);
-    rows ? sliverOfRows<W, L>(from, part.stride, depth, width, to) : sliverOfColumns<W, L>(from, part.stride, depth, width, to);
-  } else {
-    const uint16_t* from = static_cast<const uint16_t*>(part.data);
-    rows ? sliverOfRows<W, L>(from, part.stride, depth, width, to) : sliverOfColumns<W, L>(from, part.stride, depth, width, to);
   }
 }
 
@@ -170,11 +143,13 @@ CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bS
 
 /** What differs between the levels of a processor. */
 struct Shape {
-  int rows, columns, lanes;
+  int rows, columns, lanes, steps;
   void (*multiply)(const Tile&);
   void (*packA)(const Matrix&, int64_t depth, int64_t width, float* to);
   void (*packB)(const Matrix&, int64_t depth, int64_t width, float* to);
-  void (*few)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
+
+  /** In a sliver, for so many steps along k. */
+  int64_t words(int64_t depth) const { return (depth + steps - 1) / steps; }
 };
 
 /** All `n` rows of b, `L` at a time. */
@@ -195,27 +170,48 @@ CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c,
   else few<L>(a, aStride, static_cast<const uint16_t*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
 }
 
-#define CHOP_SHAPE(NAME, TARGET, ROWS, LANES)                                                                                             \
-  TARGET void multiply##NAME(const Tile& tile) { multiply<ROWS, LANES>(tile); }                                                           \
-  TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES>(part, false, depth, width, to); }     \
-  TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES>(part, true, depth, width, to); } \
-  TARGET void few##NAME(const float* a, int64_t as, const Matrix& b, float* c, int64_t cs, int64_t m, int64_t n, int64_t k, bool add) {   \
-    few<LANES>(a, as, b, c, cs, m, n, k, add);                                                                                            \
-  }                                                                                                                                       \
-  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, multiply##NAME, packA##NAME, packB##NAME, few##NAME};
+#define CHOP_SHAPE(NAME, TARGET, ROWS, LANES, CHAIN, HELD)                                                                                            \
+  TARGET void multiply##NAME(const Tile& tile) { multiply<ROWS, LANES, CHAIN>(tile); }                                                                \
+  TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES, HELD>(part, false, depth, width, to); }     \
+  TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES, HELD>(part, true, depth, width, to); } \
+  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, stepsOf(HELD), multiply##NAME, packA##NAME, packB##NAME};
 
-CHOP_SHAPE(Base, , 4, 4)
+/** What a level does in both precisions, and its products of a few rows. */
+#define CHOP_PRECISIONS(NAME, TARGET, ROWS, LANES)                                                                                          \
+  CHOP_SHAPE(NAME, TARGET, ROWS, LANES, Floats, Held::kFloats)                                                                          \
+  CHOP_SHAPE(NAME##Rounded, TARGET, ROWS, LANES, Floats, Held::kRounded)                                                                \
+  TARGET void few##NAME(const float* a, int64_t as, const Matrix& b, float* c, int64_t cs, int64_t m, int64_t n, int64_t k, bool add) { \
+    few<LANES>(a, as, b, c, cs, m, n, k, add);                                                                                          \
+  }
+
+CHOP_PRECISIONS(Base, , 4, 4)
 #if CHOP_X86
-CHOP_SHAPE(V3, CHOP_V3, 6, 8)
-CHOP_SHAPE(V4, CHOP_V4, 14, 16)
+CHOP_PRECISIONS(V3, CHOP_V3, 6, 8)
+// In the measures of V4Pairs: what is tested is its way, but for the one instruction.
+CHOP_SHAPE(Emulated, CHOP_V3, 14, 16, EmulatedPairs, Held::kPairs)
+CHOP_PRECISIONS(V4, CHOP_V4, 14, 16)
+CHOP_SHAPE(V4Pairs, CHOP_V4, 14, 16, Pairs, Held::kPairs)
 #endif
 
-const Shape& shape() {
+using Few = void (*)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
+
+const Shape& shape(Precision precision) {
+  const bool rounded = precision != Precision::kFloat;
 #if CHOP_X86
-  if (level() == Level::kV4) return kV4;
-  if (level() == Level::kV3) return kV3;
+  if (precision == Precision::kEmulatedPairs && level() != Level::kBase) return kEmulated;
+  if (precision == Precision::kBfloat16 && hasBfloat16Pairs()) return kV4Pairs;
+  if (level() == Level::kV4) return rounded ? kV4Rounded : kV4;
+  if (level() == Level::kV3) return rounded ? kV3Rounded : kV3;
 #endif
-  return kBase;
+  return rounded ? kBaseRounded : kBase;
+}
+
+Few fewOfLevel() {
+#if CHOP_X86
+  if (level() == Level::kV4) return fewV4;
+  if (level() == Level::kV3) return fewV3;
+#endif
+  return fewBase;
 }
 
 int64_t tiles(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
@@ -228,14 +224,15 @@ struct Slice {
   bool accumulate;
 };
 
-/** Packs a, then columns of b, and multiplies. A sliver of block `begin` and tile `i` lies at `(begin · tiles + i · depth) · size of the tile`. */
+/** Packs a, then columns of b, and multiplies. A sliver of block `begin` and tile `i` lies at `(words before the block · tiles + i · its words) · size of the tile`. */
 void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers, float* across) {
   const int64_t n = slice.n, k = slice.k, high = tiles(slice.m, with.rows);
   call.parallel(high, with.rows * k, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i)
       for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
         const int64_t depth = std::min(kDepth, slice.k - begin), row = i * with.rows;
-        with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), slivers + (begin * high + i * depth) * with.rows);
+        float* sliver = slivers + (with.words(begin) * high + i * with.words(depth)) * with.rows;
+        with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), sliver);
       }
   });
   for (int64_t left = 0; left < n; left += kWidth) {
@@ -244,7 +241,8 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
       for (int64_t j = from; j < to; ++j)
         for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
           const int64_t depth = std::min(kDepth, slice.k - begin), at = j * with.columns;
-          with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (begin * columns + j * depth) * with.columns);
+          float* sliver = across + (with.words(begin) * columns + j * with.words(depth)) * with.columns;
+          with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), sliver);
         }
     });
     const int64_t rows = kTaskRows / with.rows, down = tiles(high, rows), over = tiles(columns, kTileColumns);
@@ -253,11 +251,11 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
         const int64_t i0 = task % down * rows, i1 = std::min(high, i0 + rows);
         const int64_t j0 = task / down * kTileColumns, j1 = std::min(columns, j0 + kTileColumns);
         for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
-          const int64_t depth = std::min(kDepth, slice.k - begin);
+          const int64_t words = with.words(std::min(kDepth, slice.k - begin)), before = with.words(begin);
           for (int64_t j = j0; j < j1; ++j)
             for (int64_t i = i0; i < i1; ++i) {
               const int64_t row = i * with.rows, column = j * with.columns;
-              with.multiply({depth, slivers + (begin * high + i * depth) * with.rows, across + (begin * columns + j * depth) * with.columns,
+              with.multiply({words, slivers + (before * high + i * words) * with.rows, across + (before * columns + j * words) * with.columns,
                              slice.c + row * slice.stride + left + column, slice.stride, static_cast<int>(std::min<int64_t>(with.rows, slice.m - row)),
                              static_cast<int>(std::min<int64_t>(with.columns, width - column)), slice.accumulate || begin > 0});
             }
@@ -269,23 +267,24 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
 
 }  // namespace
 
-void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  const Shape& with = shape();
+void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate, Precision precision) {
+  const Shape& with = shape(precision);
   if (m == 0 || n == 0) return;
   if (k == 0) {
     if (!accumulate)
       for (int64_t row = 0; row < m; ++row) std::fill_n(c + row * stride, n, 0.0f);
     return;
   }
-  if (m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat) {
+  if (m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat && precision == Precision::kFloat) {
     const int lanes = with.lanes;
+    const Few few = fewOfLevel();
     call.parallel(tiles(n, lanes), m * k * 2 + k * lanes, [&](int64_t from, int64_t to) {
       const int64_t column = from * lanes, end = std::min(n, to * lanes);
-      with.few(static_cast<const float*>(a.data), a.stride, b.from(0, column), c + column, stride, m, end - column, k, accumulate);
+      few(static_cast<const float*>(a.data), a.stride, b.from(0, column), c + column, stride, m, end - column, k, accumulate);
     });
     return;
   }
-  const int64_t high = tiles(m, with.rows), wide = tiles(std::min(n, kWidth), with.columns), deep = std::min(k, kDeep);
+  const int64_t high = tiles(m, with.rows), wide = tiles(std::min(n, kWidth), with.columns), deep = with.words(std::min(k, kDeep));
   float* slivers = call.scratch(high * with.rows * deep);
   float* across = call.scratch(wide * with.columns * deep);
   for (int64_t start = 0; start < k; start += kDeep) {

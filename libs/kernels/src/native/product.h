@@ -19,6 +19,22 @@ struct Matrix {
   }
 };
 
+/** What the numbers of both factors count as. Sums are float32 always. */
+enum class Precision {
+  kFloat,
+  /** Each is rounded to the nearest bfloat16 when the factors are copied; products of pairs where the processor has an instruction for them (avx512_bf16), else of floats. */
+  kBfloat16,
+  /** The same with that instruction emulated, so that its way through slivers and tiles can be tested on a processor with AVX2. */
+  kEmulatedPairs,
+};
+
+/** The attribute `precision` of an op: 0, 1, 2 as above. */
+inline Precision precisionOf(const Call& call) {
+  const double precision = call.number("precision");
+  Call::expect(precision == 0 || precision == 1 || precision == 2, "precision 0 (float32), 1 (bfloat16) or 2 (its pairs emulated)");
+  return static_cast<Precision>(static_cast<int>(precision));
+}
+
 /** Steps along k of one chain: what is left of the sum stays in registers as long. */
 constexpr int64_t kDepth = 1024;
 
@@ -26,8 +42,10 @@ constexpr int64_t kDepth = 1024;
  * `c = a · b`, or `c += a · b`: a is [m, k], b is [k, n], c float32 [m, n] with rows `stride` apart.
  *
  * Every element is one chain of fused multiply-adds over each `kDepth` steps of k, and the sum of these, whatever m, n and the number of threads are: a row's result
- * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.)
+ * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.) Of factors
+ * that were rounded to bfloat16 the products are exact, and the chain is the same on every level, but for subnormal numbers: the instruction for pairs takes them for zero.
  */
-void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate = false);
+void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate = false,
+             Precision precision = Precision::kFloat);
 
 }  // namespace chop

@@ -37,15 +37,18 @@ CHOP_INLINE Peak peakOf(const float* logits, int64_t n, float scale) {
 /** `hidden · weightᵀ` of the rows [from, from + rows). */
 inline void logitsOf(Call& call, const Array& hidden, const Array& weight, int64_t from, int64_t rows, float* logits) {
   const int64_t width = hidden.size(1), vocab = weight.size(0);
-  product(call, Matrix{hidden.floats() + from * width, width}, Matrix{weight.data, width, true, weight.dtype}, logits, vocab, rows, vocab, width);
+  product(call, Matrix{hidden.floats() + from * width, width}, Matrix{weight.data, width, true, weight.dtype}, logits, vocab, rows, vocab, width, false,
+          precisionOf(call));
 }
 
 /** `dhidden` of the rows [from, from + rows), and `dweight` of all rows so far. */
 inline void projectBack(Call& call, const float* dlogits, const Array& hidden, const Array& weight, int64_t from, int64_t rows, const Array& dhidden,
                         const Array& dweight) {
   const int64_t width = hidden.size(1), vocab = weight.size(0);
-  product(call, Matrix{dlogits, vocab}, Matrix{weight.data, width, false, weight.dtype}, dhidden.floats() + from * width, width, rows, width, vocab);
-  product(call, Matrix{dlogits, vocab, true}, Matrix{hidden.floats() + from * width, width}, dweight.floats(), width, vocab, width, rows, from > 0);
+  const Precision precision = precisionOf(call);
+  product(call, Matrix{dlogits, vocab}, Matrix{weight.data, width, false, weight.dtype}, dhidden.floats() + from * width, width, rows, width, vocab, false,
+          precision);
+  product(call, Matrix{dlogits, vocab, true}, Matrix{hidden.floats() + from * width, width}, dweight.floats(), width, vocab, width, rows, from > 0, precision);
 }
 
 inline void expectProjection(const Array& hidden, const Array& weight) {
