@@ -1,6 +1,6 @@
 """python kernels.py OUT.json: what PyTorch says of each kernel, forward and gradients, on small awkward shapes (libs/kernels/test/reference/pytorch.json).
 
-Needs torch. A case: { kernel, title, options, inputs, results, gradients }; a tensor is { shape, values, dtype? }. Gradients are those of
+Needs torch. A bool tensor holds bytes. A case: { kernel, title, options, inputs, results, gradients }; a tensor is { shape, values, dtype? }. Gradients are those of
 sum(results[0] * cotangent), where cotangent[i] = sin(i + 1); losses have none. Computed in float64, written with 6 digits.
 """
 import json, sys
@@ -18,12 +18,12 @@ def rounded(shape, scale=1.5):
 
 def told(x):
     values = x.detach().reshape(-1).tolist()
-    if not x.dtype.is_floating_point: return {"shape": list(x.shape), "values": values, "dtype": "int32"}
+    if not x.dtype.is_floating_point: return {"shape": list(x.shape), "values": values, "dtype": "bool" if x.dtype == torch.uint8 else "int32"}
     return {"shape": list(x.shape), "values": [float(f"{value:.6g}") for value in values]}
 
 
 def case(kernel, title, inputs, compute, options={}, differentiable=()):
-    given = {name: x.clone().requires_grad_(name in differentiable) for name, x in inputs.items()}
+    given = {name: x.clone().requires_grad_(True) if name in differentiable else x for name, x in inputs.items()}
     result = compute(**given)
     results = result if isinstance(result, tuple) else (result,)
     if differentiable:
@@ -96,5 +96,63 @@ def lion(weight, first, second, lr=0.1, beta1=0.9, beta2=0.95, decay=0.1):
 
 for kernel, compute in [("adamw", adamw), ("lion", lion)]:
     case(kernel, "two steps", dict(weight=rounded((3, 7)), first=rounded((3, 7)), second=rounded((3, 7))), compute)
+
+# A cache of keys, documents packed into a row, both under a window.
+for t, s, heads, kv, window, packed in [(1, 7, 4, 2, 0, False), (3, 9, 2, 1, 4, False), (1, 5, 1, 1, 0, True), (6, 6, 3, 3, 0, True), (7, 7, 2, 1, 3, True)]:
+    segments = torch.tensor([[0] * (s // 2) + [1] * (s - s // 2)] * 2)
+    def attend(q, k, v, segments=segments):
+        own, key = torch.arange(s - t, s)[:, None], torch.arange(s)[None, :]
+        seen = ((key <= own) & (own - key < (window or s))).expand(2, 1, t, s)
+        if packed: seen = seen & (segments[:, None, s - t :, None] == segments[:, None, None, :])
+        return F.scaled_dot_product_attention(*(x.transpose(1, 2) for x in (q, k, v)), attn_mask=seen, enable_gqa=True).transpose(1, 2)
+    given = dict(q=rounded((2, t, heads, 5)), k=rounded((2, s, kv, 5)), v=rounded((2, s, kv, 5)))
+    case("attention", f"{t} of {s} tokens, {heads} heads, {kv} of keys{f', window {window}' if window else ''}{', segments' if packed else ''}",
+         given | (dict(segments=segments) if packed else {}), attend, {"window": window} if window else {}, ("q", "k", "v"))
+
+# Scores and masks: what Wanda's, PLATON's and ggml's code computes, in the words of PyTorch.
+def distinct(rows, columns):
+    return (torch.randperm(rows * columns).double() - rows * columns // 2).reshape(rows, columns) / 8
+
+
+def kept(indices, shape):
+    return torch.zeros(shape, dtype=torch.int32).scatter_(-1, indices, 1)
+
+
+for rows, columns in [(7, 12), (1, 1), (1, 33), (67, 1)]:
+    weight, norm = rounded((rows, columns)), rounded((columns,)).abs()
+    case("magnitude", f"[{rows}, {columns}]", dict(weight=weight), lambda weight: weight.abs())
+    case("columnSums", f"[{rows}, {columns}]", dict(scores=weight), lambda scores: torch.linalg.vector_norm(scores, 1, 0))
+    case("rowSums", f"[{rows}, {columns}]", dict(scores=weight), lambda scores: torch.linalg.vector_norm(scores, 1, 1))
+    case("wandaScore", f"[{rows}, {columns}]", dict(weight=weight, norm=norm), lambda weight, norm: weight.abs() * norm)
+    case("inputNorms", f"{rows} tokens of {columns}", dict(x=weight), lambda x: torch.linalg.vector_norm(x, 2, 0) / rows**0.5)
+    for share in [0.5, 0.3]:
+        scores = distinct(rows, columns)
+        case("keepShare", f"[{rows}, {columns}], {share} go", dict(scores=scores), lambda scores: kept(scores.topk(columns - int(columns * share)).indices, scores.shape), {"share": share})
+for rows, groups, n, m in [(5, 3, 2, 4), (1, 1, 1, 1), (1, 7, 4, 8), (3, 1, 1, 3)]:
+    case("keepNofM", f"{n} of {m}, [{rows}, {groups * m}]", dict(scores=distinct(rows, groups * m)),
+         lambda scores: kept(scores.reshape(rows, groups, m).topk(n).indices, (rows, groups, m)).reshape(rows, -1), {"n": n, "m": m})
+
+
+def platon(weight, first, second, beta1=0.85, beta2=0.95):
+    smooth, uncertain = torch.zeros_like(weight), torch.zeros_like(weight)
+    for gradient in (first, second):
+        sensitivity = (weight * gradient).abs()
+        smooth = beta1 * smooth + (1 - beta1) * sensitivity
+        uncertain = beta2 * uncertain + (1 - beta2) * (sensitivity - smooth).abs()
+    return smooth * uncertain, smooth, uncertain
+
+
+for shape in [(3, 7), (1, 1)]:
+    case("platon", f"{list(shape)}, two windows", dict(weight=rounded(shape), first=rounded(shape), second=rounded(shape)), platon)
+
+for type, halves, inner in [("Q4_0", 1, 16), ("Q4_1", 2, 16), ("Q8_0", 1, 32)]:
+    steps = torch.randn(3, halves).half()
+    blocks = torch.cat([steps.view(torch.uint8), torch.randint(0, 256, (3, inner), dtype=torch.uint8)], 1)
+    def widened(blocks):
+        step, quants = blocks[:, : 2 * halves].contiguous().view(torch.float16).double(), blocks[:, 2 * halves :]
+        if type == "Q8_0": return (quants.view(torch.int8) * step).reshape(-1)
+        nibbles = torch.cat([quants & 15, quants >> 4], 1).double()
+        return ((nibbles - 8) * step if halves == 1 else nibbles * step[:, :1] + step[:, 1:]).reshape(-1)
+    case("dequantise", type, dict(blocks=blocks), widened, {"type": type})
 
 json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, open(sys.argv[1], "w"), separators=(",", ":"))

@@ -1,4 +1,5 @@
-import { type Dtype, toFloat32 } from '@chop/core';
+import type { Dtype } from '@chop/core';
+import { BLOCK_ELEMENTS, BLOCK_TYPES, type BlockTypeName, dequantiseBytes } from '@chop/kernels';
 import { iq4_NL, iq4_XS, q2_K, q3_K, q4_K, q5_0, q5_1, q5_K, q6_K, type ReadBlock } from './gguf-k-blocks.js';
 
 /** How one ggml type lies in a file, and as what a checkpoint shows it. */
@@ -13,20 +14,12 @@ export interface GgmlType {
   readonly dequantise?: (blocks: Uint8Array) => Float32Array;
 }
 
-const HALF = 2;
-const NIBBLES = 16;
-
 /** Types by their number in the file (ggml.h, `enum ggml_type`). */
 export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map<number, GgmlType>([
   [0, { name: 'F32', blockElements: 1, blockBytes: 4, dtype: 'F32' }],
   [1, { name: 'F16', blockElements: 1, blockBytes: 2, dtype: 'F16' }],
   [30, { name: 'BF16', blockElements: 1, blockBytes: 2, dtype: 'BF16' }],
-  // block_q4_0: half d; 32 nibbles; x = (q − 8) · d
-  [2, { name: 'Q4_0', blockElements: 32, blockBytes: HALF + NIBBLES, dtype: 'F32', dequantise: q4_0 }],
-  // block_q4_1: half d, half m; 32 nibbles; x = q · d + m
-  [3, { name: 'Q4_1', blockElements: 32, blockBytes: 2 * HALF + NIBBLES, dtype: 'F32', dequantise: q4_1 }],
-  // block_q8_0: half d; 32 signed bytes; x = q · d
-  [8, { name: 'Q8_0', blockElements: 32, blockBytes: HALF + 32, dtype: 'F32', dequantise: q8_0 }],
+  ...(Object.keys(BLOCK_TYPES) as BlockTypeName[]).map(onEngine),
   [6, inBlocks('Q5_0', q5_0, 32, 22)],
   [7, inBlocks('Q5_1', q5_1, 32, 24)],
   [10, inBlocks('Q2_K', q2_K, 256, 84)],
@@ -61,6 +54,12 @@ export const OTHER_GGML_TYPES: ReadonlyMap<number, string> = new Map(
   }).map(([number, name]) => [Number(number), name]),
 );
 
+/** A type that has a kernel. */
+function onEngine(name: BlockTypeName): [number, GgmlType] {
+  const { number, blockBytes } = BLOCK_TYPES[name];
+  return [number, { name, blockElements: BLOCK_ELEMENTS, blockBytes, dtype: 'F32', dequantise: (blocks) => dequantiseBytes(blocks, name) }];
+}
+
 /** A type that is read block by block. */
 function inBlocks(name: string, read: ReadBlock, blockElements: number, blockBytes: number): GgmlType {
   return {
@@ -83,61 +82,4 @@ function halfAt(bytes: Uint8Array, at: number): number {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
   const size = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction === 0 ? Infinity : NaN) : (1024 + fraction) * 2 ** (exponent - 25);
   return bits >> 15 ? -size : size;
-}
-
-// Products of a float16 and a small integer are exact in float32, so only the sum of Q4_1 rounds: storing into a
-// Float32Array rounds once, like ggml.
-
-function q8_0(blocks: Uint8Array): Float32Array {
-  const { count, out, scales } = prepare(blocks, HALF + 32);
-  const signed = new Int8Array(blocks.buffer, blocks.byteOffset, blocks.byteLength);
-  for (let block = 0; block < count; block++) {
-    const d = scales[block]!;
-    for (let i = 0; i < 32; i++) out[block * 32 + i] = signed[block * 34 + 2 + i]! * d;
-  }
-  return out;
-}
-
-function q4_0(blocks: Uint8Array): Float32Array {
-  const { count, out, scales } = prepare(blocks, HALF + NIBBLES);
-  for (let block = 0; block < count; block++) {
-    const d = scales[block]!;
-    for (let i = 0; i < NIBBLES; i++) {
-      const byte = blocks[block * 18 + HALF + i]!;
-      out[block * 32 + i] = ((byte & 15) - 8) * d;
-      out[block * 32 + NIBBLES + i] = ((byte >> 4) - 8) * d;
-    }
-  }
-  return out;
-}
-
-function q4_1(blocks: Uint8Array): Float32Array {
-  const { count, out, scales } = prepare(blocks, 2 * HALF + NIBBLES);
-  const minima = halves(blocks, 20, HALF);
-  for (let block = 0; block < count; block++) {
-    const d = scales[block]!;
-    const m = minima[block]!;
-    for (let i = 0; i < NIBBLES; i++) {
-      const byte = blocks[block * 20 + 2 * HALF + i]!;
-      out[block * 32 + i] = (byte & 15) * d + m;
-      out[block * 32 + NIBBLES + i] = (byte >> 4) * d + m;
-    }
-  }
-  return out;
-}
-
-function prepare(blocks: Uint8Array, blockBytes: number): { count: number; out: Float32Array; scales: Float32Array } {
-  const count = blocks.byteLength / blockBytes;
-  return { count, out: new Float32Array(count * 32), scales: halves(blocks, blockBytes, 0) };
-}
-
-/** The float16 at byte `at` of every block. */
-function halves(blocks: Uint8Array, blockBytes: number, at: number): Float32Array {
-  const count = blocks.byteLength / blockBytes;
-  const bytes = new Uint8Array(count * HALF);
-  for (let block = 0; block < count; block++) {
-    bytes[block * HALF] = blocks[block * blockBytes + at]!;
-    bytes[block * HALF + 1] = blocks[block * blockBytes + at + 1]!;
-  }
-  return toFloat32(bytes, 'F16');
 }

@@ -43,7 +43,7 @@ const TYPES: Readonly<Record<number, { readonly bytes: number; readonly halves: 
 /** The float32 numbers of quantised blocks. The float16 numbers are read on the host: one or two of 32. */
 export const dequantiseTwin: GpuTwin = {
   row: 'Dequantise',
-  quickerOn: ['wasm', 'cpu'],
+  quickerOn: [],
   call: ({ blocks }, { type }) => {
     const { bytes, halves, thread } = TYPES[type!]!;
     const values = blocks!.values as Bytes;

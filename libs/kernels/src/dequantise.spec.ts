@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { startBackends } from '../test/backends.js';
-import { type BlockTypeName, dequantise } from './dequantise.js';
+import { type BlockTypeName, dequantise, dequantiseBytes } from './dequantise.js';
 
 const backends = await startBackends();
 
@@ -44,6 +44,7 @@ test.each(backends)('blocks of every type give the numbers that they stand for, 
       const expected = blocks.flatMap((one) => one.values.map((value) => Math.fround(value) + 0));
       expect(Array.from(values.dataSync(), (value) => value + 0)).toEqual(expected);
       tf.dispose([given, values]);
+      expect(Array.from(dequantiseBytes(bytes, type as BlockTypeName), (value) => value + 0)).toEqual(expected);
       expect(tf.memory().numTensors).toBe(before);
     }
   }
@@ -59,5 +60,6 @@ test.each(backends)('an infinite step makes infinities and what is no number, on
 test('dequantising refuses a part of a block and what is no byte', () => {
   expect(() => dequantise(tf.zeros([19], 'bool'), 'Q4_0')).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
   expect(() => dequantise(tf.zeros([18], 'int32'), 'Q4_0')).toThrow(/int32/);
+  expect(() => dequantiseBytes(new Uint8Array(35), 'Q8_0')).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
   expect(dequantise(tf.zeros([0], 'bool'), 'Q8_0').shape).toEqual([0]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { startBackends } from '../test/backends.js';
+import { numbersOn, startBackends } from '../test/backends.js';
 import { checkKernel, sampleData, type KernelCase } from './conformance.js';
 import { embedding } from './embedding.js';
 
@@ -24,6 +24,15 @@ test.each(backends)('embedding takes rows by index and adds up the gradients of 
     ofIds('one id of one row', [0], [1], 1, 1),
     ofIds('rank 3', [1, 1, 0, 2], [1, 2, 2], 3, 5),
   ]);
+});
+
+test.each(backends)('what is no number or infinite stays in the rows that have it, and in the gradients of those, on %s', async (backend) => {
+  const table = (): tf.Tensor2D => tf.tensor2d([[NaN, 1], [2, 3], [-Infinity, 4]]); // prettier-ignore
+  const ids = (): tf.Tensor1D => tf.tensor1d([1, 0, 2, 1], 'int32');
+  expect(await numbersOn(backend, () => embedding(table(), ids()))).toEqual([2, 3, NaN, 1, -Infinity, 4, 2, 3]);
+  const scale = (): tf.Tensor2D => tf.tensor2d([[1, 2], [NaN, 1], [3, -Infinity], [1, 1]]); // prettier-ignore
+  const gradient = (): tf.Tensor => tf.grad((x) => tf.sum(tf.mul(embedding(x, ids()), scale())))(table());
+  expect(await numbersOn(backend, gradient)).toEqual([NaN, 1, 2, 3, 3, -Infinity]);
 });
 
 test('embedding refuses ids that are not whole numbers', () => {

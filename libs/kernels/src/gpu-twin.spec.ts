@@ -8,12 +8,12 @@ import { sampleData } from './conformance.js';
 import { type BlockTypeName, BLOCK_TYPES, dequantiseKernel } from './dequantise.js';
 import { findWebgpu } from './engine/webgpu.js';
 import { dequantiseTwin } from './dequantise.gpu.js';
-import { columnSumsTwin } from './importance.gpu.js';
+import { columnSumsTwin, rowSumsTwin } from './importance.gpu.js';
 import { magnitudeTwin } from './magnitude.gpu.js';
 import { keepNofMTwin } from './select.gpu.js';
 import { wandaScoreTwin } from './wanda-score.gpu.js';
 import { type GpuTwin, type TwinMode, twinValues } from './gpu-twin.js';
-import { columnSumsKernel } from './importance.js';
+import { columnSumsKernel, rowSumsKernel } from './importance.js';
 import type { Kernel } from './kernel.js';
 import { magnitudeKernel } from './magnitude.js';
 import { keepNofMKernel } from './select.js';
@@ -119,6 +119,22 @@ test.each(modes)('column sums of the twin in mode %s are near those in float64',
       Array.from(scores.values).reduce((sum, value, i) => (i % columns === j ? sum + Math.abs(value) : sum), 0),
     );
     exact.forEach((sum, j) => expect(Math.abs(found[j]! / sum - 1)).toBeLessThan(1e-6));
+  }
+});
+
+test.each(modes)('row sums of the twin in mode %s are near those in float64', async (mode) => {
+  for (const [rows, columns] of [
+    [1, 1],
+    [3, 64],
+    [5, 1537],
+    [2, 70_001],
+  ] as const) {
+    const scores = matrix(rows, columns);
+    const [found] = await both(mode, [rowSumsKernel as unknown as Row, rowSumsTwin], { scores });
+    const exact = Array.from({ length: rows }, (_, row) =>
+      Array.from(scores.values.subarray(row * columns, (row + 1) * columns)).reduce((sum, value) => sum + Math.abs(value), 0),
+    );
+    exact.forEach((sum, row) => expect(Math.abs(found[row]! / sum - 1)).toBeLessThan(1e-6));
   }
 });
 

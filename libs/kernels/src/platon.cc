@@ -25,6 +25,19 @@ void platonUpdate(Call& call) {
   });
 }
 
+/** sum ← sum + |θ · ∂L/∂θ| */
+CHOP_LEVELS void add(float* sum, const float* weight, const float* gradient, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) sum[i] += std::fabs(weight[i] * gradient[i]);
+}
+
+void addSensitivity(Call& call) {
+  const Array &weight = call.input(1), &gradient = call.input(2);
+  const Array sum = call.owned(0);
+  Call::expect(weight.sizes == sum.sizes && gradient.sizes == sum.sizes, "sum, weight and gradient of one shape");
+  call.parallel(sum.count, 3, [&](int64_t from, int64_t to) { add(sum.floats() + from, weight.floats() + from, gradient.floats() + from, to - from); });
+}
+
+const Op kAddSensitivity("ChopAddSensitivity", "sum: float, weight: float, gradient: float", "", addSensitivity);
 const Op kPlatonUpdate("ChopPlatonUpdate", "smooth: float, uncertain: float, sensitivity: float", "beta1, beta2", platonUpdate);
 
 }  // namespace

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { startBackends } from '../test/backends.js';
+import { numbersOn, startBackends } from '../test/backends.js';
 import { sampleData } from './conformance.js';
-import { platonScore, platonUpdate, sensitivity } from './platon.js';
+import { addSensitivity, platonScore, platonUpdate } from './platon.js';
 
 const backends = await startBackends();
 
@@ -28,7 +28,14 @@ test.each(backends)('PLATON scores follow equations 1 to 5 over three windows, o
   const weight = tf.tensor2d(weights, [2, 2]);
   const state = { smooth: tf.variable(tf.zeros([2, 2])), uncertain: tf.variable(tf.zeros([2, 2])) };
   const before = tf.memory().numTensors;
-  for (const gradient of gradients) tf.tidy(() => platonUpdate(state, sensitivity(weight, tf.tensor2d(gradient, [2, 2])), { beta1: 0.85, beta2: 0.95 }));
+  for (const gradient of gradients) {
+    const sum = tf.tidy(() => tf.variable(tf.zeros([2, 2])));
+    tf.tidy(() => {
+      addSensitivity(sum, weight, tf.tensor2d(gradient, [2, 2]));
+      platonUpdate(state, sum, { beta1: 0.85, beta2: 0.95 });
+    });
+    sum.dispose();
+  }
   expect(tf.memory().numTensors).toBe(before);
   const scores = Array.from(platonScore(state).dataSync());
   weights.forEach((value, i) =>
@@ -44,6 +51,40 @@ test.each(backends)('PLATON scores follow equations 1 to 5 over three windows, o
       ),
     ).toBeLessThan(1e-8),
   );
+});
+
+test.each(backends)('sensitivities of a window add up, on %s', async (backend) => {
+  await tf.setBackend(backend);
+  for (const size of [1, 17, 5003]) {
+    const [weight, first, second] = [1, 2, 3].map((seed) => sampleData([size], seed).values.map(Math.fround)) as [number[], number[], number[]];
+    const sum = tf.variable(tf.zeros([size]));
+    for (const gradient of [first, second]) tf.tidy(() => addSensitivity(sum, tf.tensor1d(weight), tf.tensor1d(gradient)));
+    Array.from(sum.dataSync()).forEach((value, i) =>
+      expect(Math.abs(value - (Math.abs(weight[i]! * first[i]!) + Math.abs(weight[i]! * second[i]!)))).toBeLessThan(2e-6),
+    );
+  }
+});
+
+test.each(backends.filter((backend) => backend !== 'wasm'))(
+  'what is no number or infinite reaches the score of its weight and no other, on %s',
+  async (backend) => {
+    const scores = await numbersOn(backend, () => {
+      const [sum, smooth, uncertain] = [0, 1, 2].map(() => tf.variable(tf.zeros([4]))) as [tf.Variable, tf.Variable, tf.Variable];
+      addSensitivity(sum, tf.tensor1d([NaN, 1, 1, 2]), tf.tensor1d([1, Infinity, NaN, 2]));
+      platonUpdate({ smooth, uncertain }, sum, { beta1: 0.5, beta2: 0.5 });
+      return platonScore({ smooth, uncertain });
+    });
+    // The uncertainty of an infinity is ∞ − ∞.
+    expect(scores).toEqual([NaN, NaN, NaN, 2]);
+  },
+);
+
+test('states, weights and gradients of other shapes are refused', () => {
+  const [small, large] = [tf.variable(tf.zeros([2])), tf.variable(tf.zeros([3]))];
+  const refusal = expect.objectContaining({ code: 'KERNEL_SHAPE' }) as Error;
+  expect(() => addSensitivity(small, large, large)).toThrow(refusal);
+  expect(() => addSensitivity(small, small, large)).toThrow(refusal);
+  expect(() => platonUpdate({ smooth: small, uncertain: large }, small, { beta1: 0.85, beta2: 0.95 })).toThrow(refusal);
 });
 
 test.each(backends)("an update of many weights, and what shares the state's memory keeps its values, on %s", async (backend) => {

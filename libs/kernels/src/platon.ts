@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineKernel } from './kernel.js';
+import { defineKernel, expectAlike, expectShape, shapeOf } from './kernel.js';
 import { replace } from './replace.js';
 
 /** PLATON's memory of one weight: float32 variables of its shape, 0 at the start. */
@@ -28,15 +28,26 @@ export const platonUpdateKernel = defineKernel({
   },
 });
 
+/** The row behind {@link addSensitivity}: writes into its variable, returns nothing. */
+export const addSensitivityKernel = defineKernel({
+  name: 'AddSensitivity',
+  writes: ['sum'],
+  reference: ({ sum, weight, gradient }: { sum: tf.Variable; weight: tf.Tensor; gradient: tf.Tensor }): tf.Tensor[] => {
+    replace(sum, () => tf.add(sum, tf.abs(tf.mul(weight, gradient))));
+    return [];
+  },
+});
+
 /**
- * `I = |θ · ∂L/∂θ|` (CHOP §3.2, eq. 1; PLATON, Zhang et al. 2022, arXiv 2206.12562).
+ * Adds one step's sensitivity `I = |θ · ∂L/∂θ|` (CHOP §3.2, eq. 1; PLATON, Zhang et al. 2022, arXiv 2206.12562) to those of its window, in place.
  *
- * @param weight - float32 `[...]`.
- * @param gradient - float32, the same shape.
- * @returns float32, the same shape.
+ * @param sum - over the steps of the window so far, float32 of the weight's shape.
+ * @param weight - float32 `[...]`; untouched, like its gradient.
+ * @throws {@link ShapeError} `KERNEL_SHAPE` when the shapes differ.
  */
-export function sensitivity(weight: tf.Tensor, gradient: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.abs(tf.mul(weight, gradient)));
+export function addSensitivity(sum: tf.Variable, weight: tf.Tensor, gradient: tf.Tensor): void {
+  expectAlike('addSensitivity', weight, [gradient, sum]);
+  addSensitivityKernel({ sum, weight, gradient }, {});
 }
 
 /**
@@ -44,8 +55,11 @@ export function sensitivity(weight: tf.Tensor, gradient: tf.Tensor): tf.Tensor {
  *
  * @param state - of the weight.
  * @param windowMean - I averaged over the window's steps, float32 of the same shape; untouched.
+ * @throws {@link ShapeError} `KERNEL_SHAPE` when the shapes differ.
  */
 export function platonUpdate({ smooth, uncertain }: PlatonState, windowMean: tf.Tensor, betas: { beta1: number; beta2: number }): void {
+  const alike = [uncertain, windowMean].every(({ shape }) => shape.join() === smooth.shape.join());
+  expectShape('platonUpdate', alike, () => [smooth, uncertain, windowMean].map(shapeOf).join(', '), 'state and sensitivity of one shape');
   platonUpdateKernel({ smooth, uncertain, sensitivity: windowMean }, betas);
 }
 

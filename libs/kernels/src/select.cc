@@ -38,14 +38,14 @@ void keepNofM(Call& call) {
   call.parallel(scores.count / m, m * m, [&](int64_t from, int64_t to) { keepOf(scores.floats() + from * m, kept.bools() + from * m, to - from, n, m); });
 }
 
-/** Whole numbers in the order of the floats; −0 is 0, and what is no number comes last whatever its sign. */
+/** Whole numbers in the order of the floats; −0 is 0, and what is no number counts as +∞. */
 CHOP_LEVELS void keysOf(const float* scores, uint32_t* keys, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     uint32_t bits;
     std::memcpy(&bits, scores + i, sizeof bits);
     bits = (bits & 0x7fffffffu) == 0 ? 0 : bits;
     const uint32_t ordered = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-    keys[i] = (bits & 0x7fffffffu) > 0x7f800000u ? 0xffffffffu : ordered;
+    keys[i] = (bits & 0x7fffffffu) > 0x7f800000u ? 0xff800000u : ordered;
   }
 }
 

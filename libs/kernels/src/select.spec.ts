@@ -68,6 +68,15 @@ test.each(backends)('selection among infinities, zeros of both signs and long ro
   expect(Array.from(keepShare(tf.tensor2d(long), 0.37).dataSync())).toEqual(long.flatMap((scores) => best(scores, 1537 - Math.floor(1537 * 0.37))));
 });
 
+test.each(backends)('a score that is no number stays, so that it is seen, on %s', async (backend) => {
+  await tf.setBackend(backend);
+  const row = [1, NaN, 3, 2, NaN, NaN, NaN, 5];
+  expect(Array.from(keepNofM(tf.tensor2d([row]), 1, 4).dataSync())).toEqual([0, 1, 1, 0, 1, 1, 1, 1]);
+  expect(Array.from(keepShare(tf.tensor2d([row]), 0.25).dataSync())).toEqual([0, 1, 1, 0, 1, 1, 1, 1]);
+  // As infinity, which it ties with.
+  expect(Array.from(keepShare(tf.tensor2d([[Infinity, 1, NaN, Infinity]]), 0.5).dataSync())).toEqual([1, 0, 1, 0]);
+});
+
 test.each(backends)('a mask made on %s zeroes what it drops', async (backend) => {
   const masked = await numbersOn(backend, () => {
     const weight = tf.tensor2d([[1, -4, 3, 2, 5, 6, -8, 7]]);

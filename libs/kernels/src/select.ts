@@ -22,7 +22,7 @@ export const keepNofMKernel = defineKernel({
 /**
  * Keeps the `n` largest of every `m` consecutive scores along the input dimension (N:M sparsity, Mishra et al. 2021, arXiv 2104.08378).
  *
- * @param scores - float32 `[out, in]`; `in % m === 0`. Ties keep the lower index.
+ * @param scores - float32 `[out, in]`; `in % m === 0`. Ties keep the lower index. What is no number stays, beside the `n`: it is to be seen.
  * @returns bool `[out, in]`, true where the weight stays; owned by the caller.
  * @throws {@link ShapeError} `KERNEL_SHAPE` when `in` is not a multiple of `m` or `n` is not in `1 … m`.
  */
@@ -33,6 +33,9 @@ export function keepNofM(scores: tf.Tensor, n: number, m: number): tf.Tensor {
   return keepNofMKernel({ scores }, { n, m });
 }
 
+/** The largest float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
 /** The row behind {@link keepShare}: `count` per row stay. */
 export const keepLargestKernel = defineKernel({
   name: 'KeepLargest',
@@ -40,7 +43,9 @@ export const keepLargestKernel = defineKernel({
     tf.tidy(() => {
       const [rows, columns] = scores.shape as [number, number];
       if (count === 0) return tf.zeros([rows, columns], 'bool');
-      const { indices } = tf.topk(scores, count, true); // among equals the lower index comes first
+      // TensorFlow.js subtracts to compare: infinities would neither tie nor differ.
+      const ordered = tf.clipByValue(tf.where(tf.notEqual(scores, scores), tf.fill(scores.shape, Infinity), scores), -LARGEST, LARGEST);
+      const { indices } = tf.topk(ordered, count, true); // among equals the lower index comes first
       const starts = tf.mul(tf.reshape(tf.range(0, rows, 1, 'int32'), [rows, 1]), tf.scalar(columns, 'int32'));
       const flat = tf.reshape(tf.add(indices, starts), [-1, 1]);
       return tf.cast(tf.reshape(tf.scatterND(flat, tf.ones([rows * count]), [rows * columns]), [rows, columns]), 'bool');
@@ -49,7 +54,7 @@ export const keepLargestKernel = defineKernel({
 
 /**
  * Drops the `floor(in · share)` lowest scores of every output row and keeps the rest (Wanda's unstructured form,
- * arXiv 2306.11695, §3). Ties keep the lower index.
+ * arXiv 2306.11695, §3). Ties keep the lower index; what is no number counts as ∞, and stays.
  *
  * @param scores - float32 `[out, in]`.
  * @param share - of the weights that go, `0 … 1`.

@@ -1,9 +1,7 @@
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { startBackends } from '../test/backends.js';
+import { numbersOn, startBackends } from '../test/backends.js';
 import { checkKernel, sampleData } from './conformance.js';
-import { columnSums } from './importance.js';
-import { magnitude } from './magnitude.js';
 import { wandaScore } from './wanda-score.js';
 
 const backends = await startBackends();
@@ -20,9 +18,6 @@ test.each(backends)('scores of weights and columns, on %s', async (backend) => {
     const title = `[${outputs}, ${inputs}]`;
     const weight = sampleData([outputs, inputs], 61);
     const norm = sampleData([inputs], 62);
-    checkKernel('magnitude', [
-      { title, inputs: { weight }, run: ({ weight: w }) => magnitude(w!), oracle: ({ weight: w }) => w!.map(Math.abs), shape: [outputs, inputs] },
-    ]);
     checkKernel('wandaScore', [
       {
         title,
@@ -32,20 +27,14 @@ test.each(backends)('scores of weights and columns, on %s', async (backend) => {
         shape: [outputs, inputs],
       },
     ]);
-    checkKernel('columnSums', [
-      {
-        title,
-        inputs: { weight },
-        run: ({ weight: w }) => columnSums(w!),
-        oracle: ({ weight: w }) =>
-          Array.from({ length: inputs }, (_, column) => w!.reduce((sum, value, at) => sum + (at % inputs === column ? Math.abs(value) : 0), 0)),
-        shape: [inputs],
-      },
-    ]);
   }
 });
 
-test('scores refuse norms of another width and columns of what is no matrix', () => {
+test.each(backends.filter((backend) => backend !== 'wasm'))('what is no number or infinite reaches its own scores and no other, on %s', async (backend) => {
+  const scores = await numbersOn(backend, () => wandaScore(tf.tensor2d([[NaN, -Infinity, 2, 0], [1, -1, -3, 4]]), tf.tensor1d([1, 2, NaN, Infinity]))); // prettier-ignore
+  expect(scores).toEqual([NaN, Infinity, NaN, NaN, 1, 2, NaN, Infinity]);
+});
+
+test('scores refuse norms of another width', () => {
   expect(() => wandaScore(tf.zeros([2, 3]), tf.zeros([2]))).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
-  expect(() => columnSums(tf.zeros([3]))).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
 });

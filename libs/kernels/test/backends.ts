@@ -7,15 +7,15 @@ import { registerGradients } from '../src/engine/gradients.js';
 import { findEngine } from '../src/engine/installed.js';
 import { startTensorflow } from '../src/engine/tensorflow.js';
 import { startWasm } from '../src/engine/wasm.js';
-
-/** Rows that are one operation of TensorFlow's own. */
-const WITHOUT_SIBLING = ['Magnitude'];
+import { findWebgpu, startWebgpu } from '../src/engine/webgpu.js';
 
 /**
  * Starts every engine that is there and names its backend: kernels are tried on all of them in one process. Where native ones can be
  * built they must be: a spec that tries references only would pass for nothing.
+ *
+ * @param which - `webgpu`: a GPU too, where WebGPU finds one or SwiftShader; its values come back asynchronously only. Default: not.
  */
-export async function startBackends(): Promise<string[]> {
+export async function startBackends({ webgpu = false } = {}): Promise<string[]> {
   await registerGradients();
   const engines = [await startCpu('test'), await startWasm(undefined, 'test')];
   const installed = await findEngine();
@@ -24,6 +24,7 @@ export async function startBackends(): Promise<string[]> {
     await expectNative(engine);
     engines.push(engine);
   }
+  if (webgpu && (await findWebgpu()) !== undefined) engines.push(await startWebgpu('test'));
   return engines.map(({ name }) => name);
 }
 
@@ -32,7 +33,7 @@ async function expectNative({ native }: Engine): Promise<void> {
     if (!canCompile()) return;
     throw new Error('The native kernels of these sources are not built, and would not be tested: type `npx tsc -b libs/kernels && npx chop engine install`.');
   }
-  const missing = (await kernelRows()).filter((row) => !native.names.includes(`Chop${row}`) && !WITHOUT_SIBLING.includes(row));
+  const missing = (await kernelRows()).filter((row) => !native.names.includes(`Chop${row}`));
   if (missing.length > 0) throw new Error(`These kernels run on their references although native ones are loaded: ${missing.join(', ')}.`);
 }
 

@@ -10,7 +10,7 @@ const TOLERANCE = 2e-5;
 const { torch, cases } = torchCases();
 const measured: object[] = [];
 let backends: string[];
-beforeAll(async () => void (backends = await startBackends()));
+beforeAll(async () => void (backends = await startBackends({ webgpu: true })));
 // tools/conformance.mjs makes the table of docs/kernels.md out of it.
 afterAll(() => {
   const file = process.env['CHOP_CONFORMANCE'];
@@ -21,7 +21,7 @@ test.each(cases)('$kernel, $title: the numbers of PyTorch on every engine', asyn
   for (const backend of backends) {
     await tf.setBackend(backend);
     const before = tf.memory().numTensors;
-    const found = differences(one);
+    const found = await differences(one);
     measured.push({ kernel: one.kernel, title: one.title, backend, ...found });
     expect(found.results).toBeLessThan(TOLERANCE);
     expect(found.gradients ?? 0).toBeLessThan(TOLERANCE);

@@ -6,7 +6,8 @@ import { valueAndGradients } from '../src/tape.js';
 interface Told {
   readonly shape: readonly number[];
   readonly values: readonly number[];
-  readonly dtype?: 'int32';
+  /** bool: bytes of any value. */
+  readonly dtype?: 'int32' | 'bool';
 }
 
 /** What PyTorch says of one kernel (tools/reference/kernels.py). */
@@ -23,11 +24,12 @@ export interface TorchCase {
 type Inputs = Readonly<Record<string, tf.Tensor>>;
 
 /** Each kernel as the cases call it. */
-const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['options']) => tf.Tensor | tf.Tensor[]>> = {
+const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['options']) => tf.Tensor | tf.Tensor[] | Promise<tf.Tensor>>> = {
   rmsNorm: ({ x, gain }, { eps }) => kernels.rmsNorm(x!, gain!, { eps: Number(eps) }),
   layerNorm: ({ x, gain, bias }, { eps }) => kernels.layerNorm(x!, gain!, { bias, eps: Number(eps) }),
   rope: ({ x }, { theta, inner, tokens }) => kernels.rope(x!, kernels.ropeTables({ positions: Number(tokens), inner: Number(inner), theta: Number(theta) })),
-  attention: ({ q, k, v }, { window }) => kernels.attention(q!, k!, v!, window === undefined ? {} : { window: Number(window) }),
+  attention: ({ q, k, v, segments }, { window }) =>
+    kernels.attention(q!, k!, v!, { ...(window === undefined ? {} : { window: Number(window) }), ...(segments === undefined ? {} : { segments }) }),
   crossEntropy: ({ hidden, weight, targets, weights }) => kernels.crossEntropy(kernels.projection(hidden!, weight!), targets!, weights),
   tokenLogProbabilities: ({ hidden, weight, targets }) => kernels.tokenLogProbabilities(kernels.projection(hidden!, weight!), targets!),
   klDivergence: ({ hidden, weight, teacherHidden, teacherWeight }, { temperature }) =>
@@ -42,6 +44,29 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
   adamw: (inputs) =>
     steps(inputs, ['m', 'v'], (weight, gradient, { m, v }, step) => kernels.adamw(weight, gradient, { m: m!, v: v! }, { ...STEP, eps: 1e-8, step })),
   lion: (inputs) => steps(inputs, ['m'], (weight, gradient, { m }) => kernels.lion(weight, gradient, { m: m! }, STEP)),
+  magnitude: ({ weight }) => kernels.magnitude(weight!),
+  columnSums: ({ scores }) => kernels.columnSums(scores!),
+  rowSums: ({ scores }) => kernels.rowSums(scores!),
+  wandaScore: ({ weight, norm }) => kernels.wandaScore(weight!, norm!),
+  inputNorms: async ({ x }) => {
+    const norms = kernels.inputNorms.create(x!.shape[1]!);
+    await norms.add(x!);
+    return norms.result();
+  },
+  keepNofM: ({ scores }, { n, m }) => tf.cast(kernels.keepNofM(scores!, Number(n), Number(m)), 'int32'),
+  keepShare: ({ scores }, { share }) => tf.cast(kernels.keepShare(scores!, Number(share)), 'int32'),
+  platon: ({ weight, first, second }) => {
+    const [smooth, uncertain, sum] = [0, 1, 2].map(() => tf.variable(tf.zerosLike(weight!))) as [tf.Variable, tf.Variable, tf.Variable];
+    for (const gradient of [first!, second!]) {
+      sum.assign(tf.zerosLike(sum));
+      kernels.addSensitivity(sum, weight!, gradient);
+      kernels.platonUpdate({ smooth, uncertain }, sum, { beta1: 0.85, beta2: 0.95 });
+    }
+    const results = [kernels.platonScore({ smooth, uncertain }), tf.mul(smooth, 1), tf.mul(uncertain, 1)];
+    tf.dispose([smooth, uncertain, sum]);
+    return results;
+  },
+  dequantise: ({ blocks }, { type }) => kernels.dequantise(blocks!, type as kernels.BlockTypeName),
 };
 
 const STEP = { lr: 0.1, beta1: 0.9, beta2: 0.95, decay: 0.1 };
@@ -67,22 +92,21 @@ export function torchCases(): { torch: string; cases: TorchCase[] } {
 }
 
 /** The largest difference from PyTorch on the current backend, of results and of gradients, as a share of the largest value that PyTorch has. */
-export function differences({ kernel, options, inputs, results, gradients }: TorchCase): { results: number; gradients: number | undefined } {
-  return tf.tidy(() => {
+export function differences({ kernel, options, inputs, results, gradients }: TorchCase): Promise<{ results: number; gradients: number | undefined }> {
+  return scoped(async () => {
     const given = Object.fromEntries(Object.entries(inputs).map(([name, told]) => [name, onEngine(told)]));
-    const call = (): tf.Tensor[] => [CALLS[kernel]!(given, options)].flat();
-    const found = call();
+    const found = [await CALLS[kernel]!(given, options)].flat();
     const wanted = Object.keys(gradients);
     const made =
       wanted.length === 0
         ? []
         : valueAndGradients(
-            () => weighted(call()[0]!),
+            () => weighted([CALLS[kernel]!(given, options) as tf.Tensor].flat()[0]!),
             wanted.map((name) => given[name]!),
           ).gradients;
     return {
-      results: Math.max(...results.map((told, index) => distance(found[index]!, told))),
-      gradients: wanted.length === 0 ? undefined : Math.max(...wanted.map((name, index) => distance(made[index]!, gradients[name]!))),
+      results: await largest(results.map((told, index) => distance(found[index]!, told))),
+      gradients: wanted.length === 0 ? undefined : await largest(wanted.map((name, index) => distance(made[index]!, gradients[name]!))),
     };
   });
 }
@@ -91,15 +115,28 @@ export function differences({ kernel, options, inputs, results, gradients }: Tor
 export function unnoticed({ kernel, options, inputs, gradients }: TorchCase): string[] {
   return Object.keys(gradients).filter((name) =>
     tf.tidy(() => {
-      const poisoned = { ...inputs, [name]: { ...inputs[name]!, values: inputs[name]!.values.with(0, NaN) } };
+      // The last one: it is within every window.
+      const poisoned = { ...inputs, [name]: { ...inputs[name]!, values: inputs[name]!.values.with(-1, NaN) } };
       const given = Object.fromEntries(Object.entries(poisoned).map(([key, told]) => [key, onEngine(told)]));
-      return [CALLS[kernel]!(given, options)].flat().every((result) => !Array.from(result.dataSync()).some(Number.isNaN));
+      return [CALLS[kernel]!(given, options) as tf.Tensor].flat().every((result) => !Array.from(result.dataSync()).some(Number.isNaN));
     }),
   );
 }
 
-function onEngine({ values, shape, dtype = 'float32' }: { values: readonly number[]; shape: readonly number[]; dtype?: 'int32' | 'float32' }): tf.Tensor {
-  return tf.tensor([...values], [...shape], dtype);
+/** What is made while `run` waits for a GPU is freed too. */
+async function scoped<T>(run: () => Promise<T>): Promise<T> {
+  tf.engine().startScope();
+  try {
+    return await run();
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
+const largest = async (distances: Promise<number>[]): Promise<number> => Math.max(...(await Promise.all(distances)));
+
+function onEngine({ values, shape, dtype = 'float32' }: Told): tf.Tensor {
+  return tf.tensor(dtype === 'bool' ? Uint8Array.from(values) : [...values], [...shape], dtype);
 }
 
 function weighted(result: tf.Tensor): tf.Tensor {
@@ -116,9 +153,9 @@ function weighted(result: tf.Tensor): tf.Tensor {
 }
 
 /** Infinite where the shapes differ, or a number is none. */
-function distance(found: tf.Tensor, { shape, values }: Told): number {
+async function distance(found: tf.Tensor, { shape, values }: Told): Promise<number> {
   if (found.shape.join() !== shape.join()) return Infinity;
-  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-2);
-  const worst = Math.max(...Array.from(found.dataSync(), (value, index) => Math.abs(value - values[index]!)));
-  return Number.isNaN(worst) ? Infinity : worst / largest;
+  const scale = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-2);
+  const worst = Math.max(...Array.from(await found.data(), (value, index) => Math.abs(value - values[index]!)));
+  return Number.isNaN(worst) ? Infinity : worst / scale;
 }

@@ -12,12 +12,13 @@ test('the rows are all kernels, by name', async () => {
   expect(new Set(rows).size).toBe(rows.length);
 });
 
-test('native kernels are named with their level; what has none is named too', async () => {
+test('native kernels are named with their level: every row has one', async () => {
   await startBackends();
   const { status, found, remedy } = await checkKernels(process.env);
   if ((await findEngine()) === undefined) return expect(found).toMatch(/references/);
   expect([status, remedy]).toEqual(['ok', undefined]);
-  expect(found).toMatch(/^\d+ of \d+ native, for (base|x86-64-v[34]): Adamw, .*RmsNorm.*; on their references: Add, Magnitude$/);
+  const rows = await kernelRows();
+  expect(found.replace(/for (base|x86-64-v[34])/, 'for here')).toBe(`${rows.length} of ${rows.length} native, for here: ${rows.join(', ')}`);
 });
 
 test('without an engine all kernels are references', async () => {

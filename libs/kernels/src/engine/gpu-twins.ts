@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { dequantiseTwin } from '../dequantise.gpu.js';
 import { type GpuTwin, hasGpuJs, type HostTensor, TWIN_MODES, twinValues } from '../gpu-twin.js';
-import { columnSumsTwin } from '../importance.gpu.js';
+import { columnSumsTwin, rowSumsTwin } from '../importance.gpu.js';
 import { magnitudeTwin } from '../magnitude.gpu.js';
 import { keepNofMTwin } from '../select.gpu.js';
 import { wandaScoreTwin } from '../wanda-score.gpu.js';
 
 /** All of them, by the names of their rows. */
-export const GPU_TWINS = [wandaScoreTwin, magnitudeTwin, columnSumsTwin, keepNofMTwin, dequantiseTwin] as const;
+export const GPU_TWINS = [wandaScoreTwin, magnitudeTwin, columnSumsTwin, rowSumsTwin, keepNofMTwin, dequantiseTwin] as const;
 
 /** Enters the twins that are quicker than their references on a backend in TensorFlow.js's kernel registry, where a row looks; none without gpu.js. */
 export function registerGpuTwins(backendName: keyof typeof TWIN_MODES): void {

@@ -7,12 +7,13 @@ import { crossEntropy, tokenLogProbabilities } from '../cross-entropy.js';
 import { embedding } from '../embedding.js';
 import { geglu, gelu } from '../gelu.js';
 import { globalNorm } from '../global-norm.js';
-import { columnSums } from '../importance.js';
+import { columnSums, rowSums } from '../importance.js';
 import { klDivergence } from '../kl-divergence.js';
 import { layerNorm } from '../layer-norm.js';
 import { linear } from '../linear.js';
 import { lion } from '../lion.js';
-import { platonScore, platonUpdate } from '../platon.js';
+import { magnitude } from '../magnitude.js';
+import { addSensitivity, platonScore, platonUpdate } from '../platon.js';
 import { projection } from '../projection.js';
 import { residual } from '../residual.js';
 import { rmsNorm } from '../rms-norm.js';
@@ -90,17 +91,19 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     run: stepped((weight, gradient, moments) => lion(weight, gradient, moments, { lr: 0.1, beta1: 0.9, beta2: 0.99, decay: 0.1 })),
   },
   platon: {
-    inputs: [sample(3, 5)],
-    run: (sensitive) => {
-      const state = { smooth: tf.variable(tf.zeros([3, 5])), uncertain: tf.variable(tf.zeros([3, 5])) };
-      platonUpdate(state, tf.abs(sensitive!), { beta1: 0.85, beta2: 0.95 });
-      return platonScore(state);
-    },
+    inputs: [sample(3, 5), sampleData([3, 5], 4)],
+    run: stepped((sum, gradient, { m: smooth, v: uncertain }) => {
+      addSensitivity(sum, tf.mul(sum, -0.5), gradient);
+      platonUpdate({ smooth, uncertain }, sum, { beta1: 0.85, beta2: 0.95 });
+      sum.assign(platonScore({ smooth, uncertain }));
+    }),
   },
   'globalNorm of many': { inputs: Array.from({ length: 23 }, (_, i) => sampleData([40, 30], i + 1)), run: (...all) => globalNorm(all) },
   globalNorm: { inputs: [sample(3, 5), sample(7)], run: (a, b) => globalNorm([a!, b!]) },
   wandaScore: { inputs: [sample(3, 5), sample(5)], run: (weight, norm) => wandaScore(weight!, norm!) },
   columnSums: { inputs: [sample(70, 5)], run: (scores) => columnSums(scores!) },
+  rowSums: { inputs: [sample(5, 70)], run: (scores) => rowSums(scores!) },
+  magnitude: { inputs: [sample(3, 5)], run: (weight) => magnitude(weight!) },
   keepNofM: { inputs: [sampleIndices([9, 32], 5, 3)], run: (scores) => tf.cast(keepNofM(tf.cast(scores!, 'float32'), 2, 4), 'float32') },
   keepShare: { inputs: [sampleIndices([9, 31], 5, 3)], run: (scores) => tf.cast(keepShare(tf.cast(scores!, 'float32'), 0.5), 'float32') },
 };

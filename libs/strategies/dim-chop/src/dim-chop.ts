@@ -1,5 +1,5 @@
 import { type Edit, keep, mask, maskAxis, pruner, type Session, UsageError, type Weight } from '@chop/core';
-import { columnSums, platonScore, platonUpdate, sensitivity } from '@chop/kernels';
+import { addSensitivity, columnSums, platonScore, platonUpdate } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { axisScores, lowest, sharedAxes, SHARED } from './score.js';
@@ -40,7 +40,7 @@ export const dimChop = pruner({
     const uncertain = session.state('dim-chop.uncertain', linears);
 
     for await (const step of session.steps()) {
-      for (const w of linears) add(sum.of(w), sensitivity(session.model.weight(w), step.gradient(w)));
+      for (const w of linears) addSensitivity(sum.of(w), session.model.weight(w), step.gradient(w));
       const inWindow = ((step.index - 1) % every) + 1;
       if (inWindow < every && step.index < endStep) continue;
 
@@ -84,8 +84,4 @@ async function* sharedEdits(session: Session, shared: readonly (typeof SHARED)[n
     else if (masked.size > 0) edits.push(keep(axis, kept, at));
   }
   yield* edits;
-}
-
-function add(variable: tf.Variable, more: tf.Tensor): void {
-  variable.assign(tf.add(variable, more));
 }

@@ -1,5 +1,6 @@
 import type { Axes, View, Weight } from '@chop/core';
-import * as tf from '@tensorflow/tfjs-core';
+import { columnSums, rowSums } from '@chop/kernels';
+import type * as tf from '@tensorflow/tfjs-core';
 
 /** Axes along which DimCHOP's scores can be summed. */
 export const SHARED = ['ffn', 'kv', 'width'] as const;
@@ -17,7 +18,7 @@ export async function axisScores(model: View, axis: string, at: number | undefin
   for (const w of model.linears(at)) {
     for (const [dimension, expression] of w.dimensions.entries()) {
       if (!expression.axes.includes(axis)) continue;
-      const line = await tf.sum(tf.abs(score(w)), 1 - dimension).data();
+      const line = await (dimension === 0 ? rowSums : columnSums)(score(w)).data();
       for (let index = 0; index < totals.length; index++) {
         for (const position of expression.positions(model.axes, w.at, (name) => (name === axis ? [index] : undefined))!) totals[index]! += line[position]!;
       }
