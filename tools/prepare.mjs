@@ -30,7 +30,7 @@ export async function nativeEngine() {
   if (!(await build('libs/kernels'))) return undefined;
   const { findAddon, findEngine } = await import('@chop/kernels');
   const there = await findEngine();
-  if (there && (await findAddon(there.folder))) return there.tensorflow;
+  if (there && (await findAddon(there))) return there.tensorflow;
   say(
     there
       ? 'The native kernels of these sources are not built yet: compiling them …'

@@ -1,7 +1,9 @@
 // What the normalisations share: the features of a row, and the numbers that a call gives with them.
 #pragma once
 
+#ifndef __CUDACC_RTC__
 #include "native/native.h"
+#endif
 
 namespace chop {
 
@@ -11,9 +13,11 @@ struct Norm {
   float live, eps;
 };
 
-inline Norm normOf(const Call& call, const Array& x, const Array& gain) {
-  Call::expect(gain.rank() == 1 && x.rank() >= 1 && x.size(-1) == gain.count, "x [..., n] and gain [n]");
+#ifndef __CUDACC_RTC__
+inline Norm normOf(const Operands& call, const Array& x, const Array& gain) {
+  Operands::expect(gain.rank() == 1 && x.rank() >= 1 && x.size(-1) == gain.count, "x [..., n] and gain [n]");
   return {gain.count, static_cast<float>(call.number("live")), static_cast<float>(call.number("eps"))};
 }
+#endif
 
 }  // namespace chop

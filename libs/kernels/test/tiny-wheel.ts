@@ -50,7 +50,7 @@ export const TINY_WHEEL = zip({
 /** The pin of some bytes. */
 export function pinOf(bytes: Buffer, file = 'tensorflow_cpu-2.18.0-tiny.whl'): Wheel {
   return {
-    ...{ project: 'tensorflow-cpu', file, fileBytes: bytes.length, platform: 'any', diskBytes: 1000 },
+    ...{ project: 'tensorflow-cpu', version: '2.18.0', file, fileBytes: bytes.length, platform: 'any', diskBytes: 1000 },
     sha256: createHash('sha256').update(bytes).digest('hex'),
   };
 }

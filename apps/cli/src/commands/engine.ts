@@ -1,5 +1,5 @@
-import { type Command, Option } from 'commander';
-import type { InstallProgress, InstallResult, Variant } from '@chop/kernels';
+import type { Command } from 'commander';
+import type { InstallProgress, InstallResult } from '@chop/kernels';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
 import { given } from '../given.js';
@@ -23,14 +23,14 @@ export function addEngine(program: Command, action: Action): void {
     .command('install')
     .summary('gets native TensorFlow for this user')
     .description('Downloads the pinned wheel, checks it, compiles the binding and tries it. All projects of this user share it.')
-    .addOption(new Option('--variant <name>', 'cpu, or cuda for NVIDIA cards').choices(['cpu', 'cuda']).default('cpu'))
+    .option('--cuda', 'for NVIDIA GPUs too, with their libraries: 2.2 GB to download')
     .option('--index <url>', 'a package index, or a path of the wheel; else what pip is configured to')
-    .addHelpText('after', examples('chop engine install', 'chop engine install --variant cuda', 'chop engine install --index ./wheels'))
+    .addHelpText('after', examples('chop engine install', 'chop engine install --cuda', 'chop engine install --index ./wheels'))
     .action(
-      action<{ variant: Variant; index?: string }>(async (call, _words, { variant, index }) => {
+      action<{ cuda?: true; index?: string }>(async (call, _words, { cuda, index }) => {
         const { installEngine } = await call.surroundings.engines();
         const result = await installEngine({
-          variant,
+          variant: cuda ? 'cuda' : 'cpu',
           ...given({ index }),
           ...call.force,
           signal: call.interrupt.signal,

@@ -6,6 +6,8 @@ export interface NativeOp {
   /** All float. */
   readonly attributes: readonly string[];
   readonly outputs: number;
+  /** Where it has a kernel: `CPU`, and in the addon of the variant `cuda` also `GPU`. */
+  readonly devices: readonly string[];
 }
 
 /** What the addon exports. */

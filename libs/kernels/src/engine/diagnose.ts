@@ -10,7 +10,7 @@ import { INSTALL_COMMAND } from './engine.js';
 import { findEngine } from './installed.js';
 import { verifyEngine } from './verify.js';
 import { findWebgpu } from './webgpu.js';
-import { pinnedWheel, TENSORFLOW_VERSION } from './wheel.js';
+import { neededBytes, pinnedWheel, pinnedWheels, TENSORFLOW_VERSION } from './wheel.js';
 
 /** One line of a diagnosis. */
 export interface Check {
@@ -125,7 +125,7 @@ async function checkGpus(environment: NodeJS.ProcessEnv): Promise<Check> {
   const installed = await findEngine(environment, ['cuda']);
   const found = names.join(', ');
   return installed === undefined
-    ? { name: 'gpu', status: 'warn', found: `${found}, not used`, remedy: `Type \`${INSTALL_COMMAND} --variant cuda\`.` }
+    ? { name: 'gpu', status: 'warn', found: `${found}, not used`, remedy: `Type \`${INSTALL_COMMAND} --cuda\`.` }
     : { name: 'gpu', status: 'ok', found };
 }
 
@@ -162,15 +162,15 @@ async function checkDisk(environment: NodeJS.ProcessEnv): Promise<Check> {
   );
   if (free === undefined) return { name: 'disk', status: 'warn', found: `${folder} cannot be looked at`, remedy: 'Let CHOP_HOME name another folder.' };
   const found = `${gigabytes(free)} free at ${folder}`;
-  const needed = (await findEngine(environment)) === undefined ? neededBytes() : 0;
+  const needed = (await findEngine(environment)) === undefined ? engineBytes() : 0;
   return free >= needed
     ? { name: 'disk', status: 'ok', found }
     : { name: 'disk', status: 'warn', found, remedy: `The engine needs ${gigabytes(needed)}: free some, or let CHOP_HOME name a folder on another disk.` };
 }
 
-function neededBytes(): number {
+function engineBytes(): number {
   try {
-    return pinnedWheel('cpu').diskBytes;
+    return neededBytes(pinnedWheels('cpu'));
   } catch {
     return 0;
   }

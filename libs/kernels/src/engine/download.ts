@@ -78,7 +78,7 @@ async function take(from: Address, wheel: Wheel, file: string, { onBytes, signal
   try {
     await pipeline(body, measure, createWriteStream(file, { flags: continues ? 'a' : 'w' }), { signal });
   } catch (error) {
-    throw fromDisk(error, file, wheel) ?? offline(from.url, error);
+    throw fromDisk(error, file, wheel.diskBytes) ?? offline(from.url, error);
   }
   if (done < wheel.fileBytes && response.headers.has('content-length')) throw offline(from.url, new Error(`${done} of ${wheel.fileBytes} bytes came`));
   return hash.digest('hex');
@@ -96,13 +96,13 @@ async function bytesOf(file: string): Promise<number> {
 }
 
 /** Errors of the file system, as opposed to those of the network. */
-export function fromDisk(error: unknown, file: string, wheel: Wheel): EngineError | undefined {
+export function fromDisk(error: unknown, file: string, needed: number): EngineError | undefined {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new EngineError('ENGINE_DISK_FULL', {
       file,
       found: 'no space left on the disk',
-      expected: `${Math.ceil(wheel.diskBytes / 1e6)} MB`,
+      expected: `${Math.ceil(needed / 1e6)} MB`,
       remedy: 'Free some, or let CHOP_HOME name a folder on another disk; then type the same again.',
       cause: error,
     });

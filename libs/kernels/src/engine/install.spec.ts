@@ -24,7 +24,7 @@ afterEach(() => rm(root, { recursive: true }));
 /** The steps of an install without a compiler. */
 function steps(changed: Partial<BuildSteps> = {}): BuildSteps {
   return {
-    wheel,
+    wheels: [wheel],
     prepare: () => 'none',
     compile: async (folder) => {
       compiled += 1;
@@ -122,7 +122,7 @@ test('a wheel with other bytes is refused and nothing is left', async () => {
 });
 
 test('too little free space is told before anything is fetched', async () => {
-  await expect(install({}, { wheel: { ...wheel, diskBytes: 1e18 } })).rejects.toMatchObject({
+  await expect(install({}, { wheels: [{ ...wheel, diskBytes: 1e18 }] })).rejects.toMatchObject({
     code: 'ENGINE_DISK_FULL',
     facts: { remedy: expect.stringContaining('CHOP_HOME') },
   });

@@ -8,10 +8,10 @@ import { fromDisk } from './download.js';
 import { obtainWheel } from './fetch-wheel.js';
 import { engineKey, engineParts, enginesFolder, findEngine, type EngineManifest } from './installed.js';
 import { hasEnded, thisOwner, withLock, type Owner } from './lock.js';
-import { wheelSources } from './sources.js';
+import { type Source, wheelSources } from './sources.js';
 import { flush, unpackWheel } from './unpack.js';
 import { verifyEngine } from './verify.js';
-import { pinnedWheel, TENSORFLOW_VERSION, type Variant, type Wheel } from './wheel.js';
+import { neededBytes, pinnedWheels, TENSORFLOW_VERSION, type Variant, type Wheel } from './wheel.js';
 
 /** How far an install is. `wait`: another process installs; `done` and `total` are bytes. */
 export interface InstallProgress {
@@ -47,7 +47,8 @@ export interface InstallResult {
 
 /** The parts of an install that need the real wheel and a compiler. */
 export interface BuildSteps {
-  readonly wheel: Wheel;
+  /** TensorFlow's first. */
+  readonly wheels: readonly [Wheel, ...Wheel[]];
   /** Finds the compiler before anything is downloaded; returns its name. */
   readonly prepare: () => string;
   readonly compile: (folder: string) => Promise<void>;
@@ -55,7 +56,7 @@ export interface BuildSteps {
 }
 
 /**
- * Installs native TensorFlow for this user: gets the pinned wheel, unpacks its libraries and headers, compiles the
+ * Installs native TensorFlow for this user: gets the pinned wheels (of TensorFlow, and for CUDA of NVIDIA), unpacks their libraries and headers, compiles the
  * binding, multiplies two matrices with it, moves the finished folder into place in one step, and builds the native kernels. A second install at
  * the same time waits for the first and takes its result; an interrupted one leaves only the downloaded part, with
  * which the next one goes on.
@@ -68,14 +69,15 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
   const { variant = 'cpu', environment = process.env, signal, onProgress } = options;
   const startedAt = Date.now();
   const result = await installWith(options, {
-    wheel: pinnedWheel(variant),
+    wheels: pinnedWheels(variant),
     prepare: () => Object.values(findCompiler(environment)).flat().join(' '),
     compile: (folder) => compileBinding(findCompiler(environment), folder, environment, signal),
     verify: (folder) => verifyEngine(folder, TENSORFLOW_VERSION, environment, signal),
   });
-  if ((await findAddon(result.folder)) !== undefined) return result;
+  const engine = { ...engineParts(result.folder), variant };
+  if ((await findAddon(engine)) !== undefined) return result;
   onProgress?.({ phase: 'kernels' });
-  await buildKernels(findCompiler(environment), engineParts(result.folder), environment, signal);
+  await buildKernels(findCompiler(environment), engine, environment, signal);
   return { ...result, seconds: (Date.now() - startedAt) / 1000, alreadyThere: false };
 }
 
@@ -100,40 +102,39 @@ export async function installWith(options: InstallOptions, steps: BuildSteps): P
     return await withLock(join(engines, `${engineKey(variant)}.lock`), work, { signal, onWait: () => onProgress?.({ phase: 'wait' }) });
   } catch (error) {
     if (signal?.aborted && !(error instanceof InterruptedError)) throw new InterruptedError({ found: 'the install was interrupted', cause: error });
-    throw fromDisk(error, engines, steps.wheel) ?? error;
+    throw fromDisk(error, engines, neededBytes(steps.wheels)) ?? error;
   }
 }
 
 /** Makes the engine in a folder beside its place, and moves it there when it has proved to work. */
-async function build(engines: string, options: InstallOptions, { wheel, prepare, compile, verify }: BuildSteps): Promise<string> {
+async function build(engines: string, options: InstallOptions, { wheels, prepare, compile, verify }: BuildSteps): Promise<string> {
   const { variant = 'cpu', index, environment = process.env, signal, onProgress } = options;
   const key = engineKey(variant);
   await removeAbandoned(engines, key);
   const compiler = prepare();
-  await checkSpace(engines, wheel);
-  const sources = await wheelSources(wheel, index, environment);
+  await checkSpace(engines, neededBytes(wheels));
+  // All of them before any is fetched: what cannot be had is told at once.
+  const sources = new Map<Wheel, readonly Source[]>();
+  for (const wheel of wheels) sources.set(wheel, await wheelSources(wheel, index, environment));
   const scratch = join(engines, `${key}.building-${randomUUID()}`);
   const made = join(scratch, 'engine');
   try {
     await mkdir(made, { recursive: true });
     await writeFile(join(scratch, 'owner.json'), JSON.stringify(thisOwner()));
-    const partial = join(engines, `${wheel.sha256}.part`);
-    const got = await obtainWheel(wheel, sources, {
-      environment,
-      partial,
-      scratch,
-      signal,
-      onBytes: (done, total) => onProgress?.({ phase: 'download', done, total }),
-    });
-    await unpackWheel(got.file, made, (done, total) => onProgress?.({ phase: 'unpack', done, total }), signal);
-    if (got.ours) await rm(got.file, { force: true });
+    for (const [wheel, places] of sources) {
+      const partial = join(engines, `${wheel.sha256}.part`);
+      const onBytes = (done: number, total: number): void => onProgress?.({ phase: 'download', done, total });
+      const got = await obtainWheel(wheel, places, { environment, partial, scratch, signal, onBytes });
+      await unpackWheel(got.file, made, (done, total) => onProgress?.({ phase: 'unpack', done, total }), signal);
+      if (got.ours) await rm(got.file, { force: true });
+    }
     onProgress?.({ phase: 'compile' });
     await compile(made);
     onProgress?.({ phase: 'verify' });
     await verify(made);
     throwIfAborted(signal);
     const manifest: EngineManifest = {
-      ...{ tensorflow: TENSORFLOW_VERSION, variant, wheel: wheel.file, sha256: wheel.sha256, compiler },
+      ...{ tensorflow: TENSORFLOW_VERSION, variant, wheel: wheels[0].file, sha256: wheels[0].sha256, compiler },
       installedAt: new Date().toISOString(),
     };
     await moveIntoPlace(made, join(engines, key), join(scratch, 'replaced'), manifest);
@@ -167,14 +168,14 @@ async function removeAbandoned(engines: string, key: string): Promise<void> {
   }
 }
 
-async function checkSpace(folder: string, wheel: Wheel): Promise<void> {
+async function checkSpace(folder: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
-  if (free >= wheel.diskBytes) return;
+  if (free >= needed) return;
   throw new EngineError('ENGINE_DISK_FULL', {
     file: folder,
     found: `${Math.floor(free / 1e6)} MB free`,
-    expected: `${Math.ceil(wheel.diskBytes / 1e6)} MB`,
+    expected: `${Math.ceil(needed / 1e6)} MB`,
     remedy: 'Free some, or let CHOP_HOME name a folder on another disk.',
   });
 }

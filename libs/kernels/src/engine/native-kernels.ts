@@ -18,6 +18,7 @@ export interface NativeKernels {
 /** What is used of the package's backend beyond TensorFlow.js' own contract. */
 interface NodeBackend {
   readonly binding: { readonly TF_ATTR_FLOAT: number; readonly TF_ATTR_INT: number };
+  readonly isUsingGpuDevice: boolean;
   executeMultipleOutputs(op: string, attributes: readonly object[], inputs: readonly tf.TensorInfo[], outputs: number): tf.TensorInfo[];
 }
 
@@ -28,12 +29,15 @@ interface NodeBackend {
  * @returns undefined where no addon was built.
  */
 export async function loadNativeKernels(installed: InstalledEngine): Promise<NativeKernels | undefined> {
-  const file = await findAddon(installed.folder);
+  const file = await findAddon(installed);
   if (file === undefined) return undefined;
   const addon = createRequire(import.meta.url)(file) as Addon;
-  const { level, ops, memory } = addon;
+  const { level, memory } = addon;
+  const device = (tf.backend() as unknown as NodeBackend).isUsingGpuDevice ? 'GPU' : 'CPU';
+  // Without a kernel for the GPU an op would run on copies in the processor's memory, and write into them: there a row computes by its reference, on the GPU.
+  const ops = addon.ops.filter(({ devices }) => devices.includes(device));
   for (const op of ops) tf.registerKernel({ kernelName: op.name, backendName: 'tensorflow', kernelFunc: kernelFunction(op) });
-  providePrograms(tf.backend(), addon);
+  if (device === 'CPU') providePrograms(tf.backend(), addon);
   return { level, names: ops.map(({ name }) => name), peakBytes: () => memory()?.peak };
 }
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, throwIfAborted } from '@chop/core';
 import { commandOnPath, runChild } from './child.js';
-import { TENSORFLOW_VERSION, WHEEL_PYTHON, type Wheel } from './wheel.js';
+import { WHEEL_PYTHON, type Wheel } from './wheel.js';
 
 /** How often the growing download of a child is looked at. */
 const LOOK_MS = 500;
@@ -56,7 +56,7 @@ export async function pipDownload(
     ...pip.args,
     ...['download', '--no-deps', '--only-binary=:all:', '--progress-bar', 'off', '--dest', folder],
     ...['--platform', wheel.platform, '--python-version', WHEEL_PYTHON.version, '--implementation', 'cp', '--abi', WHEEL_PYTHON.abi],
-    `${wheel.project}==${TENSORFLOW_VERSION}`,
+    `${wheel.project}==${wheel.version}`,
   ];
   const look = setInterval(() => void folderBytes(folder).then((bytes) => options.onBytes?.(Math.min(bytes, wheel.fileBytes))), LOOK_MS);
   try {

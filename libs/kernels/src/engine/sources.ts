@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '@chop/core';
 import { findPips, type Pip } from './pip.js';
 import { pipSettings } from './pip-config.js';
-import { TENSORFLOW_VERSION, type Wheel } from './wheel.js';
+import type { Wheel } from './wheel.js';
 
 /** One place where the wheel may be had, and who named it. */
 export type Source =
@@ -29,7 +29,7 @@ export async function wheelSources(wheel: Wheel, index: string | undefined, envi
     expected: `a place that has ${wheel.file}`,
     remedy:
       `Name a simple package index (\`chop engine install --index URL\`, or PIP_INDEX_URL), or get the file of that name ` +
-      `(package ${wheel.project}, version ${TENSORFLOW_VERSION}) and give it: \`chop engine install --index FILE\`.`,
+      `(package ${wheel.project}, version ${wheel.version}) and give it: \`chop engine install --index FILE\`.`,
   });
 }
 
@@ -74,7 +74,12 @@ function hasProxy(url: string, environment: NodeJS.ProcessEnv): boolean {
 
 async function wheelAt(path: string, wheel: Wheel): Promise<string | undefined> {
   const here = await stat(path).catch(() => undefined);
-  if (here?.isFile()) return path;
-  const inside = join(path, wheel.file);
-  return here?.isDirectory() && (await stat(inside).catch(() => undefined))?.isFile() ? inside : undefined;
+  // A file stands for its folder too: an engine may be made of several wheels.
+  const named = join(here?.isDirectory() ? path : dirname(path), wheel.file);
+  if (await isFile(named)) return named;
+  return here?.isFile() ? path : undefined;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }

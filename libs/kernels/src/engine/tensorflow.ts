@@ -75,6 +75,8 @@ function prepareEnvironment({ threads, memoryLimitBytes }: EngineLimits): void {
   if (threads !== undefined) Object.assign(wanted, { [THREADS_VARIABLE]: String(threads), OMP_NUM_THREADS: String(threads) });
   if (memoryLimitBytes !== undefined) wanted[MEMORY_VARIABLE] = String(Math.max(1, Math.floor(memoryLimitBytes / MEBIBYTE)));
   for (const [name, value] of Object.entries(wanted)) environment[name] ??= value;
+  // The binding puts tensors on one GPU; were others seen, TensorFlow might run an op there on copies, and write in place into those.
+  environment['CUDA_VISIBLE_DEVICES'] = environment['CUDA_VISIBLE_DEVICES']?.split(',')[0] ?? '0';
 }
 
 /** The package calls two helpers that Node.js 23 removed, and that Node.js 22 warns about on standard error. */

@@ -9,23 +9,31 @@ import { TENSORFLOW_VERSION } from './wheel.js';
 
 const LIBRARY = /^tensorflow\/libtensorflow_(cc|framework)\.(so\.2|2\.dylib)$/;
 const HEADER = /^tensorflow\/include\/(.+)$/;
+const NVIDIA = /^nvidia\/[a-z_]+\/(?:lib\/[^/]+\.so[^/]*|include\/nvrtc\.h)$/;
+const NVIDIA_LICENCE = /^(nvidia_[^/]+)\.dist-info\/License\.txt$/;
 const LICENCE = /^(?:tensorflow|[^/]+\.dist-info(?:\/licenses)?)\/((?:LICENSE|NOTICE|THIRD_PARTY)[^/]*)$/;
 
-/** Where an entry of the wheel goes in the engine's folder; undefined for what the engine does not need. */
+/**
+ * Where an entry of a wheel goes in the engine's folder; undefined for what the engine does not need. NVIDIA's libraries lie where those of TensorFlow look
+ * for them: in `../nvidia/NAME/lib`.
+ */
 export function placeOf(entry: string): string | undefined {
   if (LIBRARY.test(entry)) return `lib/${basename(entry)}`;
+  if (NVIDIA.test(entry)) return entry;
   const header = HEADER.exec(entry)?.[1];
   if (header !== undefined) return `include/${header}`;
+  const ofNvidia = NVIDIA_LICENCE.exec(entry)?.[1];
+  if (ofNvidia !== undefined) return `licenses/${ofNvidia}.txt`;
   const licence = LICENCE.exec(entry)?.[1];
   return licence === undefined ? undefined : `licenses/${licence}`;
 }
 
 /**
- * Unpacks the libraries, the headers and the licences of a wheel, streamed.
+ * Unpacks the libraries, the headers and the licences of a wheel of TensorFlow or of NVIDIA, streamed.
  *
  * @param onBytes - told the bytes of the wheel read so far, and all of them.
  * @returns the number of files written.
- * @throws {@link EngineError} `ENGINE_WHEEL` when it is no wheel of TensorFlow, or an entry leaves the folder.
+ * @throws {@link EngineError} `ENGINE_WHEEL` when it is no such wheel, or an entry leaves the folder.
  */
 export async function unpackWheel(wheel: string, folder: string, onBytes: (done: number, total: number) => void, signal?: AbortSignal): Promise<number> {
   const zip = await openZip(wheel);
@@ -39,7 +47,7 @@ export async function unpackWheel(wheel: string, folder: string, onBytes: (done:
       if (place === undefined || entry.fileName.endsWith('/')) continue;
       const target = inside(folder, place, wheel);
       if (!made.has(dirname(target))) made.add((await mkdir(dirname(target), { recursive: true }), dirname(target)));
-      await pipeline(await entryStream(zip, entry), createWriteStream(target, { flush: place.startsWith('lib/') }), { signal });
+      await pipeline(await entryStream(zip, entry), createWriteStream(target, { flush: !place.startsWith('include/') }), { signal });
       files += 1;
       done += entry.compressedSize;
       onBytes(done, zip.fileSize);
@@ -48,7 +56,7 @@ export async function unpackWheel(wheel: string, folder: string, onBytes: (done:
     zip.close();
   }
   const kinds = new Set([...made].map((path) => relative(folder, path).split(sep)[0]));
-  if (kinds.has('lib') && kinds.has('include')) return files;
+  if (kinds.has('nvidia') || (kinds.has('lib') && kinds.has('include'))) return files;
   throw new EngineError('ENGINE_WHEEL', {
     file: wheel,
     found: 'a file without the libraries or headers of TensorFlow',

@@ -37,10 +37,10 @@ struct Refusal : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/** One run of an op. */
-class Call {
+/** What a run of an op is given and what it makes, whatever the device. */
+class Operands {
  public:
-  virtual ~Call() = default;
+  virtual ~Operands() = default;
   virtual int inputs() const = 0;
   virtual const Array& input(int index) = 0;
   virtual Array output(int index, const Sizes& sizes) = 0;
@@ -53,14 +53,18 @@ class Call {
   virtual float* scratch(int64_t floats) = 0;
   /** An attribute: a number that stays the same over many calls. */
   virtual double number(const char* attribute) const = 0;
-  virtual int threads() const = 0;
-  /** Splits `items` over TensorFlow's own threads. `cost`: processor cycles of one item, roughly. */
-  virtual void parallel(int64_t items, int64_t cost, const std::function<void(int64_t from, int64_t to)>& work) = 0;
-
   /** @throws Refusal unless `holds`. */
   static void expect(bool holds, const std::string& expected) {
     if (!holds) throw Refusal("expected " + expected);
   }
+};
+
+/** One run of an op on the processor. */
+class Call : public Operands {
+ public:
+  virtual int threads() const = 0;
+  /** Splits `items` over TensorFlow's own threads. `cost`: processor cycles of one item, roughly. */
+  virtual void parallel(int64_t items, int64_t cost, const std::function<void(int64_t from, int64_t to)>& work) = 0;
 };
 
 /**

@@ -1,25 +1,21 @@
-// The one source that sees TensorFlow: ops by their signature, calls as native.h describes them, and the addon that Node.js loads.
+// Ops by their signature and their calls on the processor, as native.h describes them, and the addon that Node.js loads.
 #include <node_api.h>
 
 #include <atomic>
 #include <cctype>
 #include <map>
-#include <memory>
 #include <sstream>
 
 #include "lanes.h"
 #include "native.h"
 #include "program.h"
-#include "tensorflow/core/common_runtime/dma_helper.h"
+#include "tensorflow.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/util/work_sharder.h"
 
 namespace chop {
 namespace {
-
-namespace tf = tensorflow;
 
 std::map<std::string, Definition>& definitions() {
   static auto* all = new std::map<std::string, Definition>();
@@ -47,107 +43,35 @@ std::string snakeCase(const std::string& argument) {
   return result;
 }
 
-Dtype dtypeOf(tf::DataType type) {
-  switch (type) {
-    case tf::DT_FLOAT: return Dtype::kFloat;
-    case tf::DT_INT32: return Dtype::kInt;
-    case tf::DT_BOOL: return Dtype::kBool;
-    case tf::DT_BFLOAT16: return Dtype::kBfloat16;
-    default: throw Refusal("a dtype that no kernel takes");
-  }
-}
-
-Array arrayOf(const tf::Tensor& tensor) {
-  Array array;
-  array.data = const_cast<char*>(tensor.tensor_data().data());
-  array.dtype = dtypeOf(tensor.dtype());
-  for (int axis = 0; axis < tensor.dims(); ++axis) array.sizes.push_back(tensor.dim_size(axis));
-  array.count = tensor.NumElements();
-  return array;
-}
-
-class TensorFlowCall final : public Call {
- public:
-  TensorFlowCall(tf::OpKernelContext* context, const std::map<std::string, float>& attributes) : context_(context), attributes_(attributes) {
-    for (int i = 0; i < context->num_inputs(); ++i) inputs_.push_back(arrayOf(context->input(i)));
-  }
-
-  int inputs() const override { return static_cast<int>(inputs_.size()); }
-  const Array& input(int index) override { return inputs_.at(index); }
-
-  Array output(int index, const Sizes& sizes) override {
-    tf::Tensor* tensor = nullptr;
-    check(context_->allocate_output(index, tf::TensorShape(sizes), &tensor));
-    return arrayOf(*tensor);
-  }
-
-  Array owned(int index) override {
-    tf::TensorBuffer* buffer = tf::DMAHelper::buffer(const_cast<tf::Tensor*>(&context_->input(index)));
-    // A handle holds its buffer twice, lest an op that is done with the input takes the memory for its output.
-    constexpr int kOwnReferences = 2;
-    if (buffer->root_buffer() != buffer || buffer->RefCount() > kOwnReferences || !buffer->OwnsMemory()) throw Refusal(kShared);
-    return input(index);
-  }
-
-  float* scratch(int64_t floats) override {
-    scratch_.emplace_back();
-    check(context_->allocate_temp(tf::DT_FLOAT, tf::TensorShape({floats + kAlignment}), &scratch_.back()));
-    const auto at = reinterpret_cast<uintptr_t>(scratch_.back().tensor_data().data());
-    return reinterpret_cast<float*>((at + 4 * kAlignment - 1) / (4 * kAlignment) * (4 * kAlignment));
-  }
-
-  double number(const char* attribute) const override { return attributes_.at(attribute); }
-  int threads() const override { return context_->device()->tensorflow_cpu_worker_threads()->num_threads; }
-
-  void parallel(int64_t items, int64_t cost, const std::function<void(int64_t, int64_t)>& work) override {
-    const auto* workers = context_->device()->tensorflow_cpu_worker_threads();
-    tf::Shard(workers->num_threads, workers->workers, items, cost, work);
-  }
-
- private:
-  static constexpr const char* kShared = "CHOP_SHARED_MEMORY";  // the message that kernel.ts waits for
-  static constexpr int64_t kAlignment = 16;  // floats: a cache line
-
-  static void check(const absl::Status& status) {
-    if (!status.ok()) throw Refusal(std::string(status.message()));
-  }
-
-  tf::OpKernelContext* context_;
-  const std::map<std::string, float>& attributes_;
-  std::vector<Array> inputs_;
-  std::vector<tf::Tensor> scratch_;
-};
-
 /** Where the outputs of ops come from; known once an op has run. */
 std::atomic<tf::Allocator*>& allocator() {
   static std::atomic<tf::Allocator*> seen{nullptr};
   return seen;
 }
 
-class Kernel final : public tf::OpKernel {
+class ProcessorCall final : public TensorFlowCall<Call> {
  public:
-  explicit Kernel(tf::OpKernelConstruction* construction) : OpKernel(construction), definition_(definitions().at(type_string())) {
-    for (const std::string& name : definition_.attributes) {
-      float value;
-      OP_REQUIRES_OK(construction, construction->GetAttr(name, &value));
-      attributes_[name] = value;
-    }
-  }
-
-  void Compute(tf::OpKernelContext* context) override {
+  ProcessorCall(tf::OpKernelContext* context, const std::map<std::string, float>& attributes) : TensorFlowCall(context, attributes) {
     allocator() = context->device()->GetAllocator(tf::AllocatorAttributes());
-    try {
-      TensorFlowCall call(context, attributes_);
-      definition_.run(call);
-    } catch (const std::exception& error) {
-      context->SetStatus(tf::errors::InvalidArgument(type_string(), ": ", error.what()));
-    }
   }
 
- private:
-  const Definition& definition_;
-  std::map<std::string, float> attributes_;
+  static auto runOf(const std::string& op) { return definitions().at(op).run; }
+
+  int threads() const override { return context()->device()->tensorflow_cpu_worker_threads()->num_threads; }
+
+  void parallel(int64_t items, int64_t cost, const std::function<void(int64_t, int64_t)>& work) override {
+    const auto* workers = context()->device()->tensorflow_cpu_worker_threads();
+    tf::Shard(workers->num_threads, workers->workers, items, cost, work);
+  }
 };
+
+/** `CPU`, `GPU`: where an op has a kernel. */
+std::vector<std::string> devicesOf(const std::string& op) {
+  std::vector<std::string> devices;
+  const tf::KernelList registered = tf::GetRegisteredKernelsForOp(op);
+  for (const tf::KernelDef& kernel : registered.kernel()) devices.push_back(kernel.device_type());
+  return devices;
+}
 
 }  // namespace
 
@@ -178,8 +102,7 @@ Op::Op(const char* name, const char* signature, const char* attributes, void (*r
   builder.SetShapeFn(tf::shape_inference::UnknownShape);
   definitions()[name] = definition;
   tf::OpRegistry::Global()->Register([builder](tf::OpRegistrationData* data) { return builder.Finalize(data); });
-  new tf::kernel_factory::OpKernelRegistrar(tf::register_kernel::Name(name).Device(tf::DEVICE_CPU).Build(), "chop::Kernel",
-                                            [](tf::OpKernelConstruction* construction) -> tf::OpKernel* { return new Kernel(construction); });
+  registerKernel<ProcessorCall>(name, tf::DEVICE_CPU);
 }
 
 }  // namespace chop
@@ -257,7 +180,7 @@ void exportFunction(napi_env env, napi_value exports, const char* name, napi_cal
 
 }  // namespace
 
-/** `{ level, ops: [{ name, inputs, attributes, outputs }], memory, defineProgram, forgetProgram }`: the processor level that the kernels run at, the ops, what they hold, and programs of them. */
+/** `{ level, ops: [{ name, inputs, attributes, outputs, devices }], memory, defineProgram, forgetProgram }`: the processor level that the kernels run at, the ops, what they hold, and programs of them. */
 NAPI_MODULE_INIT() {
   napi_set_named_property(env, exports, "level", text(env, chop::levelName()));
   napi_value ops;
@@ -271,6 +194,7 @@ NAPI_MODULE_INIT() {
     napi_set_named_property(env, op, "inputs", texts(env, definition.inputs));
     napi_set_named_property(env, op, "attributes", texts(env, definition.attributes));
     napi_set_named_property(env, op, "outputs", outputs);
+    napi_set_named_property(env, op, "devices", texts(env, chop::devicesOf(name)));
     napi_set_element(env, ops, index++, op);
   }
   napi_set_named_property(env, exports, "ops", ops);
