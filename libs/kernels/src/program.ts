@@ -12,7 +12,7 @@ export interface Feeds {
 
 /** A step that was recorded: the ops that it called, replayed in one call. */
 export interface Program {
-  /** Whether a variable that it reads or writes has got other memory since: then it has to be recorded again. */
+  /** Whether something that it reads or writes has got other memory since: then it has to be recorded again. */
   readonly stale: boolean;
   /**
    * The step's result for other feeds of the same shapes.
@@ -24,7 +24,7 @@ export interface Program {
 }
 
 /** Where a value lies, in the words of `native/program.h`. */
-const [GIVEN, INTS, MADE, RESULT] = [0, 1, 2, 3];
+const [GIVEN, INTS, MADE, RESULT, WORDS] = [0, 1, 2, 3, 4];
 /** Floats between the beginnings of two values: a cache line. */
 const ALIGNMENT = 16;
 
@@ -36,7 +36,7 @@ export function providePrograms(backend: object, addon: Addon): void {
 }
 
 /**
- * Runs a step, and records it where the engine is native and all that the step computes are kernel rows over variables, feeds and what they made of them.
+ * Runs a step, and records it where the engine is native and all that the step computes are kernel rows over variables, kept tensors, feeds and what they made of them.
  *
  * @param feeds - asked for after the step.
  */
@@ -51,19 +51,22 @@ export function recordProgram(step: () => tf.Tensor, feeds: () => Feeds): { read
 interface Code {
   readonly ops: readonly string[];
   readonly numbers: readonly number[];
-  readonly variables: readonly tf.Variable[];
+  /** What stays from run to run: weights, caches, and what is kept beside them; first those of floats. */
+  readonly standing: { readonly floats: readonly tf.Tensor[]; readonly words: readonly tf.Tensor[] };
 }
 
-function programOf(addon: Addon, { ops, numbers, variables }: Code, shape: number[]): Program {
+function programOf(addon: Addon, { ops, numbers, standing }: Code, shape: number[]): Program {
   const number = addon.defineProgram(ops, Float64Array.from(numbers));
-  const memory = variables.map((variable) => variable.dataId);
+  const all = [...standing.floats, ...standing.words];
+  const memory = all.map(({ dataId }) => dataId);
+  const named = (name: string, tensors: readonly tf.Tensor[]): tf.NamedTensorMap => Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor]));
   return {
     get stale() {
-      return variables.some((variable, i) => variable.isDisposed || variable.dataId !== memory[i]);
+      return all.some((tensor, i) => tensor.isDisposed || tensor.dataId !== memory[i]);
     },
     run: (ints, floats) =>
       tf.tidy(() => {
-        const given = Object.fromEntries([...floats, ...variables].map((tensor, i) => [`given${i}`, tensor]));
+        const given = { ...named('given', [...floats, ...standing.floats]), ...named('words', standing.words) };
         const result = tf.engine().runKernel('ChopReplay', { ints: tf.tensor1d([number, ...Array.from(ints)], 'int32'), ...given }) as tf.Tensor;
         return result.shape.join() === shape.join() ? result : tf.reshape(result, shape);
       }),
@@ -75,15 +78,16 @@ function programOf(addon: Addon, { ops, numbers, variables }: Code, shape: numbe
 function encode({ ops }: Addon, calls: readonly KernelCall[], feeds: Feeds, result: tf.Tensor): Code | undefined {
   const byName = new Map<string, { op: NativeOp; index: number }>(ops.map((op, index) => [op.name, { op, index }]));
   const numbers: number[] = [];
-  const variables: tf.Variable[] = [];
+  const standing = { floats: [] as tf.Tensor[], words: [] as tf.Tensor[] };
   /** The place of a value, by its memory. */
   const places = new Map<object, readonly [number, number]>();
   let [ints, floats] = [1, 0]; // the first whole number is the program's own
 
   const placeOf = (tensor: tf.Tensor): readonly [number, number] | undefined => {
     const known = places.get(tensor.dataId);
-    if (known !== undefined || !(tensor instanceof tf.Variable)) return known;
-    places.set(tensor.dataId, [GIVEN!, feeds.floats.length + variables.push(tensor) - 1]);
+    if (known !== undefined || !(tensor instanceof tf.Variable || tensor.kept)) return known;
+    if (tensor.dtype === 'float32') places.set(tensor.dataId, [GIVEN!, feeds.floats.length + standing.floats.push(tensor) - 1]);
+    if (tensor.dtype === 'int32') places.set(tensor.dataId, [WORDS!, standing.words.push(tensor) - 1]);
     return places.get(tensor.dataId);
   };
   const last = viewed(calls, result);
@@ -116,7 +120,9 @@ function encode({ ops }: Addon, calls: readonly KernelCall[], feeds: Feeds, resu
     numbers.push(ordered.length, ...ordered.flatMap((tensor, i) => told(tensor, from[i]!)));
     numbers.push(results.length, ...results.flatMap((tensor) => told(tensor, makePlace(tensor))));
   }
-  return places.get(result.dataId)?.[0] === RESULT ? { ops: ops.map(({ name }) => name), numbers, variables } : undefined;
+  return places.get(result.dataId)?.[0] === RESULT
+    ? { ops: ops.map(({ name }) => name), numbers: [feeds.floats.length + standing.floats.length, ...numbers], standing }
+    : undefined;
 }
 
 /** The memory that a tensor is a view of, or its own. */

@@ -1,7 +1,7 @@
 /** An op of the addon, as `runtime.cc` tells it. */
 export interface NativeOp {
   readonly name: string;
-  /** In order; one that ends with `*` takes every input whose name begins so, be it none. */
+  /** In order. One like `xs*N` takes every input whose name begins with `xs`, be it none, and tells their number as N; lists come last. */
   readonly inputs: readonly string[];
   /** All float. */
   readonly attributes: readonly string[];
@@ -21,13 +21,16 @@ export interface Addon {
   forgetProgram(number: number): void;
 }
 
-/** The inputs of an op in its order: those that it names, then those of its list. */
+/** The inputs of an op in its order: those that it names, then those of its lists; and how long the lists are. */
 export function orderedInputs<T extends object>(
   { inputs: wanted }: NativeOp,
   inputs: Readonly<Record<string, T | undefined>>,
-): { readonly given: T[]; readonly listed: number | undefined } {
-  const list = wanted.at(-1)?.endsWith('*') ? wanted.at(-1)!.slice(0, -1) : undefined;
-  const single = list === undefined ? wanted : wanted.slice(0, -1);
-  const listed = list === undefined ? [] : Object.keys(inputs).filter((key) => key.startsWith(list) && !single.includes(key));
-  return { given: [...single, ...listed].map((key) => inputs[key]!), listed: list === undefined ? undefined : listed.length };
+): { readonly given: T[]; readonly lengths: Readonly<Record<string, number>> } {
+  const lists = wanted.filter((name) => name.includes('*')).map((name) => name.split('*') as [string, string]);
+  const single = wanted.slice(0, wanted.length - lists.length);
+  const listed = lists.map(([list, length]) => [length, Object.keys(inputs).filter((key) => key.startsWith(list) && !single.includes(key))] as const);
+  return {
+    given: [...single, ...listed.flatMap(([, keys]) => keys)].map((key) => inputs[key]!),
+    lengths: Object.fromEntries(listed.map(([length, keys]) => [length, keys.length])),
+  };
 }

@@ -45,10 +45,10 @@ function kernelFunction(op: NativeOp): tf.KernelFunc {
   const { name, attributes, outputs } = op;
   return ({ inputs, attrs = {}, backend }) => {
     const { binding, executeMultipleOutputs } = backend as NodeBackend;
-    const { given, listed } = orderedInputs(op, inputs);
+    const { given, lengths } = orderedInputs(op, inputs);
     const values = attributes.map((attribute) => ({ name: attribute, type: binding.TF_ATTR_FLOAT, value: attrs[attribute] as unknown as number }));
-    const length = listed === undefined ? [] : [{ name: 'N', type: binding.TF_ATTR_INT, value: listed }];
-    const results = executeMultipleOutputs.call(backend, name, [...values, ...length], given, outputs);
+    const counts = Object.entries(lengths).map(([length, value]) => ({ name: length, type: binding.TF_ATTR_INT, value }));
+    const results = executeMultipleOutputs.call(backend, name, [...values, ...counts], given, outputs);
     return outputs === 1 ? results[0]! : results;
   };
 }

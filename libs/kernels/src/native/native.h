@@ -68,7 +68,7 @@ class Call : public Operands {
 };
 
 /**
- * Registers an op with TensorFlow. `signature`: `x: float, gain: float -> y: float`; `xs: N * float` is a list of any length, T is float or bfloat16.
+ * Registers an op with TensorFlow. `signature`: `x: float, gain: float -> y: float`; `xs: N * float` is a list of any length (a second one: `ys: M * int32`), T is float or bfloat16.
  * `attributes`: their names, all float. An op without outputs writes into its inputs.
  */
 struct Op {
@@ -77,7 +77,7 @@ struct Op {
 
 /** An op as it was registered. */
 struct Definition {
-  std::vector<std::string> inputs;  // by name; a list's ends with `*`
+  std::vector<std::string> inputs;  // by name; a list's ends with `*` and the name of its length
   std::vector<std::string> attributes;
   int outputs;
   void (*run)(Call&);

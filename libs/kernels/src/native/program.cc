@@ -95,9 +95,9 @@ class Reader {
 
   Value value() {
     const int64_t kind = whole(), at = whole(), rank = whole();
-    Call::expect(kind >= kGiven && kind <= kResult && at >= 0, "a place");
+    Call::expect(kind >= kGiven && kind <= kWords && at >= 0, "a place");
     Value value{static_cast<Place>(kind), at, {}};
-    value.array.dtype = kind == kInts ? Dtype::kInt : Dtype::kFloat;
+    value.array.dtype = kind == kInts || kind == kWords ? Dtype::kInt : Dtype::kFloat;
     value.array.count = 1;
     for (int64_t axis = 0; axis < rank; ++axis) {
       value.array.sizes.push_back(whole());
@@ -120,7 +120,9 @@ class Program {
  public:
   Program(const std::vector<std::string>& ops, const double* code, size_t length) {
     int64_t floats = 0;
-    for (Reader reader(code, length); !reader.done();) {
+    Reader reader(code, length);
+    given_ = reader.whole();
+    while (!reader.done()) {
       Step step{definitionOf(ops.at(reader.whole())), {}, {}, {}};
       Call::expect(step.op != nullptr, "ops that are there");
       for (size_t i = 0; i < step.op->attributes.size(); ++i) step.attributes.push_back(static_cast<float>(reader.number()));
@@ -138,7 +140,7 @@ class Program {
           if (value.place == kMade) value.array.data = memory + value.at;
   }
 
-  /** Inputs of the call: whole numbers, then the given tensors. */
+  /** Inputs of the call: whole numbers, then the given tensors, first those of floats. */
   void run(Call& call) {
     const std::lock_guard<std::mutex> alone(running_);
     Team::run(call, [&](Team& team) { run(call, team); });
@@ -149,7 +151,7 @@ class Program {
     for (Step& step : steps_) {
       for (Value& value : step.inputs) {
         if (value.place == kMade) continue;
-        const Array& given = call.input(value.place == kInts ? 0 : static_cast<int>(value.at) + 1);
+        const Array& given = call.input(value.place == kInts ? 0 : static_cast<int>(1 + value.at + (value.place == kWords ? given_ : 0)));
         if (value.place == kInts) Call::expect(value.at + value.array.count <= given.count, "as many whole numbers as were recorded");
         else Call::expect(value.array.count == given.count, "tensors of the sizes that were recorded");
         value.array.data = value.place == kInts ? static_cast<void*>(given.ints() + value.at) : given.data;
@@ -160,6 +162,7 @@ class Program {
   }
 
   std::vector<Step> steps_;
+  int64_t given_;
   Scratch memory_, scratch_;
   std::mutex running_;
 };
@@ -188,7 +191,7 @@ void replay(Call& call) {
   program->run(call);
 }
 
-const Op kReplay("ChopReplay", "ints: int32, given: N * float -> y: float", "", replay);
+const Op kReplay("ChopReplay", "ints: int32, given: N * float, words: M * int32 -> y: float", "", replay);
 
 }  // namespace
 

@@ -86,11 +86,12 @@ Op::Op(const char* name, const char* signature, const char* attributes, void (*r
   const size_t arrow = text.find("->");
   Definition definition{{}, split(attributes, ','), 0, run};
   for (const std::string& input : split(text.substr(0, arrow), ',')) {
-    const bool list = input.find("N *") != std::string::npos;
+    const size_t times = input.find(" *");
+    const std::string length = times == std::string::npos ? "" : input.substr(times - 1, 1);
     builder.Input(snakeCase(input));
-    if (list) builder.Attr("N: int >= 0");
+    if (!length.empty()) builder.Attr(length + ": int >= 0");
     if (input.find(": T") != std::string::npos) builder.Attr("T: {float, bfloat16}");
-    definition.inputs.push_back(input.substr(0, input.find(':')) + (list ? "*" : ""));
+    definition.inputs.push_back(input.substr(0, input.find(':')) + (length.empty() ? "" : "*" + length));
   }
   if (arrow != std::string::npos)
     for (const std::string& output : split(text.substr(arrow + 2), ',')) {
