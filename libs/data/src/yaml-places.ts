@@ -3,7 +3,7 @@ import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml
 
 /** How a YAML text is read. */
 export interface YamlOptions {
-  /** PyYAML reads 1.1, where `yes` is true. */
+  /** PyYAML reads 1.1, where `yes` is true, and takes the last of two equal keys. */
   readonly version?: '1.1' | '1.2';
   /** What `!name text` stands for, by name. */
   readonly tags?: Readonly<Record<string, (text: string) => unknown>>;
@@ -21,7 +21,7 @@ export class PlacedYaml {
   constructor(text: string, file: string, { version = '1.2', tags = {} }: YamlOptions = {}) {
     this.#file = file;
     const customTags = Object.entries(tags).map(([name, resolve]) => ({ tag: `!${name}`, resolve }));
-    const document = parseDocument(text, { version, lineCounter: this.#lines, customTags });
+    const document = parseDocument(text, { version, lineCounter: this.#lines, customTags, uniqueKeys: version === '1.2' });
     const [error] = document.errors;
     this.broken = error && { line: this.#line(error.pos[0]), message: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') };
     this.value = error ? undefined : document.toJS();

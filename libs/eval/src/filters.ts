@@ -1,7 +1,7 @@
 import { nearest, UsageError } from '@chop/core';
 import { lstrip, strip } from './python-text.js';
 import type { TaskDefinition } from './task-file.js';
-import type { FilterConfig } from './task-schema.js';
+import { type FilterConfig, FunctionTag } from './task-schema.js';
 import { pythonPattern } from './template-methods.js';
 
 type Step = FilterConfig['filter'][number];
@@ -37,13 +37,14 @@ export function filtersOf({ config, file }: TaskDefinition): ReadonlyMap<string,
   return new Map(
     listed.map(({ name, filter }) => {
       const changes = filter.map((step) => {
-        const make = FILTERS[step.function];
+        const name = step.function instanceof FunctionTag ? `!function ${step.function.name}` : step.function;
+        const make = FILTERS[name];
         if (make) return make(step);
         throw new UsageError('TASK_UNSUPPORTED', {
           file,
-          found: `the filter ${step.function} of ${config.task}`,
+          found: `the filter ${name} of ${config.task}`,
           expected: `one of ${Object.keys(FILTERS).join(', ')}`,
-          remedy: `The nearest is ${nearest(step.function, Object.keys(FILTERS))}.`,
+          remedy: `The nearest is ${nearest(name, Object.keys(FILTERS))}.`,
         });
       });
       return [name, (answer: string) => changes.reduce((rest, change) => change(rest), answer)];

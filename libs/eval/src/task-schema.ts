@@ -25,7 +25,7 @@ const metric = z.looseObject({
   hf_evaluate: z.boolean().nullish(),
 });
 
-const filterStep = z.looseObject({ function: z.string() });
+const filterStep = z.looseObject({ function: z.union([z.string(), hook]) });
 const filter = z.strictObject({ name: z.string(), filter: z.array(filterStep).min(1) });
 
 const fewshotConfig = z.strictObject({
