@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { GGML_TYPES } from './gguf-blocks.js';
-import { QUANTISERS, quantised } from './gguf-quantise.js';
+import { type QUANTISERS, quantised } from './gguf-quantise.js';
 
 /** Made by llama.cpp's own package: tools/reference/gguf_blocks.py. */
 const reference = JSON.parse(readFileSync(new URL('../test/reference/gguf-blocks.json', import.meta.url), 'utf8')) as {
