@@ -4,9 +4,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { changedAlone, hasNative } from '../test/alone.js';
 import { startBackends } from '../test/backends.js';
 import { sampleData } from './conformance.js';
-import { crossEntropy, klDivergence, linear, projection, withPrecision } from './index.js';
-import { linearGradKernel, linearKernel } from './linear.js';
-import { factorOf } from './precision.js';
+import { crossEntropy } from './cross-entropy.js';
+import { klDivergence } from './kl-divergence.js';
+import { linear, linearGradKernel, linearKernel } from './linear.js';
+import { factorOf, hasBfloat16Products, withPrecision } from './precision.js';
+import { projection } from './projection.js';
 
 const backends = await startBackends();
 let native: boolean;
@@ -191,6 +193,13 @@ describe('the native product of bfloat16', () => {
     await tf.setBackend('tensorflow');
     expect(() => linearKernel({ x: tf.ones([2, 3]), weight: tf.ones([4, 3]), bias: undefined }, { precision: 3 as 2 })).toThrow(/precision 0 \(float32\)/);
   });
+});
+
+test('products of bfloat16 are told to be fast where the native kernels have them', () => {
+  const native = { names: [], peakBytes: () => undefined };
+  expect(hasBfloat16Products({ native: { ...native, level: 'x86-64-v4 with avx512_bf16' } })).toBe(true);
+  expect(hasBfloat16Products({ native: { ...native, level: 'x86-64-v4' } })).toBe(false);
+  expect(hasBfloat16Products({})).toBe(false);
 });
 
 test('a scope ends with its function, also where that throws', () => {

@@ -7,7 +7,7 @@ import type { InstalledEngine } from './installed.js';
 
 /** Which native kernels run. */
 export interface NativeKernels {
-  /** The instruction set that they use: `x86-64-v4` (AVX-512), `x86-64-v3` (AVX2 and FMA) or `base`. */
+  /** The instruction set that they use: `x86-64-v4` (AVX-512), where there is more `x86-64-v4 with avx512_bf16`, `x86-64-v3` (AVX2 and FMA) or `base`. */
   readonly level: string;
   /** `ChopRmsNorm`, … */
   readonly names: readonly string[];
