@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Engine } from './engine/engine.js';
 
 /**
  * What the factors of the matrix products of linear layers and losses count as: float32 as they are, or each rounded to the nearest bfloat16. Sums are float32
@@ -33,7 +32,7 @@ export function withPrecision<T>(precision: Precision, run: () => T): T {
 }
 
 /** Whether products of bfloat16 are instructions of the processor on this engine; elsewhere they give the same numbers, no faster than float32. */
-export function hasBfloat16Products({ native }: Pick<Engine, 'native'>): boolean {
+export function hasBfloat16Products({ native }: { readonly native?: { readonly level: string } }): boolean {
   return native?.level.endsWith('avx512_bf16') ?? false;
 }
 
