@@ -1,11 +1,14 @@
 import { basename } from 'node:path';
 import type { ReportFacts, RunFacts, VariantFacts } from '@chop/report';
-import { runFacts, type RunSource } from './run-facts.js';
+import { comparisonsOf } from './paired-runs.js';
+import { type MeasuredRun, runFacts, type RunSource } from './run-facts.js';
 
 /** Several runs as the facts of one page: what they share is told once, and every model has a name of its own. */
 export async function comparedFacts(sources: readonly RunSource[], title?: string): Promise<ReportFacts> {
   const names = namesOf(sources);
   const facts = await Promise.all(sources.map(async (source, index) => ({ ...(await runFacts(source)), name: names[index]! })));
+  const runs = facts.length === 1 ? facts : ownNames(withoutTwins(facts));
+  const comparisons = await comparisonsOf(runs);
   const created =
     sources
       .flatMap((source) => source.created ?? [])
@@ -15,7 +18,8 @@ export async function comparedFacts(sources: readonly RunSource[], title?: strin
   return {
     title: title ?? (facts.length === 1 ? facts[0]!.name : names.join(', ')),
     created,
-    runs: facts.length === 1 ? facts : ownNames(withoutTwins(facts)),
+    runs,
+    ...(comparisons.length > 0 ? { comparisons } : {}),
     nextCommand: `npx chop report ${folders} --out report.html`,
   };
 }
@@ -28,7 +32,7 @@ function namesOf(sources: readonly RunSource[]): string[] {
 }
 
 /** Without the models that an earlier run has measured too, to the same scores: runs of one model share their base. */
-function withoutTwins(runs: readonly RunFacts[]): RunFacts[] {
+function withoutTwins(runs: readonly MeasuredRun[]): MeasuredRun[] {
   const seen = new Set<string>();
   return runs.map((run) => ({
     ...run,
@@ -49,7 +53,7 @@ function scoresKey({ model }: RunFacts, { seconds, trainingTokens, parameters, p
 }
 
 /** The base by the model's name; of a run with one model left, that model by the run's; others by both. */
-function ownNames(runs: readonly RunFacts[]): RunFacts[] {
+function ownNames(runs: readonly MeasuredRun[]): MeasuredRun[] {
   const taken = new Set<string>();
   return runs.map((run) => {
     const made = run.variants.filter(({ seconds }) => (seconds ?? 0) > 0).length;

@@ -5,6 +5,7 @@ import { readEvents } from '@chop/training';
 import { cutOf } from './cut-facts.js';
 import type { RunRecord } from './record.js';
 import type { StepResult } from './run.js';
+import type { EvalResult } from './verbs.js';
 
 /** What a plan says that changes nothing. */
 const NOTHING = 'nothing changes';
@@ -20,10 +21,21 @@ export interface RunSource extends RunRecord {
   readonly recipe: string;
 }
 
+/** A model of a run, and where the examples of its tasks are told, from the run's folder. */
+export interface MeasuredVariant extends VariantFacts {
+  readonly samplesFile?: string;
+}
+
+export interface MeasuredRun extends RunFacts {
+  readonly folder: string;
+  readonly variants: readonly MeasuredVariant[];
+}
+
 /** What a report tells of a run. */
-export async function runFacts({ folder, name, model, recipe, seed, machine, versions = {}, steps }: RunSource): Promise<RunFacts> {
+export async function runFacts({ folder, name, model, recipe, seed, machine, versions = {}, steps }: RunSource): Promise<MeasuredRun> {
   const found = await Promise.all(steps.map(async (step) => ({ ...step, model: await placeOf(step.model, folder) })));
   return {
+    folder,
     name,
     model,
     seconds: steps.reduce((sum, step) => sum + step.seconds, 0),
@@ -45,8 +57,8 @@ async function placeOf(model: string, folder: string): Promise<string> {
 }
 
 /** The models that were measured, with what it took to make them: cutting and training. */
-function variantsOf(steps: readonly StepResult[]): VariantFacts[] {
-  const variants: VariantFacts[] = [];
+function variantsOf(steps: readonly StepResult[]): MeasuredVariant[] {
+  const variants: MeasuredVariant[] = [];
   let [seconds, trainingTokens] = [0, 0];
   for (const { kind, written, evaluation, seconds: spent } of steps) {
     if (kind === 'prune' || kind === 'train') seconds += spent;
@@ -56,8 +68,18 @@ function variantsOf(steps: readonly StepResult[]): VariantFacts[] {
   return variants;
 }
 
-function variant({ name, parameters, bytes, layers, perplexity, latency, sample, ...rest }: NonNullable<StepResult['evaluation']>): VariantFacts {
-  const tasks = scoresOf((rest as { tasks?: TasksOfStep }).tasks ?? {});
+function variant({
+  name,
+  parameters,
+  bytes,
+  layers,
+  perplexity,
+  latency,
+  sample,
+  samplesFile,
+  ...rest
+}: NonNullable<StepResult['evaluation']>): MeasuredVariant {
+  const tasks = scoresOf(rest.tasks ?? {});
   return {
     name,
     parameters,
@@ -67,15 +89,13 @@ function variant({ name, parameters, bytes, layers, perplexity, latency, sample,
     ...(perplexity?.bitsPerByte === undefined ? {} : { bitsPerByte: perplexity.bitsPerByte }),
     ...(latency ? { prefillTokensPerSecond: latency.prefill.tokensPerSecond, decodeTokensPerSecond: latency.decode.tokensPerSecond } : {}),
     ...(tasks.length > 0 ? { tasks } : {}),
+    ...(samplesFile === undefined ? {} : { samplesFile }),
     ...(sample ? { sample: { ...sample, text: sample.text.slice(sample.prompt.length) } } : {}),
   };
 }
 
-/** By task and metric, as an evaluation has them. */
-type TasksOfStep = Readonly<Record<string, { readonly n: number; readonly [metric: string]: number }>>;
-
 /** One score a task. */
-function scoresOf(tasks: TasksOfStep): TaskScore[] {
+function scoresOf(tasks: NonNullable<EvalResult['tasks']>): TaskScore[] {
   return Object.entries(tasks).flatMap(([name, { n, ...metrics }]) => {
     const metric = KNOWN_BY.find((known) => metrics[known] !== undefined) ?? Object.keys(metrics).find((key) => !key.includes('_stderr'));
     if (metric === undefined) return [];

@@ -4,6 +4,7 @@ import { startEngine } from '@chop/kernels';
 import { renderReport } from '@chop/report';
 import type { Chop } from './compose.js';
 import type { Recipe } from './recipe.js';
+import { comparisonsOf } from './paired-runs.js';
 import { machineOf } from './record.js';
 import type { StepResult } from './run.js';
 import { runFacts } from './run-facts.js';
@@ -21,7 +22,14 @@ export interface RunPage {
 export async function writeReport(chop: Chop, { out, recipe, resolved, steps, seed }: RunPage): Promise<void> {
   const { name, model } = recipe;
   const run = await runFacts({ folder: out, name, model, recipe: resolved, seed, machine: machineOf(await startEngine()), versions: chop.versions(), steps });
+  const comparisons = await comparisonsOf([run]);
   const last = steps.at(-1)?.model ?? model;
-  const html = renderReport({ title: name, created: new Date().toISOString(), runs: [run], nextCommand: `npx chop eval ${last} --perplexity DATA` });
+  const html = renderReport({
+    title: name,
+    created: new Date().toISOString(),
+    runs: [run],
+    ...(comparisons.length > 0 ? { comparisons } : {}),
+    nextCommand: `npx chop eval ${last} --perplexity DATA`,
+  });
   await atomicFile(join(out, 'report.html'), html);
 }

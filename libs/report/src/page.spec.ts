@@ -72,7 +72,7 @@ function factsWith(changes: Partial<RunFacts> = {}, page: Partial<ReportFacts> =
 
 /** The text of a column of a table, its head first; nothing where there is none of that name. */
 function columnOf(html: string, title: string, look = 'summary'): string[] {
-  const table = new RegExp(`<table class="data ${look}">[\\s\\S]*?</table>`).exec(html)?.[0] ?? '';
+  const table = new RegExp(`<table class="data ${look}(?: crowded)?">[\\s\\S]*?</table>`).exec(html)?.[0] ?? '';
   const rows = table
     .split('<tr>')
     .slice(1)

@@ -13,6 +13,9 @@ const MARGIN = 0.09;
 /** Costs this many times apart are read better as ratios, where none is zero. */
 const LOGARITHMIC_FROM = 30;
 
+/** Of more points, names that would lie over one another are left to the key. */
+const NAMED_UNTIL = 12;
+
 /** A variant that has both measures. */
 interface Point extends Placed {
   readonly index: number;
@@ -106,7 +109,7 @@ export function drawTradeoff(tradeoff: Tradeoff, id: string): string {
             label: { formatter: () => shortName(variant.name), position: across.right(x) ? 'left' : 'right' },
           })),
           label: { show: true, distance: 7, fontSize: 12, color: INK.text, textBorderColor: INK.paper, textBorderWidth: 3 },
-          labelLayout: { hideOverlap: true, moveOverlap: 'shiftY' },
+          labelLayout: { hideOverlap: points.length > NAMED_UNTIL, moveOverlap: 'shiftY' },
         },
       ],
     },

@@ -14,7 +14,7 @@ export const STYLE = `
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 3rem 1.25rem 4rem; max-width: 58rem; background: var(--paper); color: var(--ink); font: 1rem/1.55 var(--sans); -webkit-text-size-adjust: 100%; }
+body { margin: 0 auto; padding: 3rem 1.25rem 4rem; max-width: 62rem; background: var(--paper); color: var(--ink); font: 1rem/1.55 var(--sans); -webkit-text-size-adjust: 100%; }
 :focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 small { color: var(--muted); font-size: .8125rem; font-weight: 400; }
 .eyebrow { margin: 0 0 .75rem; color: var(--muted); font: 500 .8125rem/1.4 var(--mono); overflow-wrap: anywhere; }
@@ -47,6 +47,9 @@ thead th { font-size: .875rem; font-weight: 600; }
 .data tbody th { position: sticky; left: 0; background: var(--paper); }
 .data tbody tr:hover > * { background: var(--card); }
 .data tr:last-child > *, .pairs tr:last-child > * { border-bottom: 0; }
+.crowded { font-size: .8125rem; }
+.crowded th, .crowded td { padding-left: .75rem; }
+.data caption span { position: sticky; left: 0; display: inline-block; max-width: calc(100vw - 2.5rem); }
 .answers th, .answers td { white-space: normal; overflow-wrap: anywhere; min-width: 4.5rem; }
 .answers, .paired { font-size: .8125rem; }
 .data thead button { all: unset; display: inline-block; position: relative; cursor: pointer; border-radius: 3px; text-align: inherit; }
@@ -121,6 +124,7 @@ code { font-family: var(--mono); }
   .headline dd { font-size: 1.6rem; }
   th, td { padding-left: .75rem; }
   .answers tbody th { position: static; }
+  .data caption span { max-width: calc(100vw - 2rem); }
 }
 @page { margin: 16mm; }
 @media print {

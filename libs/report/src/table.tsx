@@ -26,19 +26,24 @@ export interface TableFacts {
   readonly caption: ComponentChildren;
   /** What somebody hears who comes to it by keyboard. */
   readonly label: string;
-  readonly look?: string;
+  readonly look: string;
   /** The first is that of the rows' names. */
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly Cell[])[];
 }
 
+/** Columns from which figures are set smaller, so that they stay on a page. */
+const CROWDED_FROM = 8;
+
 /** A table whose rows a reader may sort and copy. It is complete without a script; {@link TABLE_SCRIPT} puts the buttons there. */
-export function DataTable({ caption, label, look = '', columns, rows }: TableFacts): JSX.Element {
+export function DataTable({ caption, label, look, columns, rows }: TableFacts): JSX.Element {
   return (
     <div class="sheet">
       <div class="scroll" role="region" aria-label={label} tabIndex={0}>
-        <table class={`data ${look}`.trim()}>
-          <caption>{caption}</caption>
+        <table class={`data ${look}${columns.length > CROWDED_FROM ? ' crowded' : ''}`}>
+          <caption>
+            <span>{caption}</span>
+          </caption>
           <thead>
             <tr>
               {columns.map(({ title, unit, words }) => (
