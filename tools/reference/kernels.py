@@ -155,4 +155,27 @@ for type, halves, inner in [("Q4_0", 1, 16), ("Q4_1", 2, 16), ("Q8_0", 1, 32)]:
         return ((nibbles - 8) * step if halves == 1 else nibbles * step[:, :1] + step[:, 1:]).reshape(-1)
     case("dequantise", type, dict(blocks=blocks), widened, {"type": type})
 
+# What families need beside: fused matrices in parts, joined vectors, learned positions, numbers that scale and shift.
+for shape, start, size in [((2, 3, 7), 2, 5), ((1, 1), 0, 1)]:
+    case("part", f"{size} of {list(shape)}", dict(x=rounded(shape)), lambda x: x[..., start : start + size], {"from": start, "size": size}, ("x",))
+    case("join", f"{list(shape)} and one more", dict(first=rounded(shape), second=rounded((*shape[:-1], 1))), lambda first, second: torch.cat([first, second], -1), {}, ("first", "second"))
+    case("affine", f"{list(shape)}", dict(x=rounded(shape)), lambda x: torch.add(x * 1.5, 0.25), {"scale": 1.5, "shift": 0.25}, ("x",))
+for t, context, position in [(3, 5, 2), (1, 1, 0)]:
+    case("positionEmbedding", f"{t} tokens from {position}", dict(x=rounded((2, t, 5)), table=rounded((context, 5))),
+         lambda x, table: x + F.embedding(torch.arange(position, position + t), table), {"position": position}, ("x", "table"))
+
+# A 2:4 weight as its pairs of values, and their places in words of sixteen times two bits.
+for rows, into, out in [(3, 36, 5), (1, 4, 1)]:
+    places = torch.stack([torch.randperm(4)[:2].sort().values for _ in range(out * into // 4)]).reshape(out, -1)
+    values = rounded((out, into // 2))
+    codes = F.pad(places, (0, -places.shape[1] % 16)).reshape(out, -1, 16).long()
+    words = ((codes << (2 * torch.arange(16))).sum(-1)).int()
+    at = (torch.arange(into // 4).repeat_interleave(2) * 4 + places)
+    case("packedLinear", f"{rows} rows, {into} to {out}", dict(x=rounded((rows, into)), values=values, positions=words, bias=rounded((out,))),
+         lambda x, values, positions, bias: F.linear(x, torch.zeros(out, into).scatter_(1, at, values), bias))
+
+# Keys that come piece by piece.
+k = rounded((2, 7, 3, 5))
+case("keyValueCache", "2 tokens, then 1, then 4", dict(k=k), lambda k: torch.cat([k[:, :2], k[:, 2:3], k[:, 3:]], 1))
+
 json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, open(sys.argv[1], "w"), separators=(",", ":"))

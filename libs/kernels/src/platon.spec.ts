@@ -81,7 +81,7 @@ test.each(backends.filter((backend) => backend !== 'wasm'))(
 
 test('states, weights and gradients of other shapes are refused', () => {
   const [small, large] = [tf.variable(tf.zeros([2])), tf.variable(tf.zeros([3]))];
-  const refusal = expect.objectContaining({ code: 'KERNEL_SHAPE' }) as Error;
+  const refusal = expect.objectContaining({ code: 'KERNEL_SHAPE' }) as unknown as Error;
   expect(() => addSensitivity(small, large, large)).toThrow(refusal);
   expect(() => addSensitivity(small, small, large)).toThrow(refusal);
   expect(() => platonUpdate({ smooth: small, uncertain: large }, small, { beta1: 0.85, beta2: 0.95 })).toThrow(refusal);

@@ -66,6 +66,22 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
     tf.dispose([smooth, uncertain, sum]);
     return results;
   },
+  part: ({ x }, { from, size }) => kernels.part(x!, { from: Number(from), size: Number(size) }),
+  join: ({ first, second }) => kernels.join(first!, second!),
+  affine: ({ x }, { scale, shift }) => kernels.affine(x!, { scale: Number(scale), shift: Number(shift) }),
+  positionEmbedding: ({ x, table }, { position }) => kernels.positionEmbedding(x!, table!, Number(position)),
+  packedLinear: ({ x, values, positions, bias }) => kernels.packedLinear(x!, { values: values as tf.Tensor2D, positions: positions as tf.Tensor2D }, bias),
+  keyValueCache: ({ k }) => {
+    const cache = kernels.keyValueCache();
+    const pieces = [2, 1, 4].map((tokens) => {
+      const fresh = tf.slice(k!, [0, cache.length, 0, 0], [-1, tokens, -1, -1]) as tf.Tensor4D;
+      const all = cache.append(0, fresh, fresh);
+      cache.advance(tokens);
+      return tf.slice(all.k, [0, 0, 0, 0], [-1, cache.length, -1, -1]);
+    });
+    cache.dispose();
+    return pieces.at(-1)!;
+  },
   dequantise: ({ blocks }, { type }) => kernels.dequantise(blocks!, type as kernels.BlockTypeName),
 };
 
@@ -135,8 +151,8 @@ async function scoped<T>(run: () => Promise<T>): Promise<T> {
 
 const largest = async (distances: Promise<number>[]): Promise<number> => Math.max(...(await Promise.all(distances)));
 
-function onEngine({ values, shape, dtype = 'float32' }: Told): tf.Tensor {
-  return tf.tensor(dtype === 'bool' ? Uint8Array.from(values) : [...values], [...shape], dtype);
+function onEngine({ values, shape, dtype }: Told): tf.Tensor {
+  return tf.tensor(dtype === 'bool' ? Uint8Array.from(values) : [...values], [...shape], dtype ?? 'float32');
 }
 
 function weighted(result: tf.Tensor): tf.Tensor {
