@@ -16,7 +16,7 @@ export type { OnnxDtype } from './save-onnx.js';
 export * from './verbs.js';
 export * from './request.js';
 export type { TrainOptionsInput } from '@chop/training';
-export { llama } from '@chop/models';
+export { gemma3, gptNeox, gpt2, llama, olmo2, palmLike, phi3 } from '@chop/models';
 export { layerChop } from '@chop/layer-chop';
 export { dimChop } from '@chop/dim-chop';
 export { wanda } from '@chop/wanda';

@@ -50,7 +50,12 @@ test.each(backends)('rope with fewer pairs than a head has leaves the rest of it
     inputs: { x: sampleData(shape, 12) },
     run: ({ x }) => tf.tidy(() => rope(x!, ropeTables({ positions: 3, offset: 2, inner: 4, theta: 100 }))),
     oracle: ({ x }) => {
-      const beginnings = turned(heads(x!).flatMap((head) => head.slice(0, 4)), [2, 3, 2, 4], 2, 100);
+      const beginnings = turned(
+        heads(x!).flatMap((head) => head.slice(0, 4)),
+        [2, 3, 2, 4],
+        2,
+        100,
+      );
       return heads(x!).flatMap((head, i) => [...beginnings.slice(i * 4, i * 4 + 4), ...head.slice(4)]);
     },
     shape,

@@ -41,7 +41,12 @@ export const ropeGradKernel = defineKernel({
  */
 export function rope(x: tf.Tensor, { cos, sin }: RopeTables): tf.Tensor {
   const fits = x.rank === 4 && [cos, sin].every((table) => table.rank === 2 && table.shape[0] === x.shape[1] && 2 * table.shape[1]! <= x.shape[3]!);
-  expectShape('rope', fits, () => `x ${shapeOf(x)} and tables ${shapeOf(cos)}`, 'x [batch, tokens, heads, inner] and tables [tokens, pairs], at most inner / 2 pairs');
+  expectShape(
+    'rope',
+    fits,
+    () => `x ${shapeOf(x)} and tables ${shapeOf(cos)}`,
+    'x [batch, tokens, heads, inner] and tables [tokens, pairs], at most inner / 2 pairs',
+  );
   return withGradient({
     inputs: [x],
     saved: [cos, sin],

@@ -1,20 +1,52 @@
-import type { LayerPass, Pass } from '@chop/core';
-import { attention, layerNorm, linear, part, reshape, type RopeOptions, type RopeTables, ropeTables } from '@chop/kernels';
+import type { Forward, LayerPass, Pass, Projection } from '@chop/core';
+import { attention, embedding, layerNorm, linear, part, projection, reshape, rmsNorm, type RopeOptions, type RopeTables, ropeTables } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
+
+/** `[batch, tokens]` → `[batch, tokens, width]`. */
+export function embedded(pass: Pass, ids: tf.Tensor): tf.Tensor {
+  return embedding(pass.weight('embed'), ids);
+}
+
+/** What the model predicts with: hidden states that are normed, and the output layer, which may be the embedding. */
+export function predicted(pass: Pass, normed: tf.Tensor, tied: boolean): Projection {
+  return projection(normed, pass.weight(tied ? 'embed' : 'head'));
+}
+
+/** The RMSNorm after the last layer, and what is predicted behind it. */
+function predictedRms(pass: Pass, x: tf.Tensor, { eps, tied }: { eps: number; tied: boolean }): Projection {
+  return predicted(pass, rmsNorm(x, pass.weight('norm'), { eps, live: pass.live('width') }), tied);
+}
+
+/** A forward pass that begins with the embedding and ends in an RMSNorm and the output layer. */
+export function forwardRms<S extends { eps: number; tied: boolean }>(layer: Forward<S>['layer']): Forward<S> {
+  return { embed: embedded, layer, project: predictedRms };
+}
+
+/** The same with a LayerNorm. */
+export function forwardLayer<S extends { eps: number; tied: boolean }>(layer: Forward<S>['layer']): Forward<S> {
+  return { embed: embedded, layer, project: predictedLayer };
+}
+
+/** The LayerNorm after the last layer, with its bias if it has one, and what is predicted behind it. */
+export function predictedLayer(pass: Pass, x: tf.Tensor, { eps, tied }: { eps: number; tied: boolean }): Projection {
+  const name = pass.model.blueprint.find('normBias');
+  const bias = name === undefined ? undefined : pass.model.value(name);
+  return predicted(pass, layerNorm(x, pass.weight('norm'), { bias, eps, live: pass.live('width') }), tied);
+}
 
 /** The linear layer of a role, its input tapped as `layers.AT.ROLE.input`. */
 export function project(at: LayerPass, role: string, x: tf.Tensor): tf.Tensor {
   return linear(at.tap(`${role}.input`, x), at.weight(role), at.optional(`${role}Bias`));
 }
 
-/** The LayerNorm of a role along the width, with its bias. */
-export function normedLayer(at: LayerPass, role: string, x: tf.Tensor, eps: number): tf.Tensor {
+/** The LayerNorm of a role along the width, with its bias if it has one. */
+export function normedLayer(at: LayerPass, role: string, x: tf.Tensor, { eps }: { eps: number }): tf.Tensor {
   return layerNorm(x, at.weight(role), { bias: at.optional(`${role}Bias`), eps, live: at.live('width') });
 }
 
-/** The LayerNorm after the last layer. */
-export function normedFinal(pass: Pass, x: tf.Tensor, eps: number): tf.Tensor {
-  return layerNorm(x, pass.weight('norm'), { bias: pass.weight('normBias'), eps, live: pass.live('width') });
+/** The RMSNorm of a role along the width. */
+export function normedRms(at: LayerPass, role: string, x: tf.Tensor, { eps }: { eps: number }): tf.Tensor {
+  return rmsNorm(x, at.weight(role), { eps, live: at.live('width') });
 }
 
 /** What one of several matrices has made that are stored as one: the last axis in pieces of these sizes. */

@@ -39,10 +39,14 @@ export const groupedSchema = z.looseObject({
   rope_scaling: scalingSchema.nullish(),
   rope_parameters: scalingSchema.nullish(),
   layer_types: z.array(z.string()).nullish(),
+  hidden_act: z.string().default('silu'),
+  rms_norm_eps: z.number().positive().default(1e-6),
+  attention_bias: z.boolean().default(false),
+  tie_word_embeddings: z.boolean().default(false),
 });
 
-/** Sizes of a model whose queries share keys and values in groups. */
-export interface GroupedSizes {
+/** What the table and the forward pass need of a model whose queries share keys and values in groups. */
+export interface GroupedSettings {
   readonly layers: number;
   readonly width: number;
   readonly ffn: number;
@@ -52,6 +56,27 @@ export interface GroupedSizes {
   /** Size of a head. */
   readonly inner: number;
   readonly vocab: number;
+  readonly eps: number;
+  readonly theta: number;
+  readonly scaling: RopeScaling;
+  /** The output layer is the embedding. */
+  readonly tied: boolean;
+}
+
+/** What the table and the forward pass need of a model whose heads have keys of their own, with GELU. */
+export interface PlainSettings {
+  readonly layers: number;
+  readonly width: number;
+  readonly ffn: number;
+  readonly heads: number;
+  /** Size of a head. */
+  readonly inner: number;
+  readonly vocab: number;
+  readonly eps: number;
+  /** The form of GELU. */
+  readonly approximate: 'none' | 'tanh';
+  /** The output layer is the embedding. */
+  readonly tied: boolean;
 }
 
 /**
@@ -74,7 +99,8 @@ export function unsupported(found: string, expected: string): CheckpointError {
   return new CheckpointError('CONFIG_UNSUPPORTED', { found, expected, remedy: 'A plugin can add a family with it.' });
 }
 
-export function groupedSizes(c: z.output<typeof groupedSchema>): GroupedSizes {
+/** @throws {@link CheckpointError} `CONFIG_INVALID` for heads that do not divide, `CONFIG_UNSUPPORTED` for rotary frequencies of another kind. */
+export function groupedSettings(c: z.output<typeof groupedSchema>): GroupedSettings {
   const heads = c.num_attention_heads;
   const kvHeads = c.num_key_value_heads ?? heads;
   if (heads % kvHeads !== 0)
@@ -90,29 +116,49 @@ export function groupedSizes(c: z.output<typeof groupedSchema>): GroupedSizes {
     groups: heads / kvHeads,
     inner: c.head_dim ?? Math.floor(c.hidden_size / heads),
     vocab: c.vocab_size,
+    eps: c.rms_norm_eps,
+    theta: c.rope_parameters?.rope_theta ?? c.rope_theta,
+    scaling: scalingOf(c.rope_parameters ?? c.rope_scaling ?? {}),
+    tied: c.tie_word_embeddings,
   };
 }
 
-/** Why an axis keeps all its indices. */
-export const PINNED = {
-  rotary: 'The size of a head is bound to its rotary frequencies: drop whole heads instead (kv or group).',
-  vocab: 'The vocabulary belongs to the tokenizer.',
-} as const;
+/** @throws {@link CheckpointError} `CONFIG_UNSUPPORTED` for another activation than the sigmoid linear unit. */
+export function expectSilu({ hidden_act: activation }: { readonly hidden_act: string }): void {
+  if (activation !== 'silu') throw unsupported(`hidden_act ${activation}`, 'silu');
+}
 
-/** The axes of such a model. */
-export function groupedAxes({ layers, width, ffn, kvHeads, groups, inner, vocab }: GroupedSizes): Readonly<Record<string, AxisRule>> {
+/** The form of GELU that a config's spelling means. */
+export function geluOf(key: string, name: string): 'none' | 'tanh' {
+  const forms: Readonly<Record<string, 'none' | 'tanh'>> = { gelu: 'none', gelu_new: 'tanh', gelu_fast: 'tanh', gelu_pytorch_tanh: 'tanh' };
+  const form = forms[name];
+  if (form === undefined) throw unsupported(`${key} ${name}`, Object.keys(forms).join(', '));
+  return form;
+}
+
+/** Layers, width, FFN and vocabulary, and between them heads of a size that stays. */
+export function axesOf(
+  { layers, width, ffn, inner, vocab }: { layers: number; width: number; ffn: number; inner: number; vocab: number },
+  heads: Readonly<Record<string, number>>,
+  pinned = `The size of a head is bound to its rotary frequencies: drop whole heads instead (${Object.keys(heads).join(' or ')}).`,
+): Readonly<Record<string, AxisRule>> {
+  const counted = Object.entries(heads).map(([axis, size]) => [axis, { size, perLayer: true, uniform: true }]);
   return {
     layer: { size: layers },
     width: { size: width, multiple: 64 },
     ffn: { size: ffn, perLayer: true, uniform: true, multiple: 64 },
-    kv: { size: kvHeads, perLayer: true, uniform: true },
-    group: { size: groups, perLayer: true, uniform: true },
-    inner: { size: inner, perLayer: true, uniform: true, pinned: PINNED.rotary },
-    vocab: { size: vocab, pinned: PINNED.vocab },
+    ...(Object.fromEntries(counted) as Record<string, AxisRule>),
+    inner: { size: inner, perLayer: true, uniform: true, pinned },
+    vocab: { size: vocab, pinned: 'The vocabulary belongs to the tokenizer.' },
   };
 }
 
-/** Its config after an edit: sizes written back, per-layer lists cut along. Layers that differ are refused when the model is written. */
+/** The axes of a model with grouped queries. */
+function groupedAxes(settings: GroupedSettings): Readonly<Record<string, AxisRule>> {
+  return axesOf(settings, { kv: settings.kvHeads, group: settings.groups });
+}
+
+/** Their config after an edit: sizes written back, per-layer lists cut along. Layers that differ are refused when the model is written. */
 export function resizeGrouped(config: Config, axes: Axes, layers: ArrayLike<number> | undefined): Config {
   const kv = axes.common('kv');
   const group = axes.common('group');
@@ -146,7 +192,9 @@ export function scalingOf(given: z.output<typeof scalingSchema>): RopeScaling {
   throw unsupported(`rope_scaling of kind ${kind}`, 'none, linear or llama3');
 }
 
-/** Base and scaling of the rotary frequencies, where a config names them. */
-export function rotaryOf(c: z.output<typeof groupedSchema>): { readonly theta: number; readonly scaling: RopeScaling } {
-  return { theta: c.rope_parameters?.rope_theta ?? c.rope_theta, scaling: scalingOf(c.rope_parameters ?? c.rope_scaling ?? {}) };
-}
+/** What such families have in common beside their weights: axes, how a config is cut, and what files may hold besides. */
+export const grouped = {
+  axes: groupedAxes,
+  resize: resizeGrouped,
+  ignores: (name: string): boolean => name.endsWith('rotary_emb.inv_freq') || name === 'lm_head.weight',
+} as const;

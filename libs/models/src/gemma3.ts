@@ -1,56 +1,48 @@
 import { type Axes, type Config, family, type LayerPass } from '@chop/core';
-import { affine, embedding, geglu, projection, residual, rmsNorm, rope, type RopeScaling } from '@chop/kernels';
+import { affine, geglu, residual, rmsNorm, rope } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { attend, headsOf, project, rotary } from './blocks.js';
-import { count, groupedAxes, groupedSchema, type GroupedSizes, groupedSizes, readConfig, resizeGrouped, rotaryOf, unsupported } from './config.js';
+import { attend, embedded, headsOf, predicted, project, rotary } from './blocks.js';
+import { count, grouped, groupedSchema, type GroupedSettings, groupedSettings, readConfig, resizeGrouped, unsupported } from './config.js';
 import { gemma3FromGguf } from './grouped-gguf.js';
+import { attentionRows, gatedRows, headNormRows, modelTable } from './rows.js';
 
 const configSchema = groupedSchema.extend({
   head_dim: count.default(256),
   hidden_activation: z.string().default('gelu_pytorch_tanh'),
-  rms_norm_eps: z.number().positive().default(1e-6),
   rope_theta: z.number().positive().default(1_000_000),
   rope_local_base_freq: z.number().positive().default(10_000),
   query_pre_attn_scalar: z.number().positive().default(256),
   sliding_window: count.default(4096),
   sliding_window_pattern: count.default(6),
-  attention_bias: z.boolean().default(false),
   tie_word_embeddings: z.boolean().default(true),
   use_bidirectional_attention: z.boolean().default(false),
   final_logit_softcapping: z.number().nullish(),
   attn_logit_softcapping: z.number().nullish(),
 });
 
-/** What the forward pass and the table need of a config. */
-export interface Gemma3Settings extends GroupedSizes {
-  readonly eps: number;
-  /** Rotary frequencies of the layers that see all tokens. */
-  readonly far: { readonly theta: number; readonly scaling: RopeScaling };
-  /** Rotary frequencies of the layers that see a window. */
-  readonly near: { readonly theta: number; readonly scaling: RopeScaling };
+/** What the forward pass and the table need of a config; `theta` and `scaling` are of the layers that see all tokens. */
+export interface Gemma3Settings extends GroupedSettings {
+  /** Base of the rotary frequencies of the layers that see a window. */
+  readonly nearTheta: number;
   /** Of the scores. */
   readonly scale: number;
   /** Per layer: how many tokens back a query sees; `undefined` = all of them. */
   readonly sliding: readonly (number | undefined)[];
   readonly biased: boolean;
-  readonly tied: boolean;
 }
 
 function settingsOf(config: Config): Gemma3Settings {
   const c = readConfig(configSchema, config);
   if (c.hidden_activation !== 'gelu_pytorch_tanh') throw unsupported(`hidden_activation ${c.hidden_activation}`, 'gelu_pytorch_tanh');
   if (c.use_bidirectional_attention) throw unsupported('attention in both directions', 'causal attention');
-  if (c.final_logit_softcapping != null || c.attn_logit_softcapping != null) throw unsupported('capped logits, as of Gemma 2', 'null, as of Gemma 3');
+  if ((c.final_logit_softcapping ?? c.attn_logit_softcapping ?? null) !== null) throw unsupported('capped logits, as of Gemma 2', 'null, as of Gemma 3');
   return {
-    ...groupedSizes(c),
-    eps: c.rms_norm_eps,
-    far: rotaryOf(c),
-    near: { theta: c.rope_local_base_freq, scaling: { kind: 'none' } },
+    ...groupedSettings(c),
+    nearTheta: c.rope_local_base_freq,
     scale: c.query_pre_attn_scalar ** -0.5,
     sliding: layerTypes(c).map((type) => (type === 'sliding_attention' ? c.sliding_window : undefined)),
     biased: c.attention_bias,
-    tied: c.tie_word_embeddings,
   };
 }
 
@@ -74,46 +66,23 @@ export const gemma3 = family<Gemma3Settings>({
   description: 'Gemma 3 (text): norms before and after, GeGLU, sliding layers with their own RoPE (Gemma Team, arXiv 2503.19786).',
   architectures: ['Gemma3ForCausalLM'],
   settings: settingsOf,
+  ...grouped,
   resize,
   gguf: gemma3FromGguf,
-  ignores: (name) => name === 'lm_head.weight',
 
-  axes: groupedAxes,
-
-  table: ({ tied, biased }) => ({
-    outer: {
-      embed: ['model.embed_tokens.weight', 'vocab', 'width'],
-      norm: ['model.norm.weight', 'width'],
-      ...(tied ? {} : { head: ['lm_head.weight', 'vocab', 'width'] as const }),
-    },
-    prefix: (at) => `model.layers.${at}.`,
-    layer: {
+  table: ({ tied, biased }) =>
+    modelTable(tied, {
       attentionNorm: ['input_layernorm.weight', 'width'],
-      q: ['self_attn.q_proj.weight', 'kv·group·inner', 'width'],
-      k: ['self_attn.k_proj.weight', 'kv·inner', 'width'],
-      v: ['self_attn.v_proj.weight', 'kv·inner', 'width'],
-      o: ['self_attn.o_proj.weight', 'width', 'kv·group·inner'],
-      ...(biased
-        ? ({
-            qBias: ['self_attn.q_proj.bias', 'kv·group·inner'],
-            kBias: ['self_attn.k_proj.bias', 'kv·inner'],
-            vBias: ['self_attn.v_proj.bias', 'kv·inner'],
-            oBias: ['self_attn.o_proj.bias', 'width'],
-          } as const)
-        : {}),
-      qNorm: ['self_attn.q_norm.weight', 'inner'],
-      kNorm: ['self_attn.k_norm.weight', 'inner'],
+      ...attentionRows({ biased }),
+      ...headNormRows,
       attendedNorm: ['post_attention_layernorm.weight', 'width'],
       ffnNorm: ['pre_feedforward_layernorm.weight', 'width'],
-      gate: ['mlp.gate_proj.weight', 'ffn', 'width'],
-      up: ['mlp.up_proj.weight', 'ffn', 'width'],
-      down: ['mlp.down_proj.weight', 'width', 'ffn'],
+      ...gatedRows(),
       fedNorm: ['post_feedforward_layernorm.weight', 'width'],
-    },
-  }),
+    }),
 
   forward: {
-    embed: (pass, ids) => affine(embedding(pass.weight('embed'), ids), { scale: Math.sqrt(pass.live('width')) }),
+    embed: (pass, ids) => affine(embedded(pass, ids), { scale: Math.sqrt(pass.live('width')) }),
 
     layer(at, x, settings) {
       const normed = (role: string, of: tf.Tensor): tf.Tensor => norm(of, at.weight(role), { eps: settings.eps, live: at.live('width') });
@@ -124,7 +93,7 @@ export const gemma3 = family<Gemma3Settings>({
       return residual(between, normed('fedNorm', project(at, 'down', gated)));
     },
 
-    project: (pass, x, { eps, tied }) => projection(norm(x, pass.weight('norm'), { eps, live: pass.live('width') }), pass.weight(tied ? 'embed' : 'head')),
+    project: (pass, x, { eps, tied }) => predicted(pass, norm(x, pass.weight('norm'), { eps, live: pass.live('width') }), tied),
   },
 });
 
@@ -133,9 +102,9 @@ function norm(x: tf.Tensor, stored: tf.Tensor, options: { eps: number; live?: nu
   return rmsNorm(x, affine(stored, { shift: 1 }), options);
 }
 
-function attended(at: LayerPass, x: tf.Tensor, { eps, far, near, scale, sliding }: Gemma3Settings): tf.Tensor {
+function attended(at: LayerPass, x: tf.Tensor, { eps, theta, scaling, nearTheta, scale, sliding }: Gemma3Settings): tf.Tensor {
   const [inner, window] = [at.size('inner'), sliding[at.at]];
-  const tables = rotary(at.pass, x.shape[1]!, { inner, ...(window === undefined ? far : near) });
+  const tables = rotary(at.pass, x.shape[1]!, { inner, ...(window === undefined ? { theta, scaling } : { theta: nearTheta }) });
   const placed = (role: 'q' | 'k'): tf.Tensor => rope(norm(headsOf(project(at, role, x), inner), at.weight(`${role}Norm`), { eps }), tables);
   return attend(at, { q: placed('q'), k: placed('k'), v: headsOf(project(at, 'v', x), inner) }, { window, scale });
 }

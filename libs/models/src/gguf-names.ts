@@ -131,7 +131,13 @@ async function translate(raw: Checkpoint, table: GgufTable): Promise<Checkpoint>
       if (rows === undefined && excess === 0) return yield* raw.stream(own, from, to);
       const positions = [rows, ...info.shape.slice(1).map(() => undefined)];
       const bytes = gather(await readBytes(raw, own), info.shape, positions, DTYPE_BYTES[info.dtype]);
-      const values = excess === 0 ? bytes : fromFloat32(Float32Array.from(toFloat32(bytes, info.dtype), (value) => value - excess), info.dtype);
+      const values =
+        excess === 0
+          ? bytes
+          : fromFloat32(
+              Float32Array.from(toFloat32(bytes, info.dtype), (value) => value - excess),
+              info.dtype,
+            );
       yield values.subarray(from, to ?? byteLength(info));
     },
   };

@@ -1,13 +1,10 @@
 import { type Axes, CheckpointError, type Config, family, type LayerPass } from '@chop/core';
-import { embedding, gelu, projection, reshape, residual, rope, type RopeScaling } from '@chop/kernels';
+import { gelu, reshape, residual, rope, type RopeScaling } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { attend, normedFinal, normedLayer, parts, project, rotary } from './blocks.js';
-import { count, layerCount, PINNED, readConfig, scalingOf, scalingSchema, unsupported } from './config.js';
+import { attend, forwardLayer, normedLayer, parts, project, rotary } from './blocks.js';
+import { axesOf, count, geluOf, layerCount, type PlainSettings, readConfig, scalingOf, scalingSchema } from './config.js';
 import { gptNeoxFromGguf } from './gpt-gguf.js';
-
-/** Spellings of GELU in configs. */
-const ACTIVATIONS: Readonly<Record<string, 'none' | 'tanh'>> = { gelu: 'none', gelu_new: 'tanh', gelu_fast: 'tanh', gelu_pytorch_tanh: 'tanh' };
 
 const configSchema = z.looseObject({
   vocab_size: count,
@@ -27,30 +24,18 @@ const configSchema = z.looseObject({
 });
 
 /** What the forward pass and the table need of a config. */
-export interface GptNeoxSettings {
-  readonly layers: number;
-  readonly width: number;
-  readonly ffn: number;
-  readonly heads: number;
-  /** Size of a head. */
-  readonly inner: number;
-  readonly vocab: number;
-  readonly eps: number;
+export interface GptNeoxSettings extends PlainSettings {
   readonly theta: number;
   readonly scaling: RopeScaling;
   /** Features of a head that are turned by its position: the first ones. */
   readonly turned: number;
-  readonly approximate: 'none' | 'tanh';
   /** Attention and feed-forward network read the same stream. */
   readonly parallel: boolean;
   readonly biased: boolean;
-  readonly tied: boolean;
 }
 
 function settingsOf(config: Config): GptNeoxSettings {
   const c = readConfig(configSchema, config);
-  const approximate = ACTIVATIONS[c.hidden_act];
-  if (approximate === undefined) throw unsupported(`hidden_act ${c.hidden_act}`, Object.keys(ACTIVATIONS).join(', '));
   const inner = c.head_dim ?? c.hidden_size / c.num_attention_heads;
   if (!Number.isInteger(inner))
     throw new CheckpointError('CONFIG_INVALID', {
@@ -68,7 +53,7 @@ function settingsOf(config: Config): GptNeoxSettings {
     theta: c.rotary_emb_base,
     scaling: scalingOf(c.rope_scaling ?? {}),
     turned: Math.floor(inner * c.rotary_pct),
-    approximate,
+    approximate: geluOf('hidden_act', c.hidden_act),
     parallel: c.use_parallel_residual,
     biased: c.attention_bias,
     tied: c.tie_word_embeddings,
@@ -99,14 +84,7 @@ export const gptNeox = family<GptNeoxSettings>({
   base: 'gpt_neox.',
   ignores: (name) => /attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/.test(name),
 
-  axes: ({ layers, width, ffn, heads, inner, vocab }) => ({
-    layer: { size: layers },
-    width: { size: width, multiple: 64 },
-    ffn: { size: ffn, perLayer: true, uniform: true, multiple: 64 },
-    head: { size: heads, perLayer: true, uniform: true },
-    inner: { size: inner, perLayer: true, uniform: true, pinned: PINNED.rotary },
-    vocab: { size: vocab, pinned: PINNED.vocab },
-  }),
+  axes: (settings) => axesOf(settings, { head: settings.heads }),
 
   table: ({ biased, tied }) => ({
     outer: {
@@ -131,18 +109,11 @@ export const gptNeox = family<GptNeoxSettings>({
     },
   }),
 
-  forward: {
-    embed: (pass, ids) => embedding(pass.weight('embed'), ids),
-
-    layer(at, x, settings) {
-      const { eps, approximate, parallel } = settings;
-      const between = residual(x, project(at, 'o', attended(at, normedLayer(at, 'attentionNorm', x, eps), settings)));
-      const up = project(at, 'up', normedLayer(at, 'ffnNorm', parallel ? x : between, eps));
-      return residual(between, project(at, 'down', gelu(up, { approximate })));
-    },
-
-    project: (pass, x, { eps, tied }) => projection(normedFinal(pass, x, eps), pass.weight(tied ? 'embed' : 'head')),
-  },
+  forward: forwardLayer((at, x, settings) => {
+    const between = residual(x, project(at, 'o', attended(at, normedLayer(at, 'attentionNorm', x, settings), settings)));
+    const up = project(at, 'up', normedLayer(at, 'ffnNorm', settings.parallel ? x : between, settings));
+    return residual(between, project(at, 'down', gelu(up, settings)));
+  }),
 });
 
 /** Each head has its query, key and value one behind the other. */

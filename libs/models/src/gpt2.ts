@@ -1,13 +1,10 @@
 import { type Axes, CheckpointError, type Config, family, type LayerPass } from '@chop/core';
-import { embedding, gelu, positionEmbedding, projection, residual } from '@chop/kernels';
+import { gelu, positionEmbedding, residual } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { attend, headsOf, normedFinal, normedLayer, parts, project } from './blocks.js';
-import { count, layerCount, PINNED, readConfig, unsupported } from './config.js';
+import { attend, embedded, headsOf, normedLayer, parts, predictedLayer, project } from './blocks.js';
+import { axesOf, count, geluOf, layerCount, type PlainSettings, readConfig, unsupported } from './config.js';
 import { gpt2FromGguf } from './gpt-gguf.js';
-
-/** Spellings of GELU in configs. */
-const ACTIVATIONS: Readonly<Record<string, 'none' | 'tanh'>> = { gelu_new: 'tanh', gelu_pytorch_tanh: 'tanh', gelu: 'none' };
 
 const configSchema = z.looseObject({
   vocab_size: count,
@@ -26,39 +23,28 @@ const configSchema = z.looseObject({
 });
 
 /** What the forward pass and the table need of a config. */
-export interface Gpt2Settings {
-  readonly layers: number;
-  readonly width: number;
-  readonly ffn: number;
-  readonly heads: number;
-  /** Size of a head. */
-  readonly inner: number;
-  readonly vocab: number;
+export interface Gpt2Settings extends PlainSettings {
   /** Tokens that have a position. */
   readonly context: number;
-  readonly eps: number;
-  readonly approximate: 'none' | 'tanh';
-  readonly tied: boolean;
 }
 
 function settingsOf(config: Config): Gpt2Settings {
   const c = readConfig(configSchema, config);
-  const approximate = ACTIVATIONS[c.activation_function];
-  if (approximate === undefined) throw unsupported(`activation_function ${c.activation_function}`, Object.keys(ACTIVATIONS).join(', '));
   if (!c.scale_attn_weights || c.scale_attn_by_inverse_layer_idx || c.add_cross_attention)
     throw unsupported('a config with unscaled scores, scores scaled by layer, or cross-attention', 'GPT-2 as it was published');
-  if (c.head_dim == null && c.n_embd % c.n_head !== 0)
+  const inner = c.head_dim ?? c.n_embd / c.n_head;
+  if (!Number.isInteger(inner))
     throw new CheckpointError('CONFIG_INVALID', { found: `n_embd ${c.n_embd} for ${c.n_head} heads`, expected: 'a whole size of a head' });
   return {
     layers: c.n_layer,
     width: c.n_embd,
     ffn: c.n_inner ?? 4 * c.n_embd,
     heads: c.n_head,
-    inner: c.head_dim ?? c.n_embd / c.n_head,
+    inner,
     vocab: c.vocab_size,
     context: c.n_positions,
     eps: c.layer_norm_epsilon,
-    approximate,
+    approximate: geluOf('activation_function', c.activation_function),
     tied: c.tie_word_embeddings,
   };
 }
@@ -90,14 +76,9 @@ export const gpt2 = family<Gpt2Settings>({
   base: 'transformer.',
   ignores: (name) => /(^|\.)attn\.(masked_)?bias$/.test(name) || name === 'lm_head.weight',
 
-  axes: ({ layers, width, ffn, heads, inner, vocab, context }) => ({
-    layer: { size: layers },
-    width: { size: width, multiple: 64 },
-    ffn: { size: ffn, perLayer: true, uniform: true, multiple: 64 },
-    head: { size: heads, perLayer: true, uniform: true },
-    inner: { size: inner, perLayer: true, uniform: true, pinned: 'The scores are scaled by the size of a head: drop whole heads instead.' },
-    vocab: { size: vocab, pinned: PINNED.vocab },
-    context: { size: context, pinned: 'The positions are the length of text that the model reads.' },
+  axes: (settings) => ({
+    ...axesOf(settings, { head: settings.heads }, 'The scores are scaled by the size of a head: drop whole heads instead.'),
+    context: { size: settings.context, pinned: 'The positions are the length of text that the model reads.' },
   }),
 
   table: ({ tied }) => ({
@@ -126,15 +107,15 @@ export const gpt2 = family<Gpt2Settings>({
   }),
 
   forward: {
-    embed: (pass, ids) => positionEmbedding(embedding(pass.weight('embed'), ids), pass.weight('positions'), pass.position),
+    embed: (pass, ids) => positionEmbedding(embedded(pass, ids), pass.weight('positions'), pass.position),
 
-    layer(at, x, { eps, approximate }) {
-      const between = residual(x, project(at, 'o', attended(at, normedLayer(at, 'attentionNorm', x, eps))));
-      const up = project(at, 'up', normedLayer(at, 'ffnNorm', between, eps));
-      return residual(between, project(at, 'down', gelu(up, { approximate })));
+    layer(at, x, settings) {
+      const between = residual(x, project(at, 'o', attended(at, normedLayer(at, 'attentionNorm', x, settings))));
+      const up = project(at, 'up', normedLayer(at, 'ffnNorm', between, settings));
+      return residual(between, project(at, 'down', gelu(up, settings)));
     },
 
-    project: (pass, x, { eps, tied }) => projection(normedFinal(pass, x, eps), pass.weight(tied ? 'embed' : 'head')),
+    project: predictedLayer,
   },
 });
 

@@ -24,7 +24,11 @@ export const phi3FromGguf: GgufNames = ggufNames({
   config(metadata) {
     const [grouped, turned, window] = [metadata.grouped(), metadata.number('rope.dimension_count'), metadata.number('attention.sliding_window')];
     if (metadata.raw.tensors.has('rope_factors_long.weight'))
-      throw new CheckpointError('CONFIG_UNSUPPORTED', { file: metadata.raw.source, found: 'frequencies for long texts (longrope)', expected: 'one set of them' });
+      throw new CheckpointError('CONFIG_UNSUPPORTED', {
+        file: metadata.raw.source,
+        found: 'frequencies for long texts (longrope)',
+        expected: 'one set of them',
+      });
     return {
       architectures: ['Phi3ForCausalLM'],
       model_type: 'phi3',

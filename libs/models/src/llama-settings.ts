@@ -1,14 +1,9 @@
 import type { Axes, Config } from '@chop/core';
-import type { RopeScaling } from '@chop/kernels';
 import { z } from 'zod';
-import { count, groupedSchema, type GroupedSizes, groupedSizes, readConfig, resizeGrouped, rotaryOf, unsupported } from './config.js';
+import { count, expectSilu, groupedSchema, type GroupedSettings, groupedSettings, readConfig, resizeGrouped } from './config.js';
 
 /** What the forward pass and the table need of a config. */
-export interface LlamaSettings extends GroupedSizes {
-  readonly eps: number;
-  readonly theta: number;
-  readonly scaling: RopeScaling;
-  readonly tied: boolean;
+export interface LlamaSettings extends GroupedSettings {
   readonly attentionBias: boolean;
   readonly outputBias: boolean;
   readonly ffnBias: boolean;
@@ -19,10 +14,6 @@ export interface LlamaSettings extends GroupedSizes {
 
 const configSchema = groupedSchema.extend({
   model_type: z.string().optional(),
-  hidden_act: z.string().default('silu'),
-  rms_norm_eps: z.number().positive().default(1e-6),
-  tie_word_embeddings: z.boolean().default(false),
-  attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
   sliding_window: count.nullish(),
   use_sliding_window: z.boolean().optional(),
@@ -38,15 +29,12 @@ type LlamaConfig = z.output<typeof configSchema>;
  */
 export function llamaSettings(config: Config): LlamaSettings {
   const c = readConfig(configSchema, config);
-  const sizes = groupedSizes(c);
-  if (c.hidden_act !== 'silu') throw unsupported(`hidden_act ${c.hidden_act}`, 'silu');
+  const settings = groupedSettings(c);
+  expectSilu(c);
   const qwen2 = c.model_type === 'qwen2' || isArchitecture(config, 'Qwen2ForCausalLM');
   const qwen3 = c.model_type === 'qwen3' || isArchitecture(config, 'Qwen3ForCausalLM');
   return {
-    ...sizes,
-    ...rotaryOf(c),
-    eps: c.rms_norm_eps,
-    tied: c.tie_word_embeddings,
+    ...settings,
     attentionBias: qwen2 || c.attention_bias,
     outputBias: !qwen2 && c.attention_bias,
     ffnBias: c.mlp_bias,

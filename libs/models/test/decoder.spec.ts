@@ -81,8 +81,8 @@ describe.each(Object.entries(CONFIGS))('%s', (_, config) => {
   });
 });
 
-test('from the second single token on the native engine is called once', async () => {
-  const model = await load(small);
+test.each(Object.entries(CONFIGS))('from the second single token on the native engine is called once by %s', async (_, config) => {
+  const model = await load(config);
   const reader = decoder(model);
   read(reader, [[1, 2, 3], [4]]);
   const called = jest.spyOn(tf.engine(), 'runKernel');

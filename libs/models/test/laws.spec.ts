@@ -59,7 +59,12 @@ test('a fused matrix loses the rows of a dropped head in each of its parts', () 
 
 test.each([
   ['GPT-2 small', gpt2.family, { vocab_size: 50257, n_embd: 768, n_layer: 12, n_head: 12, n_positions: 1024 }, 124_439_808],
-  ['Pythia 160M', gptNeox.family, { vocab_size: 50304, hidden_size: 768, intermediate_size: 3072, num_hidden_layers: 12, num_attention_heads: 12 }, 162_322_944],
+  [
+    'Pythia 160M',
+    gptNeox.family,
+    { vocab_size: 50304, hidden_size: 768, intermediate_size: 3072, num_hidden_layers: 12, num_attention_heads: 12 },
+    162_322_944,
+  ],
   [
     'Phi-3 mini',
     phi3.family,

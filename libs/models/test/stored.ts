@@ -26,7 +26,9 @@ function tensorsOf(name: string): Tensors {
 export function stored(name: string, prefix = 'model/'): { checkpoint: Checkpoint; tensors: Tensors } {
   const told = JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as { config?: Config; metadata?: Config };
   const tensors = tensorsOf(name);
-  const weights = [...tensors].flatMap(([key, { shape }]) => (key.startsWith(prefix) ? [{ name: key.slice(prefix.length), shape, dtype: 'F32' as const }] : []));
+  const weights = [...tensors].flatMap(([key, { shape }]) =>
+    key.startsWith(prefix) ? [{ name: key.slice(prefix.length), shape, dtype: 'F32' as const }] : [],
+  );
   const checkpoint: Checkpoint = {
     source: name,
     config: told.config ?? { gguf: told.metadata },
