@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { indexOf, pinOf, TINY_WHEEL, withServer } from '../../test/tiny-wheel.js';
+import { indexOf, pinOf, TINY_WHEEL, withServer, zip } from '../../test/tiny-wheel.js';
 import { installEngine, installWith, type BuildSteps, type InstallOptions, type InstallProgress } from './install.js';
 import { engineKey, engineParts, findEngine } from './installed.js';
 
@@ -54,6 +54,15 @@ test('an install ends with the engine found, its manifest, and nothing else left
   expect(await left()).toEqual([engineKey('cpu')]);
   expect(await readFile(wheelFile)).toEqual(TINY_WHEEL);
   expect([...phases]).toEqual(['unpack', 'compile', 'verify']);
+});
+
+test('an engine of several wheels has what each of them holds, and the first gives its name', async () => {
+  const bytes = zip({ 'nvidia/cublas/lib/libcublas.so.12': 'product' });
+  const second = pinOf(bytes, 'nvidia_cublas-tiny.whl');
+  await writeFile(join(root, second.file), bytes);
+  const { folder } = await install({}, { wheels: [wheel, second] });
+  expect(await readFile(join(folder, 'nvidia', 'cublas', 'lib', 'libcublas.so.12'), 'utf8')).toBe('product');
+  expect(await findEngine(environment)).toMatchObject({ folder, wheel: wheel.file });
 });
 
 test('what is there is left alone, and made afresh by force', async () => {

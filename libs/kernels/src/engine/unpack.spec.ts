@@ -42,6 +42,14 @@ test('a file that is no wheel, or one of another package, is an error', async ()
   await expect(unpack(zip({ 'numpy/__init__.py': '' }))).rejects.toMatchObject({ code: 'ENGINE_WHEEL' });
 });
 
+test("NVIDIA's libraries go where those of TensorFlow look for them, and one header with them", async () => {
+  expect(placeOf('nvidia/cublas/lib/libcublas.so.12')).toBe('nvidia/cublas/lib/libcublas.so.12');
+  expect(placeOf('nvidia/cuda_nvrtc/include/nvrtc.h')).toBe('nvidia/cuda_nvrtc/include/nvrtc.h');
+  expect(placeOf('nvidia_cublas_cu12-12.5.3.2.dist-info/License.txt')).toBe('licenses/nvidia_cublas_cu12-12.5.3.2.txt');
+  expect(['nvidia/cublas/include/cublas.h', 'nvidia/cublas/lib/__init__.py', 'nvidia/../lib/a.so'].map(placeOf)).toEqual([undefined, undefined, undefined]);
+  expect(await unpack(zip({ 'nvidia/cublas/lib/libcublas.so.12': '', 'nvidia/cublas/include/cublas.h': '' }))).toBe(1);
+});
+
 test('licences are found where older and newer wheels have them', () => {
   expect(placeOf('tensorflow_cpu-2.18.0.dist-info/LICENSE')).toBe('licenses/LICENSE');
   expect(placeOf('tensorflow_cpu-2.18.0.dist-info/licenses/LICENSE')).toBe('licenses/LICENSE');
