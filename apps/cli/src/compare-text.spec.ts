@@ -71,7 +71,7 @@ test('options of timing need --latency', () => {
   expect(latencyChoice({ latency: true })).toBe(true);
   expect(latencyChoice({ latency: true, batch: [1, 4], runs: 3 })).toEqual({ batch: [1, 4], runs: 3 });
   expect(() => latencyChoice({ context: [128] })).toThrow(
-    expect.objectContaining({ code: 'EVAL_LATENCY', message: expect.stringContaining('--context without --latency') as string }),
+    expect.objectContaining({ code: 'EVAL_LATENCY', message: expect.stringContaining('--context without --latency') as unknown as string }),
   );
 });
 
