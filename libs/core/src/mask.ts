@@ -14,7 +14,11 @@ export class Mask {
   /** From one byte per element, non-zero = kept. */
   static from(shape: readonly number[], kept: ArrayLike<number | boolean>): Mask {
     const bits = new Uint8Array(Math.ceil(kept.length / 8));
-    for (let i = 0; i < kept.length; i++) if (kept[i]) bits[i >> 3]! |= 0x80 >> (i & 7);
+    for (let byte = 0, i = 0; byte < bits.length; byte++) {
+      let eight = 0;
+      for (const end = i + 8; i < end; i++) eight = (eight << 1) | (kept[i] ? 1 : 0);
+      bits[byte] = eight;
+    }
     return new Mask(shape, bits);
   }
 
@@ -38,7 +42,10 @@ export class Mask {
   /** One byte per element, 1 = kept. */
   unpack(): Uint8Array {
     const kept = new Uint8Array(this.total);
-    for (let i = 0; i < kept.length; i++) kept[i] = (this.bits[i >> 3]! >> (7 - (i & 7))) & 1;
+    for (let i = 0; i < kept.length;) {
+      const byte = this.bits[i >> 3]!;
+      for (let bit = 7; bit >= 0; bit--, i++) kept[i] = (byte >> bit) & 1; // beyond the last element nothing is written
+    }
     return kept;
   }
 

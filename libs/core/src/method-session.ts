@@ -143,7 +143,7 @@ export class MethodSession implements Session {
     try {
       if (windows.length > 0) {
         await this.#load(undefined);
-        for (const window of windows) hidden.push(tf.keep(tf.tidy(() => model.embed(pass, tf.tensor2d(window, [1, window.length], 'int32')))));
+        for (const ids of batches(windows)) hidden.push(tf.keep(tf.tidy(() => model.embed(pass, tf.tensor2d(ids, undefined, 'int32')))));
         this.#unload(undefined);
       }
       for (let at = 0; at < layers; at++) {
@@ -248,12 +248,25 @@ function advance(model: Model, pass: Pass, at: number, before: tf.Tensor): tf.Te
   return after;
 }
 
+/** Tokens that go through a layer together, unless a window is longer: enough for a product to run at its best, little beside the weights. */
+const TOKENS_TOGETHER = 1024;
+
+/** How many windows go through a layer together in {@link Session.sweep}. */
+export function windowsTogether(window: number): number {
+  return Math.max(1, Math.floor(TOKENS_TOGETHER / window));
+}
+
+function batches(windows: readonly Int32Array[]): number[][][] {
+  const together = windowsTogether(windows[0]!.length);
+  return Array.from({ length: Math.ceil(windows.length / together) }, (_, i) => windows.slice(i * together, (i + 1) * together).map((ids) => [...ids]));
+}
+
 /** Thrown out of a layer's forward pass when everything in it that is to be measured has been heard. */
 class AllHeard {}
 
 /**
- * One pass of all windows, each by itself (a product's last bits depend on how many rows are computed together), through one layer,
- * unpruned, as far as the input of its last matrix: the product with that one, and what follows, nobody would look at.
+ * One pass of all windows through one layer, unpruned, as far as the input of its last matrix: the product with that one, and what follows, nobody
+ * would look at.
  */
 async function measure(model: Model, at: number, hidden: readonly tf.Tensor[], statistics: readonly Statistic<unknown>[]): Promise<Block> {
   const linears = model.blueprint.linears(at);

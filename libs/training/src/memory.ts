@@ -1,4 +1,4 @@
-import type { Blueprint, Weight } from '@chop/core';
+import { type Blueprint, type Weight, windowsTogether } from '@chop/core';
 import type { TrainOptions } from './options.js';
 
 const FLOAT = 4;
@@ -83,9 +83,10 @@ export function sweepMemory(
   const layers = Array.from({ length: blueprint.axes.layers }, (_, at) => at);
   const matrices = Math.max(0, ...layers.map((at) => FLOAT * sum(blueprint.linears(at).map(({ shape: [out, into] }) => out! * into!))));
   const weights = matrices + outputLayer(blueprint).bytes;
-  const kept = Math.max(0, ...layers.map((at) => FLOAT * window * keptPerToken(blueprint, at)));
+  const together = Math.min(samples, windowsTogether(window));
+  const kept = Math.max(0, ...layers.map((at) => FLOAT * together * window * keptPerToken(blueprint, at)));
   // The states of a text before a layer and after it.
-  const activations = 2 * FLOAT * samples * window * width + kept + (native ? 0 : attentionScores(blueprint, 1, window));
+  const activations = 2 * FLOAT * samples * window * width + kept + (native ? 0 : attentionScores(blueprint, together, window));
   const total = PROGRAM_BYTES + HELD_SLACK * weights + PASSING_SLACK * (activations + matrices);
   return { weights, moments: 0, gradients: 0, activations, logits: 0, teacher: 0, total };
 }

@@ -1,6 +1,6 @@
-import { applyToModel, drive, MethodSession, type Model, type Plan, Random, type SessionParts } from '@chop/core';
+import { applyToModel, drive, MethodSession, type Model, type Plan, Random, type SessionParts, windowsTogether } from '@chop/core';
 import { checkPruner, randomCheckpoint } from '@chop/core/testing';
-import { startEngine, withPackedWeights } from '@chop/kernels';
+import { inputNorms, startEngine, withPackedWeights } from '@chop/kernels';
 import { llama } from '@chop/models';
 import { train, trainOptions } from '@chop/training';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -75,6 +75,26 @@ describe('Wanda', () => {
     });
     expect(again).toEqual([LINEARS / 2]); // nothing reads the last block's output
     expect([...packed.masks]).toEqual([...(await run({})).masks]);
+  });
+
+  test('every window counts once, however many of them go through a layer together', async () => {
+    const windows = Array.from({ length: 5 }, (_, row) => Int32Array.from({ length: 300 }, (_, i) => (row * 11 + i * i) % 30));
+    expect(windowsTogether(300)).toBe(3); // three, then two
+    const model = llama.family.model(llama.family.blueprint(CONFIG));
+    await model.load(randomCheckpoint(llama.family, CONFIG));
+    const squares = new Float64Array(8);
+    const onTap = (name: string, value: tf.Tensor): void => {
+      if (name === 'layers.1.q.input') value.dataSync().forEach((x, i) => (squares[i % 8]! += x * x));
+    };
+    for (const ids of windows) tf.tidy(() => void model.forward(tf.tensor2d(ids, [1, 300], 'int32'), { onTap }));
+    const session = new MethodSession({ model, text: async () => windows, random: () => Random.of(0) });
+    const heard: number[] = [];
+    async function* listen(): AsyncGenerator<never> {
+      for await (const { at, linears, of } of session.sweep(inputNorms)) if (at === 1) heard.push(...of(inputNorms, linears[0]!).dataSync());
+    }
+    await drive(listen(), session);
+    heard.forEach((norm, i) => expect(norm / Math.sqrt(squares[i]! / 1500)).toBeCloseTo(1, 5));
+    expect(heard).toHaveLength(8);
   });
 
   test('masked weights are zero after steps of training, the others have moved', async () => {
