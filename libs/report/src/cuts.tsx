@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { axisInWords, AxisPicture, axisTitle } from './axis-picture.js';
+import { AtTwoWidths } from './drawing.js';
 import type { AxisCut, CutFacts, Kept } from './facts.js';
-import { NARROW, WIDE } from './figure-widths.js';
 import { LayerPicture, layersInWords } from './layers.js';
 import { MaskPicture, masksInWords } from './mask-picture.js';
 
@@ -39,12 +39,7 @@ function axesOf({ axes = [] }: CutFacts): AxisCut[][] {
 function Layers({ total, kept }: Kept): JSX.Element {
   return (
     <figure class="layers">
-      <div class="wide">
-        <LayerPicture total={total} kept={kept} width={WIDE} />
-      </div>
-      <div class="narrow">
-        <LayerPicture total={total} kept={kept} width={NARROW} />
-      </div>
+      <AtTwoWidths draw={(width) => <LayerPicture total={total} kept={kept} width={width} />} />
       <figcaption>{layersInWords({ total, kept })} Input is on the left, output on the right.</figcaption>
     </figure>
   );
@@ -56,12 +51,7 @@ function Axis({ cuts }: { readonly cuts: readonly AxisCut[] }): JSX.Element {
       <figcaption>
         <b>{axisTitle(cuts[0]!.axis)}</b> {axisInWords(cuts)}
       </figcaption>
-      <div class="wide">
-        <AxisPicture cuts={cuts} width={WIDE} />
-      </div>
-      <div class="narrow">
-        <AxisPicture cuts={cuts} width={NARROW} />
-      </div>
+      <AtTwoWidths draw={(width) => <AxisPicture cuts={cuts} width={width} />} />
     </figure>
   );
 }
@@ -72,12 +62,7 @@ function Masks({ masks }: { readonly masks: NonNullable<CutFacts['masks']> }): J
       <figcaption>
         <b>Density</b> {masksInWords(masks)} In per cent, by layer and matrix.
       </figcaption>
-      <div class="wide">
-        <MaskPicture masks={masks} width={WIDE} />
-      </div>
-      <div class="narrow">
-        <MaskPicture masks={masks} width={NARROW} />
-      </div>
+      <AtTwoWidths draw={(width) => <MaskPicture masks={masks} width={width} />} />
     </figure>
   );
 }

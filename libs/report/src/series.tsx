@@ -12,3 +12,17 @@ export function seriesColour(index: number): string {
 export function Swatch({ series }: { readonly series: number }): JSX.Element {
   return <span class={`swatch series-${(series % COLOURS) + 1}`} aria-hidden="true" />;
 }
+
+/** What the colours of a chart stand for. */
+export function Key({ names }: { readonly names: readonly { readonly name: string; readonly series: number }[] }): JSX.Element {
+  return (
+    <>
+      {names.map(({ name, series }) => (
+        <span class="key">
+          <Swatch series={series} />
+          {name}
+        </span>
+      ))}
+    </>
+  );
+}

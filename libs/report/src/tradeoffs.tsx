@@ -3,7 +3,7 @@ import { Svg } from './drawing.js';
 import type { VariantFacts } from './facts.js';
 import { costsOf, qualityOf } from './measure.js';
 import { bestCorner, drawTradeoff, type Tradeoff, tradeoffOf } from './scatter-chart.js';
-import { Swatch } from './series.js';
+import { Key } from './series.js';
 
 /** Three points make a shape; of two the summary tells as much. */
 const FEWEST = 3;
@@ -31,14 +31,7 @@ export function Tradeoffs({ tradeoffs, variants }: { readonly tradeoffs: readonl
         ))}
       </div>
       <p class="note">
-        {variants.map(({ name }, index) =>
-          drawn.has(index) ? (
-            <span class="key">
-              <Swatch series={index} />
-              {name}
-            </span>
-          ) : null,
-        )}
+        <Key names={variants.map(({ name }, series) => ({ name, series })).filter(({ series }) => drawn.has(series))} />
         Filled: on the Pareto front, which no other model beats in both. Dashed: the border of what the front reaches.
       </p>
     </>
