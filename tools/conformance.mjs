@@ -52,6 +52,7 @@ function table() {
 
 function worst(kernel, backend) {
   const own = measured.filter((one) => one.kernel === kernel && one.backend === backend);
+  if (own.length === 0) return 'not run';
   const most = (key) => own.map((one) => one[key]).filter((value) => value !== undefined && value !== null);
   const told = (values) => (values.length === 0 ? '–' : Math.max(...values) === 0 ? '0' : Math.max(...values).toExponential(0));
   return `${told(most('results'))} · ${told(most('gradients'))}`;

@@ -13,8 +13,11 @@ import {
   linear,
   lion,
   magnitude,
+  packedLinear,
+  packTwoOfFour,
   platonScore,
   platonUpdate,
+  positionEmbedding,
   projection,
   residual,
   rmsNorm,
@@ -62,6 +65,15 @@ describe('a row is the same to the bit, alone or with 2047 others', () => {
       },
     ],
     ['embedding', (rows) => embedding(weights(), ids(rows))],
+    ['positionEmbedding', (rows) => positionEmbedding(tf.expandDims(rows, 1), weights(), 7)],
+    [
+      'packedLinear',
+      (rows) => {
+        const weight = sample([WIDTH, 36], 7);
+        const packed = packTwoOfFour(tf.mul(weight, tf.cast(keepNofM(weight, 2, 4), 'float32')));
+        return packedLinear(tf.slice(rows, [0, 0], [-1, 36]), packed, sample([WIDTH], 8));
+      },
+    ],
     ['residual', (rows) => residual(rows, tf.mul(rows, -0.3))],
     ['magnitude', (rows) => magnitude(rows)],
     ['rowSums', (rows) => spread(rowSums(rows))],

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { startBackends } from './backends.js';
-import { differences, torchCases, unnoticed } from './pytorch.js';
+import { differences, NOT_ON, torchCases, unnoticed } from './pytorch.js';
 
 /** float32 against PyTorch's float64, told with six digits; as in conformance.ts. */
 const TOLERANCE = 2e-5;
@@ -18,7 +18,7 @@ afterAll(() => {
 });
 
 test.each(cases)('$kernel, $title: the numbers of PyTorch on every engine', async (one) => {
-  for (const backend of backends) {
+  for (const backend of backends.filter((name) => !NOT_ON[one.kernel]?.includes(name))) {
     await tf.setBackend(backend);
     const before = tf.memory().numTensors;
     const found = await differences(one);

@@ -85,6 +85,12 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
   dequantise: ({ blocks }, { type }) => kernels.dequantise(blocks!, type as kernels.BlockTypeName),
 };
 
+/**
+ * Engines that a kernel is not run on: weights are packed only where the product with them is native, and WebGPU reads int32 as float32, which has
+ * not the digits of a word of positions.
+ */
+export const NOT_ON: Readonly<Record<string, readonly string[]>> = { packedLinear: ['webgpu'] };
+
 const STEP = { lr: 0.1, beta1: 0.9, beta2: 0.95, decay: 0.1 };
 
 /** Two steps of an optimiser: the weight and its moments afterwards. */
