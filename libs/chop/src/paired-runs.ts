@@ -12,7 +12,7 @@ interface Sampled {
 }
 
 /** Characters of a question's end that are told: in few-shot prompts the question comes last. */
-const QUESTION_LENGTH = 400;
+const QUESTION_LENGTH = 200;
 
 /** Every later variant beside the first that was tested, by what their runs tell of each example. */
 export async function comparisonsOf(runs: readonly MeasuredRun[]): Promise<PairedFacts[]> {
@@ -82,7 +82,8 @@ function compared(
 }
 
 function flipOf(one: SampleLine, other: SampleLine, right: Flip['right']): Flip {
-  const question = String(one.arguments['gen_args_0']?.['arg_0'] ?? '').slice(-QUESTION_LENGTH);
+  const asked = String(one.arguments['gen_args_0']?.['arg_0'] ?? '');
+  const question = asked.length > QUESTION_LENGTH ? `…${asked.slice(-QUESTION_LENGTH)}` : asked;
   return { id: one.doc_id, ...(question === '' ? {} : { question }), gold: goldOf(one), first: answerOf(one), second: answerOf(other), right };
 }
 

@@ -57,7 +57,7 @@ export function Comparisons({ comparisons }: { readonly comparisons: readonly Pa
 function Flips({ comparison: { task, first, second, flips } }: { readonly comparison: PairedFacts }): JSX.Element {
   const shown = flips.slice(0, SHOWN_FLIPS);
   const asked = shown.some(({ question }) => question !== undefined);
-  const caption = `${task}: ${shown.length < flips.length ? `the first ${shown.length} of ` : ''}${flips.length} examples that only one of ${first} and ${second} has right`;
+  const caption = `${shown.length < flips.length ? `The first ${shown.length} of ` : ''}${flips.length} example${flips.length === 1 ? '' : 's'} of ${task} that only one of the two has right`;
   return (
     <details class="flips" open={flips.length <= 8}>
       <summary>
@@ -65,7 +65,7 @@ function Flips({ comparison: { task, first, second, flips } }: { readonly compar
       </summary>
       <DataTable
         caption={caption}
-        label={caption}
+        label={`${caption}: ${first} and ${second}`}
         look="answers"
         columns={[
           { title: 'Example', words: true },

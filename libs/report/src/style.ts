@@ -50,7 +50,7 @@ thead th { font-size: .875rem; font-weight: 600; }
 .crowded { font-size: .8125rem; }
 .crowded th, .crowded td { padding-left: .75rem; }
 .data caption span { position: sticky; left: 0; display: inline-block; max-width: calc(100vw - 2.5rem); }
-.answers th, .answers td { white-space: normal; overflow-wrap: anywhere; min-width: 4.5rem; }
+.answers tbody th, .answers td { white-space: normal; overflow-wrap: break-word; }
 .answers, .paired { font-size: .8125rem; }
 .data thead button { all: unset; display: inline-block; position: relative; cursor: pointer; border-radius: 3px; text-align: inherit; }
 .data thead button::after { content: "↕"; position: absolute; left: 100%; bottom: 0; padding-left: .12rem; color: var(--muted); font-weight: 400; font-size: .75rem; line-height: 1.5; opacity: 0; }
