@@ -38,7 +38,10 @@ describe('a recipe', () => {
     expect(recipe).toMatchObject({ name: 'half', model: 'embedded', data: { train: ['a.jsonl', 'b.txt'], valid: ['c.txt'] }, plugins: [], seed: 0 });
     expect(recipe.steps.map(({ kind }) => kind)).toEqual(['evaluate', 'prune', 'train', 'export', 'report']);
     const [evaluate, prune, train, exported] = recipe.steps;
-    expect(evaluate).toEqual({ kind: 'evaluate', options: { perplexity: 'valid', windows: 20, window: 512, bos: false, latency: false, sampleTokens: 48 } });
+    expect(evaluate).toEqual({
+      kind: 'evaluate',
+      options: { perplexity: 'valid', windows: 20, window: 512, bos: false, tasksDir: [], taskData: {}, latency: false, sampleTokens: 48 },
+    });
     expect(prune).toEqual({ kind: 'prune', name: 'layer-chop', set: { keep: 15 }, calibration: { samples: 4, window: 512 } });
     expect(train).toMatchObject({
       options: { tokens: 50e6, batchSize: 32, window: 512, lr: 3e-4, optimizer: 'adamw', schedule: 'cosine', data: 'train', keep: 2 },
@@ -66,12 +69,11 @@ describe('a recipe', () => {
     const text = { ...resolved, steps: resolved.steps.map(writtenStep) };
     expect(text).toMatchObject({ seed: 7, plugins: [] });
     const latency = Object.fromEntries(
-      Object.entries((z.toJSONSchema(parts.evaluators.get('latency')!.options) as { properties: object }).properties).map(([name, { default: value }]) => [
-        name,
-        value,
-      ]),
+      Object.entries((z.toJSONSchema(parts.evaluators.get('latency')!.options, { io: 'input' }) as { properties: object }).properties).map(
+        ([name, { default: value }]) => [name, value],
+      ),
     );
-    const measured = { window: 512, stride: 512, bos: false, sampleTokens: 48 };
+    const measured = { window: 512, stride: 512, bos: false, tasksDir: [], taskData: {}, sampleTokens: 48 };
     expect(text.steps).toEqual([
       { evaluate: { ...measured, name: 'embedded', perplexity: 'train', latency } },
       { prune: { wanda: { pattern: '2:4' }, calibration: { data: 'train', samples: 128, window: 512, join: '\n' } } },

@@ -8,8 +8,8 @@ const sizes = z.union([size, z.array(size).min(1)]).transform((given) => (typeof
 
 /** What is timed. */
 export const latencyOptions = z.strictObject({
-  batch: sizes.default([1]).describe('texts that are read side by side; a list measures each'),
-  context: sizes.default([128]).describe('tokens of the prompt; a list measures each, with each batch'),
+  batch: sizes.prefault([1]).describe('texts that are read side by side; a list measures each'),
+  context: sizes.prefault([128]).describe('tokens of the prompt; a list measures each, with each batch'),
   tokens: z.number().int().min(2).default(32).describe('tokens written after it, one at a time'),
   runs: size.default(5).describe('prompts that are timed, of each batch and context'),
   warmup: z.number().int().min(0).default(1).describe('prompts before them that are told apart'),
