@@ -78,7 +78,8 @@ test('bash completes commands, options and choices', async () => {
   expect(complete('chop', 'pl')).toEqual(['plan', 'plugins']);
   expect(complete('chop', 'engine', '')).toContain('install');
   expect(complete('chop', 'train', 'm', '--warm')).toEqual(['--warmup-steps']);
-  expect(complete('chop', 'engine', 'install', '--variant', '')).toEqual(['cpu', 'cuda']);
+  expect(complete('chop', 'engine', 'install', '--c')).toEqual(['--cuda']);
+  expect(complete('chop', 'train', 'm', '--dtype', '')).toEqual(['f32', 'f16', 'bf16']);
 });
 
 describe('a tiny model', () => {
