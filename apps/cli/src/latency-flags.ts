@@ -1,4 +1,3 @@
-import { UsageError } from '@chop/core/error';
 import { Option } from 'commander';
 import { given } from './given.js';
 import { positive } from './option-values.js';
@@ -26,11 +25,12 @@ export function latencyFlags(description: string): Option[] {
  *
  * @throws {@link UsageError} `EVAL_LATENCY` for an option of timing without `--latency`.
  */
-export function latencyChoice({ latency, batch, context, runs }: LatencyFlags): true | Record<string, unknown> | undefined {
+export async function latencyChoice({ latency, batch, context, runs }: LatencyFlags): Promise<true | Record<string, unknown> | undefined> {
   const options = given({ batch, context, runs });
   const [flag] = Object.keys(options);
   if (latency) return flag === undefined ? true : options;
   if (flag === undefined) return undefined;
+  const { UsageError } = await import('@chop/core/error');
   throw new UsageError('EVAL_LATENCY', { found: `--${flag} without --latency`, expected: 'both', remedy: `Give --latency, or leave --${flag} away.` });
 }
 

@@ -79,7 +79,7 @@ test('bash completes commands, options and choices', async () => {
   expect(complete('chop', 'engine', '')).toContain('install');
   expect(complete('chop', 'train', 'm', '--warm')).toEqual(['--warmup-steps']);
   expect(complete('chop', 'engine', 'install', '--c')).toEqual(['--cuda']);
-  expect(complete('chop', 'train', 'm', '--dtype', '')).toEqual(['f32', 'f16', 'bf16']);
+  expect(complete('chop', 'train', 'm', '--precision', '')).toEqual(['f32', 'bf16']);
 });
 
 describe('a tiny model', () => {

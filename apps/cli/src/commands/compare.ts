@@ -40,7 +40,7 @@ export function addCompare(program: Command, action: Action): void {
     .action(
       action<CompareFlags>(async (call, recipes, flags) => {
         const { out, tokens, seconds, resume } = flags;
-        const latency = latencyChoice(flags);
+        const latency = await latencyChoice(flags);
         const result = await (await call.chop()).compare(recipes, { ...call.common, ...given({ out, tokens, seconds, resume, latency }), ...call.force });
         return { result, text: async () => (await import('../compare-text.js')).compareText(result, call.paint) };
       }),

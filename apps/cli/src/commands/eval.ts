@@ -1,5 +1,4 @@
 import type { EvaluateRequest } from '@chop/chop';
-import { UsageError } from '@chop/core/error';
 import { type Command, Option } from 'commander';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
@@ -64,7 +63,7 @@ export function addEval(program: Command, action: Action): void {
       action<EvalFlags>(async (call, [model], flags) => {
         const { perplexity, base, window, stride, windows, bos, join, samples: samplesFile } = flags;
         const text = perplexity && { perplexity: { data: perplexity, ...given({ window, stride, windows, bos, join }) } };
-        const [tasks, latency] = [taskRequest(flags), latencyChoice(flags)];
+        const [tasks, latency] = [await taskRequest(flags), await latencyChoice(flags)];
         const chop = await call.chop();
         const request = { ...call.common, ...call.force, ...text, ...given({ tasks, samplesFile, latency }) };
         const models: Record<string, string> = { ...given({ base }), result: model! };
@@ -82,7 +81,17 @@ export function addEval(program: Command, action: Action): void {
 }
 
 /** What the flags say of tasks; nothing where they name none. */
-function taskRequest({ tasks, tasksDir, taskData, limit, numFewshot, maxLength, bos, samples, firstTokens }: EvalFlags): EvaluateRequest['tasks'] {
+async function taskRequest({
+  tasks,
+  tasksDir,
+  taskData,
+  limit,
+  numFewshot,
+  maxLength,
+  bos,
+  samples,
+  firstTokens,
+}: EvalFlags): Promise<EvaluateRequest['tasks']> {
   const others = {
     '--tasks-dir': tasksDir,
     '--task-data': taskData,
@@ -95,6 +104,7 @@ function taskRequest({ tasks, tasksDir, taskData, limit, numFewshot, maxLength, 
   if (!tasks) {
     const [flag] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
     if (flag === undefined) return undefined;
+    const { UsageError } = await import('@chop/core/error');
     throw new UsageError('EVAL_TASKS', { found: `${flag} without --tasks`, expected: 'the names of tasks', remedy: 'For example --tasks piqa,sciq.' });
   }
   return {
