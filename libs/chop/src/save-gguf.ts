@@ -9,6 +9,7 @@ import type { WrittenResult } from './verbs.js';
 
 /** How matrices are stored in a GGUF file; vectors are float32. */
 export const GGUF_DTYPES = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_k_m'] as const;
+/** How the matrices of a GGUF file are stored. */
 export type GgufDtype = (typeof GGUF_DTYPES)[number];
 
 /** The numbers of llama.cpp's `enum llama_ftype`. */

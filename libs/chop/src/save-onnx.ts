@@ -30,6 +30,7 @@ const PRECISIONS = {
   q4f16: { float: 'f16', bits: 4, suffix: '_q4f16' },
 } as const satisfies Readonly<Record<string, OnnxPrecision & { readonly suffix: string }>>;
 
+/** How weights are stored in an ONNX file: floats, or matrices of products in blocks of 8 or 4 bits. */
 export type OnnxDtype = keyof typeof PRECISIONS;
 export const ONNX_DTYPES = Object.keys(PRECISIONS) as readonly OnnxDtype[];
 

@@ -14,6 +14,7 @@ export const latencyOptions = z.strictObject({
   runs: size.default(5).describe('prompts that are timed, of each batch and context'),
   warmup: z.number().int().min(0).default(1).describe('prompts before them that are told apart'),
 });
+/** The options of the latency evaluator, checked. */
 export type LatencyOptions = z.output<typeof latencyOptions>;
 
 /** A prompt that is read and written on, in milliseconds. */

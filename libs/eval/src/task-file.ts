@@ -79,7 +79,7 @@ export function checkTask({ file, keys, placeOf }: TaskFile): TaskDefinition {
   return { config, file, folders: foldersOf(file, placeOf, keys) };
 }
 
-/** @throws as {@link checkTask}. */
+/** @throws as `checkTask`. */
 export function checkGroup({ keys, placeOf }: TaskFile): GroupConfig {
   return checkOptions(groupSchema, keys, String(keys['group']), placeOf);
 }

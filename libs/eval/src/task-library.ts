@@ -70,7 +70,7 @@ export class TaskLibrary {
   /**
    * The tasks that names of tasks, groups and tags stand for.
    *
-   * @throws {@link UsageError} `TASK_UNKNOWN` (names the nearest), `TASK_TWICE`, and what {@link checkTask} throws.
+   * @throws {@link UsageError} `TASK_UNKNOWN` (names the nearest), `TASK_TWICE`, and what `checkTask` throws.
    */
   async choose(names: readonly string[]): Promise<ChosenTasks> {
     const chosen: Choice = { tasks: new Map(), groups: new Map() };

@@ -9,6 +9,7 @@ const [VARINT, FIXED32, DELIMITED] = [0, 5, 2];
 const IR_VERSION = 8;
 const EXTERNAL = 1;
 
+/** A stored type. */
 export type OnnxType = keyof typeof TYPES;
 
 /** A weight or constant. */
@@ -21,8 +22,10 @@ export interface OnnxTensor {
   readonly pieces: () => AsyncIterable<Uint8Array>;
 }
 
+/** A constant of a node: a float, a whole number, a text, or whole numbers. */
 export type OnnxAttribute = { readonly f: number } | { readonly i: number } | { readonly s: string } | { readonly ints: readonly number[] };
 
+/** One operation. */
 export interface OnnxNode {
   readonly op: string;
   /** `com.microsoft` for what ONNX Runtime adds; ONNX's own by default. */
@@ -40,6 +43,7 @@ export interface OnnxValue {
   readonly dims: readonly (number | string)[];
 }
 
+/** A graph with its weights. */
 export interface OnnxModel {
   readonly nodes: readonly OnnxNode[];
   readonly tensors: readonly OnnxTensor[];
