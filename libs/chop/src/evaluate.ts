@@ -1,8 +1,7 @@
-import { stat } from 'node:fs/promises';
 import { checkOptions, type EvaluationContext, type Model, named, type Parts, UsageError } from '@chop/core';
 import type { Tokenizer } from '@chop/data';
 import { type LatencyResult, pairedTasks, type PerplexityResult, type PreparedTasks, prepareTasks } from '@chop/eval';
-import { atomicFile } from '@chop/formats';
+import { atomicFile, checkFreeFile } from '@chop/formats';
 import { type Engine, startEngine } from '@chop/kernels';
 import { forwardMemory } from '@chop/training';
 import { readText } from './calibrate.js';
@@ -35,7 +34,7 @@ export async function evaluate<Name extends string>(
     });
   const several = Object.keys(models).length > 1;
   const { samplesFile, force = false } = request;
-  if (samplesFile !== undefined && !force) await checkFree(samplesFile);
+  if (samplesFile !== undefined) await checkFreeFile(samplesFile, { force });
   const prepared = request.tasks && (await prepareTasks({ ...request.tasks, ...(samplesFile === undefined && !several ? {} : { samples: true }) }));
   const alone = several ? { ...request, latency: false } : request;
   let scores: [string, EvalResult][] = [];
@@ -78,16 +77,6 @@ async function besideFirst(
         ...(paired ? { paired } : {}),
       },
     ];
-  });
-}
-
-async function checkFree(file: string): Promise<void> {
-  if (!(await stat(file).catch(() => undefined))) return;
-  throw new UsageError('OUTPUT_EXISTS', {
-    file,
-    found: 'something there already',
-    expected: 'a new file',
-    remedy: 'Choose another name, or replace it with --force.',
   });
 }
 

@@ -1,5 +1,5 @@
 import { type Model, PlanError, tensorsIn } from '@chop/core';
-import type { OnnxModel, OnnxNode, OnnxTensor, OnnxType, OnnxValue } from '@chop/formats';
+import { inOnePiece, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxType, type OnnxValue } from '@chop/formats';
 import { hearCalls, type KernelCall, keyValueCache } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { type GraphBuilder, POSITIONS, translate } from './onnx-rows.js';
@@ -233,9 +233,7 @@ class Graph implements GraphBuilder {
       type,
       dims,
       byteLength: bytes.byteLength,
-      async *pieces() {
-        yield bytes;
-      },
+      pieces: () => inOnePiece(bytes),
     });
     return name;
   }

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { throwIfAborted, UsageError } from '@chop/core';
-import { atomicFile } from '@chop/formats';
+import { atomicFile, checkFreeFile } from '@chop/formats';
 import { renderModelCard, renderReport } from '@chop/report';
 import { parse } from 'yaml';
 import { comparedFacts } from './compared-runs.js';
@@ -39,7 +39,7 @@ export async function report(folders: readonly string[], { out, modelCard, title
   if (folders.length === 0)
     throw new UsageError('REPORT_NOTHING', { found: 'no run', expected: 'run folders', remedy: 'Name the folders that chop run has left: chop report runs/*' });
   checkTwice(folders);
-  for (const file of [out, ...(modelCard === undefined ? [] : [modelCard])]) if (!force) await checkFree(file);
+  for (const file of [out, ...(modelCard === undefined ? [] : [modelCard])]) await checkPlace(file, force);
   const sources: RunSource[] = [];
   for (const folder of folders) {
     throwIfAborted(signal);
@@ -76,22 +76,8 @@ function checkTwice(folders: readonly string[]): void {
   if (twice !== undefined) throw new UsageError('RUN_TWICE', { found: `${twice} twice`, expected: 'every run once', remedy: 'Leave one of them away.' });
 }
 
-async function checkFree(file: string): Promise<void> {
-  const there = await stat(file).catch(() => undefined);
-  if (there?.isDirectory() === true)
-    throw new UsageError('OUTPUT_EXISTS', {
-      file,
-      found: 'a folder',
-      expected: 'a file to be made',
-      remedy: `Name a file in it, such as ${join(file, 'report.html')}.`,
-    });
-  if (there)
-    throw new UsageError('OUTPUT_EXISTS', {
-      file,
-      found: 'something there already',
-      expected: 'a new file',
-      remedy: 'Choose another name, or replace it with --force.',
-    });
+async function checkPlace(file: string, force: boolean): Promise<void> {
+  await checkFreeFile(file, { force });
   if (!(await stat(dirname(file)).catch(() => undefined)))
     throw new UsageError('OUTPUT_MISSING', {
       file,

@@ -1,7 +1,18 @@
-import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type Checkpoint, DTYPE_BYTES, gather, type GgufLayout, OutputError, readBytes, UsageError } from '@chop/core';
-import { blockElements, ggufBytes, type GgmlTypeName, type GgufSource, type GgufTyped, ggufVocabulary, quantised, reencode, writeGguf } from '@chop/formats';
+import { type Checkpoint, DTYPE_BYTES, gather, type GgufLayout, readBytes, UsageError } from '@chop/core';
+import {
+  blockElements,
+  checkFreeFile,
+  ggufBytes,
+  type GgmlTypeName,
+  type GgufSource,
+  type GgufTyped,
+  ggufVocabulary,
+  inOnePiece,
+  quantised,
+  reencode,
+  writeGguf,
+} from '@chop/formats';
 import type { Lineage } from './lineage.js';
 import type { OpenModel } from './opened.js';
 import type { Common } from './request.js';
@@ -41,7 +52,8 @@ export async function saveGguf(opened: OpenModel, out: string, { dtype, force, l
       expected: 'a family that can be written as GGUF',
       remedy: 'Save it as --format hf.',
     });
-  await checkFile(out, force);
+  checkName(out);
+  await checkFreeFile(out, { force });
   const tensors = [...constants(layout), ...weights(checkpoint, layout, dtype)];
   const totalBytes = tensors.reduce((sum, tensor) => sum + ggufBytes(tensor), 0);
   let bytes = 0;
@@ -53,7 +65,7 @@ export async function saveGguf(opened: OpenModel, out: string, { dtype, force, l
   return { out, parameters: blueprint.parameters, bytes: totalBytes, files: [basename(out)], seconds: (performance.now() - started) / 1000 };
 }
 
-async function checkFile(out: string, force: boolean | undefined): Promise<void> {
+function checkName(out: string): void {
   if (!/\.gguf$/i.test(out))
     throw new UsageError('OUTPUT_NAME', {
       file: out,
@@ -61,11 +73,6 @@ async function checkFile(out: string, force: boolean | undefined): Promise<void>
       expected: 'a file for --format gguf',
       remedy: `Give --out ${out || 'model'}.gguf.`,
     });
-  const found = await stat(out).catch(() => undefined);
-  if (found?.isDirectory())
-    throw new OutputError('OUTPUT_EXISTS', { file: out, found: 'a folder', expected: 'a file to be written', remedy: 'Choose another output.' });
-  if (found && !force)
-    throw new UsageError('OUTPUT_EXISTS', { file: out, found: 'a file', expected: 'a new file', remedy: 'Choose another output, or replace it with --force.' });
 }
 
 function general({ architecture, whole, floats, texts = {} }: GgufLayout, out: string, dtype: GgufDtype, lineage: Lineage): Map<string, GgufTyped> {
@@ -82,7 +89,7 @@ function general({ architecture, whole, floats, texts = {} }: GgufLayout, out: s
       : []),
     ['general.file_type', { u32: FILE_TYPE[dtype] }],
     ['general.quantization_version', { u32: QUANTISATION_VERSION }],
-    ...own(typed(whole, (value) => (typeof value === 'number' ? { u32: value } : { u32s: value }))),
+    ...own(typed(whole, (u32) => ({ u32 }))),
     ...own(typed(floats, (f32) => ({ f32 }))),
     ...own(typed(texts, (text) => ({ text }))),
   ]);
@@ -105,7 +112,7 @@ async function vocabulary({ companions, source }: Checkpoint, { whole }: GgufLay
     tokenizer,
     config: (await text('tokenizer_config.json')) ?? '{}',
     chatTemplate: await text('chat_template.jinja'),
-    vocab: whole['vocab_size'] as number,
+    vocab: whole['vocab_size']!,
     source,
   });
 }
@@ -116,14 +123,12 @@ function* constants({ constants = new Map() }: GgufLayout): Generator<GgufSource
       name,
       shape: [values.length],
       type: 'F32',
-      async *pieces() {
-        yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      },
+      pieces: () => inOnePiece(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
     };
 }
 
 function* weights(checkpoint: Checkpoint, { tensors, whole }: GgufLayout, dtype: GgufDtype): Generator<GgufSource> {
-  const layers = whole['block_count'] as number;
+  const layers = whole['block_count']!;
   const tied = ![...tensors.values()].some(({ name }) => name === OUTPUT);
   for (const { name: own, shape, dtype: stored } of checkpoint.tensors.values()) {
     const { name, rows } = tensors.get(own)!;
@@ -132,7 +137,7 @@ function* weights(checkpoint: Checkpoint, { tensors, whole }: GgufLayout, dtype:
       if (rows === undefined) yield* reencode(checkpoint.stream(own), stored, 'F32');
       else
         yield* reencode(
-          once(gather(await readBytes(checkpoint, own), shape, [rows, ...shape.slice(1).map(() => undefined)], DTYPE_BYTES[stored])),
+          inOnePiece(gather(await readBytes(checkpoint, own), shape, [rows, ...shape.slice(1).map(() => undefined)], DTYPE_BYTES[stored])),
           stored,
           'F32',
         );
@@ -165,8 +170,4 @@ function needsMoreBits(at: number, layers: number): boolean {
 function fitting(type: GgmlTypeName, row: number): GgmlTypeName {
   const other = FALLBACK[type];
   return row % blockElements(type) === 0 || other === undefined ? type : fitting(other, row);
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

@@ -1,9 +1,10 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Blueprint, type Checkpoint, DTYPE_BYTES, elementCount, fromFloat32, readBytes, toFloat32 } from '@chop/core';
+import { type Blueprint, type Checkpoint, DTYPE_BYTES, elementCount, fromFloat32, readBytes, toFloat32, transpose } from '@chop/core';
 import {
   atomicFolder,
   externalParts,
+  inOnePiece,
   type OnnxExternal,
   type OnnxModel,
   type OnnxTensor,
@@ -38,6 +39,8 @@ export const ONNX_DTYPES = Object.keys(PRECISIONS) as readonly OnnxDtype[];
 const LARGEST_FILE = 1.9e9;
 /** Weights that are worth a place in the file beside the model. */
 const EXTERNAL_FROM = 1024;
+/** Files of a checkpoint that go along: its tokenizer, how it generates, its licence. */
+const COMPANIONS = /^(tokenizer|special_tokens|added_tokens|generation_config|vocab|merges|chat_template|LICENSE|NOTICE)/;
 /** What a model knows of positions where its config does not say. */
 const DEFAULT_CONTEXT = 2048;
 
@@ -72,7 +75,7 @@ export async function saveOnnx(opened: OpenModel, out: string, { dtype, force, l
       });
       files.push(file);
     };
-    for (const [file, text] of await texts(checkpoint, lineage, blueprint, external !== undefined)) await put(file, once(text));
+    for (const [file, text] of await texts(checkpoint, lineage, blueprint, external !== undefined)) await put(file, inOnePiece(text));
     await put(`onnx/${name}`, onnxBytes(model, external));
     if (external) await put(`onnx/${external.location}`, externalParts(model, external));
   });
@@ -97,29 +100,32 @@ function tensor(checkpoint: Checkpoint, name: string, weight: string, use: Weigh
   const { shape, dtype } = checkpoint.tensors.get(weight)!;
   const stored = float === 'f32' ? 'F32' : 'F16';
   const [rows, columns] = shape as [number, number];
-  const described = (type: OnnxType, dims: readonly number[], byteLength: number, make: (values: Float32Array) => Uint8Array): OnnxTensor => ({
+  const byteLength = elementCount(shape) * DTYPE_BYTES[stored];
+  const blocks = (type: OnnxType, dims: readonly number[], bytes: number, make: (values: Float32Array) => Uint8Array): OnnxTensor => ({
     name,
     type,
     dims,
-    byteLength,
+    byteLength: bytes,
     async *pieces() {
       yield make(toFloat32(await readBytes(checkpoint, weight), dtype));
     },
   });
-  if (use === 'levels') return described('u8', [rows, columns / BLOCK, (BLOCK * bits!) / 8], (rows * columns * bits!) / 8, (values) => blocksOf(values, bits!));
-  if (use === 'scales') {
-    const count = (rows * columns) / BLOCK;
-    return described(float, [count], count * DTYPE_BYTES[stored], (values) => fromFloat32(scalesOf(values, bits!), stored));
+  switch (use) {
+    case 'plain':
+      return { name, type: float, dims: shape, byteLength, pieces: () => reencode(checkpoint.stream(weight), dtype, stored) };
+    case 'turned': {
+      async function* turned(): AsyncGenerator<Uint8Array> {
+        yield transpose(await readBytes(checkpoint, weight), { shape, dtype });
+      }
+      return { name, type: float, dims: [columns, rows], byteLength, pieces: () => reencode(turned(), dtype, stored) };
+    }
+    case 'levels':
+      return blocks('u8', [rows, columns / BLOCK, (BLOCK * bits!) / 8], (rows * columns * bits!) / 8, (values) => blocksOf(values, bits!));
+    case 'scales': {
+      const count = (rows * columns) / BLOCK;
+      return blocks(float, [count], count * DTYPE_BYTES[stored], (values) => fromFloat32(scalesOf(values, bits!), stored));
+    }
   }
-  const byteLength = elementCount(shape) * DTYPE_BYTES[stored];
-  if (use === 'turned') return described(float, [columns, rows], byteLength, (values) => fromFloat32(turned(values, rows, columns), stored));
-  return { name, type: float, dims: shape, byteLength, pieces: () => reencode(checkpoint.stream(weight), dtype, stored) };
-}
-
-function turned(values: Float32Array, rows: number, columns: number): Float32Array {
-  const out = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column]!;
-  return out;
 }
 
 /** The files beside the graph: what transformers.js reads first. */
@@ -129,9 +135,7 @@ async function texts(checkpoint: Checkpoint, lineage: Lineage, { parameters }: B
     ...(external ? { use_external_data_format: true } : {}),
     kv_cache_dtype: { fp16: 'float16', q4f16: 'float16' },
   };
-  const tokenizer = [...checkpoint.companions].filter(([name]) =>
-    /^(tokenizer|special_tokens|added_tokens|generation_config|vocab|merges|chat_template|LICENSE|NOTICE)/.test(name),
-  );
+  const tokenizer = [...checkpoint.companions].filter(([name]) => COMPANIONS.test(name));
   const companions = await Promise.all(tokenizer.map(async ([name, read]) => [name, await read()] as const));
   return new Map([
     ...companions,
@@ -141,12 +145,15 @@ async function texts(checkpoint: Checkpoint, lineage: Lineage, { parameters }: B
   ]);
 }
 
-/** Why a folder is not one of ours. */
+/** What {@link saveOnnx} writes beside the graphs. */
+const WRITTEN = new RegExp(`^(config\\.json|README\\.md|${LINEAGE_FILE.replace('.', '\\.')}|${COMPANIONS.source.slice(1)}.*)$`);
+const GRAPH = /^model\w*\.onnx(_data)?$/;
+
+/** Why a folder is not one that {@link saveOnnx} has written, with nothing of others' in it. */
 async function objection(folder: string): Promise<string | undefined> {
   const names = await readdir(folder);
-  return names.includes('onnx') && names.includes('config.json') ? undefined : 'a folder that is no ONNX model';
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+  if (!names.includes('onnx') || !names.includes(LINEAGE_FILE)) return 'a folder that is no ONNX model of chop';
+  const graphs = await readdir(join(folder, 'onnx'));
+  const foreign = names.find((name) => name !== 'onnx' && !WRITTEN.test(name)) ?? graphs.find((name) => !GRAPH.test(name));
+  return foreign === undefined ? undefined : `${JSON.stringify(foreign)} beside an ONNX model`;
 }

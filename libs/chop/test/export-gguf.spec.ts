@@ -1,12 +1,12 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readBytes, toFloat32 } from '@chop/core';
+import { applyToCheckpoint, Plan, readBytes, toFloat32 } from '@chop/core';
 import { openGguf } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Chop, compose, type GgufDtype, type OpenModel } from '../src/index.js';
+import { type Chop, compose, type GgufDtype, OpenModel } from '../src/index.js';
 
 let chop: Chop;
 let folder: string;
@@ -98,6 +98,13 @@ test('rows of q and k are interleaved as llama.cpp pairs them: row 2i is half 0,
         expect(there.subarray(to * width, (to + 1) * width)).toEqual(own.subarray(from * width, (from + 1) * width));
       }
   await file.close();
+});
+
+test('a model whose layers differ is refused: llama.cpp has one size for all', async () => {
+  const { blueprint } = source;
+  const plan = Plan.of(blueprint, { keeps: new Map([[blueprint.axes.key('ffn', 1), Int32Array.from({ length: 64 }, (_, i) => i)]]) });
+  const uneven = new OpenModel({ checkpoint: applyToCheckpoint(source.checkpoint, plan), family: source.family, blueprint: plan.after });
+  await expect(written('f32', uneven)).rejects.toMatchObject({ code: 'AXIS_NOT_UNIFORM' });
 });
 
 test('what cannot be written is refused before anything is, and nothing is left', async () => {

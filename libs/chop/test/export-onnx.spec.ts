@@ -136,4 +136,14 @@ test('the folder is what transformers.js looks for: config, tokenizer, onnx/mode
   expect(await readFile(join(out, 'tokenizer.json'))).toEqual(Buffer.from(await source.checkpoint.companions.get('tokenizer.json')!()));
   await expect(chop.save(source, out, { format: 'onnx' })).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
   await expect(chop.save(source, join(folder, 'x'), { format: 'onnx', dtype: 'q4_k_m' })).rejects.toMatchObject({ code: 'DTYPE_UNKNOWN' });
+  await chop.save(source, out, { format: 'onnx', force: true });
+});
+
+test('a folder with anything of others in it is not replaced, even by force', async () => {
+  const out = join(folder, 'mixed');
+  await chop.save(source, out, { format: 'onnx' });
+  writeFileSync(join(out, 'model.safetensors'), 'mine');
+  const again = chop.save(source, out, { format: 'onnx', force: true });
+  await expect(again).rejects.toMatchObject({ code: 'OUTPUT_FOREIGN', message: expect.stringContaining('model.safetensors') as unknown });
+  expect(await readFile(join(out, 'model.safetensors'), 'utf8')).toBe('mine');
 });

@@ -29,8 +29,8 @@ export interface GgufNames {
 export interface GgufLayout {
   /** `general.architecture`. */
   readonly architecture: string;
-  /** Keys that begin with the architecture; one number per layer where layers differ. */
-  readonly whole: Readonly<Record<string, number | readonly number[]>>;
+  /** Whole numbers, by their keys behind the architecture. */
+  readonly whole: Readonly<Record<string, number>>;
   readonly floats: Readonly<Record<string, number>>;
   readonly texts?: Readonly<Record<string, string>>;
   /** Tensors that follow from the config, by their names there. */

@@ -1,5 +1,5 @@
 import type { Blueprint } from './blueprint.js';
-import { byteLength, type Checkpoint, CHUNK_BYTES, DTYPE_BYTES, readBytes, type TensorInfo } from './checkpoint.js';
+import { type Checkpoint, CHUNK_BYTES, DTYPE_BYTES, readBytes, type TensorInfo } from './checkpoint.js';
 import type { Family } from './family.js';
 
 /**
@@ -46,13 +46,15 @@ function parts(checkpoint: Checkpoint): Pick<Checkpoint, 'source' | 'config' | '
   return { source, config, companions, close: () => checkpoint.close() };
 }
 
+/** An array of elements of so many bytes, whatever they mean. */
+const ELEMENTS = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array } as const;
+
 /** The bytes of a matrix, its columns as rows. */
-function transpose(bytes: Uint8Array, info: TensorInfo): Uint8Array {
-  const [rows, columns] = info.shape as [number, number];
-  const width = DTYPE_BYTES[info.dtype];
-  const out = new Uint8Array(byteLength(info));
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++)
-      for (let byte = 0; byte < width; byte++) out[(column * rows + row) * width + byte] = bytes[(row * columns + column) * width + byte]!;
-  return out;
+export function transpose(bytes: Uint8Array, { shape, dtype }: Pick<TensorInfo, 'shape' | 'dtype'>): Uint8Array {
+  const [rows, columns] = shape as [number, number];
+  const Elements = ELEMENTS[DTYPE_BYTES[dtype]];
+  const from = new Elements(bytes.slice().buffer);
+  const to = new Elements(from.length);
+  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) to[column * rows + row] = from[row * columns + column]!;
+  return new Uint8Array(to.buffer);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ChopError, OutputError, UsageError } from '@chop/core';
 import { type Write, type WriteOptions, writeStream } from './write-stream.js';
@@ -96,6 +96,24 @@ export async function checkReplaceable(path: string, { force, objection }: Atomi
       found: reason,
       expected: 'a folder that chop may replace',
       remedy: 'Move it away yourself, or choose another output.',
+    });
+}
+
+/**
+ * Whether a file may be written there; a folder never gives way to one.
+ *
+ * @throws {@link UsageError} `OUTPUT_EXISTS`
+ */
+export async function checkFreeFile(file: string, { force = false }: { readonly force?: boolean | undefined } = {}): Promise<void> {
+  const there = await stat(file).catch(() => undefined);
+  if (there?.isDirectory())
+    throw new UsageError('OUTPUT_EXISTS', { file, found: 'a folder', expected: 'a file to be made', remedy: `Name a file in it: ${join(file, 'NAME')}.` });
+  if (there && !force)
+    throw new UsageError('OUTPUT_EXISTS', {
+      file,
+      found: 'something there already',
+      expected: 'a new file',
+      remedy: 'Choose another name, or replace it with --force.',
     });
 }
 

@@ -1,5 +1,6 @@
 import type { Dtype } from '@chop/core';
 import { BLOCK_ELEMENTS, BLOCK_TYPES, type BlockTypeName, dequantiseBytes } from '@chop/kernels';
+import { readHalf } from './float16.js';
 import { iq4_NL, iq4_XS, q2_K, q3_K, q4_K, q5_0, q5_1, q5_K, q6_K, type ReadBlock } from './gguf-k-blocks.js';
 
 /** How one ggml type lies in a file, and as what a checkpoint shows it. */
@@ -69,17 +70,10 @@ function inBlocks(name: string, read: ReadBlock, blockElements: number, blockByt
     dtype: 'F32',
     dequantise(blocks) {
       const out = new Float32Array((blocks.byteLength / blockBytes) * blockElements);
+      const view = new DataView(blocks.buffer, blocks.byteOffset, blocks.byteLength);
       for (let at = 0, to = 0; at < blocks.byteLength; at += blockBytes, to += blockElements)
-        read(blocks, at, out, to, (offset) => halfAt(blocks, at + offset));
+        read(blocks, at, out, to, (offset) => readHalf(view, at + offset));
       return out;
     },
   };
-}
-
-/** The float16 at a byte. */
-function halfAt(bytes: Uint8Array, at: number): number {
-  const bits = bytes[at]! | (bytes[at + 1]! << 8);
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const size = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction === 0 ? Infinity : NaN) : (1024 + fraction) * 2 ** (exponent - 25);
-  return bits >> 15 ? -size : size;
 }

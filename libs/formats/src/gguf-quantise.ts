@@ -1,4 +1,4 @@
-import { fromFloat32 } from '@chop/core';
+import { readHalf, writeHalf } from './float16.js';
 
 // Called some thousand million times: looked up once.
 const { abs, floor, fround, max, min, round, sign, sqrt } = Math;
@@ -22,15 +22,6 @@ function extreme(x: Float32Array, from: number, count: number): number {
   return most;
 }
 
-const HALF = new Float32Array(1);
-
-/** Writes a number as float16. */
-function putHalf(out: DataView, at: number, value: number): void {
-  HALF[0] = value;
-  const bytes = fromFloat32(HALF, 'F16');
-  out.setUint16(at, bytes[0]! | (bytes[1]! << 8), true);
-}
-
 /** Half away from zero, as C's roundf. */
 const rounded = (value: number): number => sign(value) * floor(abs(value) + 0.5);
 const clamp = (value: number, low: number, high: number): number => min(high, max(low, value));
@@ -43,7 +34,7 @@ const q8_0: Quantiser = {
   block(x, from, out, at) {
     const d = fround(abs(extreme(x, from, BLOCK)) / 127);
     const each = inverse(d);
-    putHalf(out, at, d);
+    writeHalf(out, at, d);
     for (let i = 0; i < BLOCK; i++) out.setInt8(at + 2 + i, rounded(fround(x[from + i]! * each)));
   },
 };
@@ -56,7 +47,7 @@ const q4_0: Quantiser = {
     const d = fround(extreme(x, from, BLOCK) / -8);
     const each = inverse(d);
     const level = (i: number): number => min(15, floor(fround(fround(x[from + i]! * each) + 8.5)));
-    putHalf(out, at, d);
+    writeHalf(out, at, d);
     for (let i = 0; i < BLOCK / 2; i++) out.setUint8(at + 2 + i, level(i) | (level(i + BLOCK / 2) << 4));
   },
 };
@@ -69,7 +60,7 @@ const q5_0: Quantiser = {
     const d = fround(extreme(x, from, BLOCK) / -16);
     const each = inverse(d);
     const level = (i: number): number => min(31, floor(fround(fround(x[from + i]! * each) + 16.5)));
-    putHalf(out, at, d);
+    writeHalf(out, at, d);
     let high = 0;
     for (let i = 0; i < BLOCK / 2; i++) {
       const [low, up] = [level(i), level(i + BLOCK / 2)];
@@ -150,8 +141,8 @@ const q4_K: Quantiser = {
     const fits = Array.from({ length: 8 }, (_, part) => fit(x, from + 32 * part, 32, 15));
     const d = max(...fits.map(({ scale }) => scale)) / 63;
     const dmin = max(...fits.map(({ least }) => least)) / 63;
-    putHalf(out, at, d);
-    putHalf(out, at + 2, dmin);
+    writeHalf(out, at, d);
+    writeHalf(out, at + 2, dmin);
     const six = (value: number, unit: number): number => min(63, round(value * inverse(unit)));
     const [scales, minima] = [fits.map(({ scale }) => six(scale, d)), fits.map(({ least }) => six(least, dmin))];
     for (let part = 0; part < 4; part++) {
@@ -159,7 +150,7 @@ const q4_K: Quantiser = {
       out.setUint8(at + 8 + part, minima[part]! | ((minima[part + 4]! >> 4) << 6));
       out.setUint8(at + 12 + part, (scales[part + 4]! & 15) | ((minima[part + 4]! & 15) << 4));
     }
-    const [unit, unitMin] = [fround(half(out, at)), fround(half(out, at + 2))];
+    const [unit, unitMin] = [fround(readHalf(out, at)), fround(readHalf(out, at + 2))];
     const level = (i: number): number => {
       const [scale, least] = [unit * scales[i >> 5]!, unitMin * minima[i >> 5]!];
       return clamp(round((x[from + i]! + least) * inverse(scale)), 0, 15);
@@ -195,8 +186,8 @@ const q6_K: Quantiser = {
   block(x, from, out, at) {
     const wanted = Array.from({ length: 16 }, (_, part) => symmetricScale(x, from + 16 * part));
     const d = wanted.reduce((most, scale) => (abs(scale) > abs(most) ? scale : most), 0) / -128;
-    putHalf(out, at + 208, d);
-    const unit = half(out, at + 208);
+    writeHalf(out, at + 208, d);
+    const unit = readHalf(out, at + 208);
     const scales = wanted.map((scale) => min(127, round(scale * inverse(d))));
     scales.forEach((scale, part) => out.setInt8(at + 192 + part, scale));
     const level = (i: number): number => clamp(round(x[from + i]! * inverse(unit * scales[i >> 4]!)), -32, 31) + 32;
@@ -209,14 +200,6 @@ const q6_K: Quantiser = {
       }
   },
 };
-
-/** A float16 as a number. */
-function half(view: DataView, at: number): number {
-  const bits = view.getUint16(at, true);
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const size = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
-  return bits >> 15 ? -size : size;
-}
 
 /** By the names of ggml. */
 export const QUANTISERS = { Q8_0: q8_0, Q4_0: q4_0, Q5_0: q5_0, Q4_K: q4_K, Q6_K: q6_K } as const;

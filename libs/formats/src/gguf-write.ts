@@ -10,7 +10,6 @@ export type GgufTyped =
   | { readonly f32: number }
   | { readonly bool: boolean }
   | { readonly text: string }
-  | { readonly u32s: readonly number[] }
   | { readonly i32s: readonly number[] }
   | { readonly texts: readonly string[] };
 
@@ -118,7 +117,6 @@ class Writer {
   }
 
   value(value: GgufTyped): void {
-    if ('u32s' in value) return this.#list(TYPE.u32, value.u32s, (each) => this.u32(each));
     if ('i32s' in value) return this.#list(TYPE.i32, value.i32s, (each) => this.#room(4).setInt32(0, each, true));
     if ('texts' in value) return this.#list(TYPE.text, value.texts, (each) => this.text(each));
     if ('u32' in value) {

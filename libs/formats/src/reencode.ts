@@ -1,5 +1,10 @@
 import { CHUNK_BYTES, CheckpointError, DTYPE_BYTES, type Dtype, fromFloat32, toFloat32 } from '@chop/core';
 
+/** Bytes at hand as a stream. */
+export async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 /**
  * Converts a stream of stored floats from one dtype to another, piece by piece, rounding to nearest even.
  *

@@ -9,18 +9,19 @@ const reversed = (names: Readonly<Record<string, string>>): Readonly<Record<stri
 const OUTER_NAMES = reversed(OUTER);
 const LAYER_NAMES = reversed(LAYER);
 
-/** A model of the family as llama.cpp reads it. Layers may differ in their heads and their FFN: it takes one number for each. */
+/**
+ * A model of the family as llama.cpp reads it.
+ *
+ * @throws {@link PlanError} `AXIS_NOT_UNIFORM`: llama.cpp has one size of FFN and one number of heads for all layers of these architectures.
+ * @throws {@link UsageError} `FORMAT_UNSUPPORTED` for a sliding window, or an architecture without a name there.
+ */
 export function llamaLayout(blueprint: Blueprint): GgufLayout {
   const { config, axes } = blueprint;
   const settings = llamaSettings(config);
   const architecture = architectureOf(config);
   if (settings.sliding.some((window) => window !== undefined)) throw unsupported('a sliding window');
-  const layers = Array.from({ length: axes.layers }, (_, at) => at);
-  const perLayer = (of: (at: number) => number): number | number[] => {
-    const all = layers.map(of);
-    return new Set(all).size === 1 ? all[0]! : all;
-  };
-  const inner = axes.common('inner')!;
+  blueprint.checkUniform();
+  const [ffn, kv, group, inner] = ['ffn', 'kv', 'group', 'inner'].map((axis) => axes.common(axis)!) as [number, number, number, number];
   const scaling = scalingOf(settings);
   return {
     architecture,
@@ -29,9 +30,9 @@ export function llamaLayout(blueprint: Blueprint): GgufLayout {
       context_length: Number(config['max_position_embeddings'] ?? 2048),
       embedding_length: axes.size('width'),
       block_count: axes.layers,
-      feed_forward_length: perLayer((at) => axes.size('ffn', at)),
-      'attention.head_count': perLayer((at) => axes.size('kv', at) * axes.size('group', at)),
-      'attention.head_count_kv': perLayer((at) => axes.size('kv', at)),
+      feed_forward_length: ffn,
+      'attention.head_count': kv * group,
+      'attention.head_count_kv': kv,
       'attention.key_length': inner,
       'attention.value_length': inner,
       'rope.dimension_count': inner,
