@@ -18,6 +18,8 @@ export interface ScoreOptions {
   readonly passTokens?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Hears every score as soon as it is there, in any order. */
+  readonly onScore?: (request: number, score: Score) => void;
 }
 
 /** A token that is likelier than all others together is the likeliest. */
@@ -28,13 +30,14 @@ const SURE = Math.log(0.5);
  * bit where the native kernels run.
  */
 export async function scoreTokens(model: Model, requests: readonly TokenRequest[], options: ScoreOptions = {}): Promise<Score[]> {
-  const { passTokens = PASS_TOKENS, signal, onProgress } = options;
+  const { passTokens = PASS_TOKENS, signal, onProgress, onScore } = options;
   const scores: Score[] = [];
   let done = 0;
   for (const group of planPasses(requests, passTokens)) {
     throwIfAborted(signal);
     for await (const [request, score] of scoreGroup(model, group, requests, signal)) {
       scores[request] = score;
+      onScore?.(request, score);
       done++;
     }
     onProgress?.(done, requests.length);
