@@ -2,7 +2,7 @@
 const [layers, width, ffn, heads, kv, inner, vocab] = [30, 576, 1536, 9, 3, 64, 49152];
 
 /** `[out, in]` of all linear layers, in the order in which a token goes through them. */
-export const SHAPES = Array.from({ length: layers }, () => [
+const SHAPES = Array.from({ length: layers }, () => [
   [heads * inner, width],
   [kv * inner, width],
   [kv * inner, width],

@@ -2,7 +2,7 @@ import { checkOptions, type EvaluationContext, type Model, named, type Parts, Us
 import type { Tokenizer } from '@chop/data';
 import { type LatencyResult, pairedTasks, type PerplexityResult, type PreparedTasks, prepareTasks } from '@chop/eval';
 import { atomicFile, checkFreeFile } from '@chop/formats';
-import { type Engine, startEngine } from '@chop/kernels';
+import { type Engine, holdPacked, startEngine } from '@chop/kernels';
 import { forwardMemory } from '@chop/training';
 import { readText } from './calibrate.js';
 import { checkMemory, engineOptions, withinMemory } from './memory-limit.js';
@@ -109,7 +109,7 @@ export async function engineFor({ onMessage, ...common }: Common): Promise<Engin
   return started;
 }
 
-/** What was asked of a model that is in memory. */
+/** What was asked of a model that is in memory. Its 2:4 weights are packed before tasks and latency: it can only be dropped afterwards. */
 export async function measure(
   parts: Parts,
   model: Model,
@@ -117,11 +117,26 @@ export async function measure(
   request: EvaluateRequest,
 ): Promise<Omit<EvalResult, 'model' | 'parameters' | 'bytes' | 'engine'>> {
   const perplexity = request.perplexity && (await measurePerplexity(parts, model, tokenizer, request.perplexity, request));
+  const release = prepared || request.latency ? holdPacked(model) : () => {};
+  try {
+    return { ...(perplexity ? { perplexity } : {}), ...(await measureRunning(parts, model, { tokenizer, engine, prepared }, request)) };
+  } finally {
+    release();
+  }
+}
+
+/** What needs no more of a model than that it runs. */
+async function measureRunning(
+  parts: Parts,
+  model: Model,
+  { tokenizer, engine, prepared }: { tokenizer: Tokenizer; engine: Engine; prepared: PreparedTasks | undefined },
+  request: EvaluateRequest,
+): Promise<Partial<EvalResult>> {
   const tasks = prepared && (await measureTasks(model, tokenizer, prepared, request));
   const latency = request.latency
     ? ((await run(parts, 'latency', model, request.latency === true ? {} : request.latency, {}, request)) as LatencyResult)
     : undefined;
-  return { ...(perplexity ? { perplexity } : {}), ...tasks, ...(latency ? { latency: { ...latency, peakBytes: engine.memory().peakBytes } } : {}) };
+  return { ...tasks, ...(latency ? { latency: { ...latency, peakBytes: engine.memory().peakBytes } } : {}) };
 }
 
 async function measureTasks(

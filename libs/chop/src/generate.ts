@@ -1,5 +1,6 @@
 import type { Model, Parts } from '@chop/core';
 import { TextStream, type Tokenizer } from '@chop/data';
+import { holdPacked } from '@chop/kernels';
 import { generate as generateIds } from '@chop/models';
 import { engineFor } from './evaluate.js';
 import { type ModelSource, withModel } from './opened.js';
@@ -11,9 +12,11 @@ export async function generate(parts: Parts, source: ModelSource, prompt: string
     const tokenizer = await opened.tokenizer();
     await engineFor(request);
     const model = await opened.load(request.signal);
+    const release = holdPacked(model);
     try {
       return await continueText(model, tokenizer, prompt, request);
     } finally {
+      release();
       model.drop();
     }
   });

@@ -1,6 +1,6 @@
 import { checkOptions, type Model, type Parts } from '@chop/core';
 import { compareLatency, type LatencyComparison, latencyOptions } from '@chop/eval';
-import type { Engine } from '@chop/kernels';
+import { type Engine, holdPacked } from '@chop/kernels';
 import { forwardMemory } from '@chop/training';
 import { checkMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, openModel, type OpenModel } from './opened.js';
@@ -25,6 +25,7 @@ export async function timeSideBySide<Name extends string>(
   const checked = checkOptions(latencyOptions, options, 'latency');
   const named: OpenModel[] = [];
   const loaded: Partial<Record<Name, Model>> = {};
+  const packed: (() => void)[] = [];
   const open = async (source: ModelSource): Promise<OpenModel> => {
     if (typeof source !== 'string') return source;
     const opened = await openModel(parts, source, request);
@@ -38,11 +39,16 @@ export async function timeSideBySide<Name extends string>(
     const setting = { batchSize: Math.max(...checked.batch), window };
     const forecasts = opened.map(([, { blueprint }]) => forwardMemory(blueprint, setting, { native: engine.native !== undefined }).total);
     if (limit !== undefined) checkMemory({ total: forecasts.reduce((sum, bytes) => sum + bytes, 0) }, { limit, savings: setting, onMessage });
-    for (const [name, each] of opened) loaded[name] = await each.load(signal);
+    for (const [name, each] of opened) {
+      const model = await each.load(signal);
+      loaded[name] = model;
+      packed.push(holdPacked(model));
+    }
     const told = { ...(signal ? { signal } : {}), onProgress: (done: number, total: number) => onProgress?.({ phase: 'latency', done, total }) };
     const compared = await withinMemory({ limit, savings: setting }, () => compareLatency(loaded as Record<Name, Model>, checked, told));
     return { ...compared, peakBytes: engine.memory().peakBytes };
   } finally {
+    for (const release of packed) release();
     for (const model of Object.values<Model | undefined>(loaded)) model?.drop();
     for (const opened of named) await opened.close();
   }

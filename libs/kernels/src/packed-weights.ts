@@ -1,3 +1,4 @@
+import type { Model } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { gradientsWanted } from './kernel.js';
@@ -30,9 +31,30 @@ export function withPackedWeights<T>(weights: Iterable<tf.Tensor>, run: () => T)
 
 /** {@link withPackedWeights} for what ends elsewhere: makes the twins, and returns what frees them. */
 export function packWeights(weights: Iterable<tf.Tensor>): () => void {
-  if (tf.getKernel(`Chop${packedLinearKernel.name}`, tf.getBackend()) === undefined) return () => {};
-  const packed = [...weights].filter((weight) => weight.rank === 2 && weight.shape[1]! > 0 && weight.shape[1]! % 4 === 0 && makeTwin(weight));
+  const packed = [...makeTwins(weights)];
   return () => packed.forEach(forget);
+}
+
+/**
+ * Holds the 2:4 weights of a model packed, and frees their dense values: for a model that is run, and neither trained nor looked into, any more. 53 % of
+ * their bytes, and products that are faster, to the same bits. Does nothing where the native kernel is absent, and to weights that are not 2:4.
+ *
+ * @returns frees what is packed. The model can only be dropped then.
+ */
+export function holdPacked(model: Model): () => void {
+  const linear = [...model.blueprint.weights.values()].filter((weight) => weight.linear);
+  const packed: tf.Tensor[] = [];
+  for (const weight of makeTwins(linear.map(({ name }) => model.value(name)))) {
+    weight.dispose();
+    packed.push(weight);
+  }
+  return () => packed.forEach(forget);
+}
+
+/** Makes the twins one after the other, and yields each weight that has one now. */
+function* makeTwins(weights: Iterable<tf.Tensor>): Generator<tf.Tensor> {
+  if (tf.getKernel(`Chop${packedLinearKernel.name}`, tf.getBackend()) === undefined) return;
+  for (const weight of weights) if (weight.rank === 2 && weight.shape[1]! > 0 && weight.shape[1]! % 4 === 0 && makeTwin(weight)) yield weight;
 }
 
 /** The packed form of a weight's present values, if there is one and no gradient is asked for. */

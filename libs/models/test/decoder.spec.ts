@@ -1,5 +1,5 @@
 import { randomCheckpoint } from '@chop/core/testing';
-import { type Decoder, decoder, keyValueCache, startEngine } from '@chop/kernels';
+import { type Decoder, decoder, holdPacked, keepNofM, keyValueCache, magnitude, startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { familyNamed } from './stored.js';
@@ -68,7 +68,32 @@ const pieces = (rows: number): number[][] => {
   return [many(5), ...Array.from({ length: 150 }, (_, i) => token(i)), many(3), ...Array.from({ length: 9 }, (_, i) => token(i))];
 };
 
+/** Every linear weight made 2:4 by magnitude, where its inputs are whole groups. */
+function sparsify(model: Loaded): void {
+  for (const { name, linear, shape } of model.blueprint.weights.values()) {
+    if (!linear || shape[1]! % 4 !== 0) continue;
+    const weight = model.value(name);
+    tf.tidy(() => weight.assign(tf.where(keepNofM(magnitude(weight), 2, 4), weight, tf.zerosLike(weight))));
+  }
+}
+
 describe.each(Object.entries(CONFIGS))('%s', (_, config) => {
+  test('a 2:4 model held packed gives to the last bit what it gave, from less memory, and leaves nothing behind', async () => {
+    const empty = tf.memory().numTensors;
+    const model = await load(config);
+    sparsify(model);
+    const { numBytes } = tf.memory();
+    const whole = plain(model, 1, pieces(1));
+    const release = holdPacked(model);
+    if (native) expect(tf.memory().numBytes).toBeLessThan(numBytes);
+    const reader = decoder(model, 1);
+    expect(read(reader, pieces(1))).toEqual(whole);
+    reader.dispose();
+    release();
+    model.drop();
+    expect(tf.memory().numTensors).toBe(empty);
+  });
+
   test.each([1, 3])('gives to the last bit what a plain cache gives, through every growth of it, for %d texts', async (rows) => {
     const model = await load(config);
     const before = tf.memory().numTensors;
