@@ -6,6 +6,7 @@ import { hearCalls } from './kernel.js';
 import { linear } from './linear.js';
 import { packedLinear } from './packed-linear.js';
 import { packWeights, withPackedWeights } from './packed-weights.js';
+import { withPrecision } from './precision.js';
 import { packTwoOfFour, unpackTwoOfFour } from './two-of-four.js';
 import { valueAndGradients } from './tape.js';
 
@@ -151,7 +152,7 @@ describe.each(native)('packed twins, on %s', (backend) => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  test('a twin is not used once its weight has other memory, or a gradient is asked for', async () => {
+  test('a twin is not used once its weight has other memory, or a gradient or another precision is asked for', async () => {
     await tf.setBackend(backend);
     const weight = tf.variable(dense(5, 8, 3));
     const x = tf.tensor2d([...sampleData([3, 8], 4).values], [3, 8]);
@@ -161,6 +162,7 @@ describe.each(native)('packed twins, on %s', (backend) => {
     release();
     const other = tf.variable(dense(5, 8, 6));
     const forget = packWeights([other]);
+    expect(withPrecision('bf16', () => called(() => linear(x, other)))).toEqual(['Linear']);
     const { gradients } = valueAndGradients(() => tf.sum(linear(x, other)) as tf.Scalar, [other]);
     expect(numbers(gradients[0]!)).toEqual(Array.from({ length: 5 }, () => numbers(tf.sum(x, 0))).flat());
     expect(called(() => linear(x, other))).toEqual(['Linear']);
