@@ -13,7 +13,7 @@ if (form !== undefined)
     const weight = opened.value(name);
     tf.tidy(() => weight.assign(tf.where(keepNofM(magnitude(weight), 2, 4), weight, tf.zerosLike(weight))));
   }
-if (form === 'packed') holdPacked(opened);
+if (form === 'packed') holdPacked(opened.linears);
 const reader = decoder(opened);
 const next = async (given) => {
   const logits = reader.read(given);

@@ -117,7 +117,7 @@ export async function measure(
   request: EvaluateRequest,
 ): Promise<Omit<EvalResult, 'model' | 'parameters' | 'bytes' | 'engine'>> {
   const perplexity = request.perplexity && (await measurePerplexity(parts, model, tokenizer, request.perplexity, request));
-  const release = prepared || request.latency ? holdPacked(model) : () => {};
+  const release = prepared || request.latency ? holdPacked(model.linears) : () => {};
   try {
     return { ...(perplexity ? { perplexity } : {}), ...(await measureRunning(parts, model, { tokenizer, engine, prepared }, request)) };
   } finally {

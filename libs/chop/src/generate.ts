@@ -12,7 +12,7 @@ export async function generate(parts: Parts, source: ModelSource, prompt: string
     const tokenizer = await opened.tokenizer();
     await engineFor(request);
     const model = await opened.load(request.signal);
-    const release = holdPacked(model);
+    const release = holdPacked(model.linears);
     try {
       return await continueText(model, tokenizer, prompt, request);
     } finally {

@@ -42,7 +42,7 @@ export async function timeSideBySide<Name extends string>(
     for (const [name, each] of opened) {
       const model = await each.load(signal);
       loaded[name] = model;
-      packed.push(holdPacked(model));
+      packed.push(holdPacked(model.linears));
     }
     const told = { ...(signal ? { signal } : {}), onProgress: (done: number, total: number) => onProgress?.({ phase: 'latency', done, total }) };
     const compared = await withinMemory({ limit, savings: setting }, () => compareLatency(loaded as Record<Name, Model>, checked, told));

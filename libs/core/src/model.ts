@@ -97,6 +97,11 @@ export abstract class Model {
     return this.entry(name).value;
   }
 
+  /** The weights of all linear maps inside the layers, which must be in memory. */
+  get linears(): tf.Variable[] {
+    return [...this.#blueprint.weights.values()].filter(({ linear }) => linear).map(({ name }) => this.value(name));
+  }
+
   /** Names of the weights in memory, in the order of the blueprint. */
   get names(): string[] {
     return [...this.#blueprint.weights.keys()].filter((name) => this.#weights.has(name));

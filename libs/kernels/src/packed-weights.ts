@@ -1,4 +1,3 @@
-import type { Model } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { gradientsWanted } from './kernel.js';
@@ -36,15 +35,14 @@ export function packWeights(weights: Iterable<tf.Tensor>): () => void {
 }
 
 /**
- * Holds the 2:4 weights of a model packed, and frees their dense values: for a model that is run, and neither trained nor looked into, any more. 53 % of
- * their bytes, and products that are faster, to the same bits. Does nothing where the native kernel is absent, and to weights that are not 2:4.
+ * Holds those of a model's linear weights that are 2:4 packed, and frees their dense values: for a model that is run, and neither trained nor looked into,
+ * any more. 53 % of their bytes, and products that are faster, to the same bits. Does nothing where the native kernel is absent.
  *
  * @returns frees what is packed. The model can only be dropped then.
  */
-export function holdPacked(model: Model): () => void {
-  const linear = [...model.blueprint.weights.values()].filter((weight) => weight.linear);
+export function holdPacked(weights: Iterable<tf.Tensor>): () => void {
   const packed: tf.Tensor[] = [];
-  for (const weight of makeTwins(linear.map(({ name }) => model.value(name)))) {
+  for (const weight of makeTwins(weights)) {
     weight.dispose();
     packed.push(weight);
   }

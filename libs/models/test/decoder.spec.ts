@@ -84,7 +84,7 @@ describe.each(Object.entries(CONFIGS))('%s', (_, config) => {
     sparsify(model);
     const { numBytes } = tf.memory();
     const whole = plain(model, 1, pieces(1));
-    const release = holdPacked(model);
+    const release = holdPacked(model.linears);
     if (native) expect(tf.memory().numBytes).toBeLessThan(numBytes);
     const reader = decoder(model, 1);
     expect(read(reader, pieces(1))).toEqual(whole);
