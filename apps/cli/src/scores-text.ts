@@ -20,7 +20,7 @@ export function scoresText({ model, parameters, bytes, engine, perplexity, laten
 }
 
 /** A line for each metric of a task or a group; what a filter made is told apart. */
-function taskRows({ tasks = {}, groups = {}, mean, firstTokens = {}, samplesFile, taskSeconds }: Partial<EvalResult>): string[][] {
+function taskRows({ tasks = {}, groups = {}, mean, firstTokens = {}, samplesFile, taskSeconds, requests, fromCache = 0 }: Partial<EvalResult>): string[][] {
   const rows = [...Object.entries(tasks), ...Object.entries(groups)].flatMap(([name, { n, ...scores }]) =>
     Object.entries(scores).flatMap(([metric, value]) => {
       if (metric.includes('_stderr')) return [];
@@ -31,6 +31,7 @@ function taskRows({ tasks = {}, groups = {}, mean, firstTokens = {}, samplesFile
   if (mean !== undefined) rows.push(['mean', mean.toFixed(4), 'of the accuracies that the tasks are known by']);
   for (const [task, ids] of Object.entries(firstTokens)) rows.push([`${task} begins`, '', `with the tokens ${ids.join(' ')}`]);
   if (samplesFile !== undefined) rows.push(['samples', '', printable(samplesFile)]);
+  if (fromCache > 0) rows.push(['answers', short(requests!), `${fromCache === requests ? 'all' : short(fromCache)} of them from the cache`]);
   if (taskSeconds !== undefined) rows.push(['tasks took', `${taskSeconds.toFixed(1)} s`, '']);
   return rows;
 }

@@ -15,7 +15,20 @@ const ROWS = [
 test('chop eval --tasks tells scores as JSON, and writes a line per example', async () => {
   await writeFile(join(folder, 'piqa.jsonl'), ROWS.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const samples = join(folder, 'samples.jsonl');
-  const words = ['eval', model, '--tasks', 'piqa', '--task-data', `piqa=${join(folder, 'piqa.jsonl')}`, '--num-fewshot', '1', '--limit', '2', '--first-tokens'];
+  const words = [
+    'eval',
+    model,
+    '--tasks',
+    'piqa',
+    '--task-data',
+    `piqa=${join(folder, 'piqa.jsonl')}`,
+    '--num-fewshot',
+    '1',
+    '--limit',
+    '2',
+    '--first-tokens',
+    '--no-cache',
+  ];
   const { exitCode, stdout } = await chop([...words, '--samples', samples, '--json'], folder);
   expect(exitCode).toBe(0);
   const result = JSON.parse(stdout) as { tasks: { piqa: Record<string, number> }; firstTokens: { piqa: number[] }; samples?: unknown };

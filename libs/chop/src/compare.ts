@@ -7,13 +7,13 @@ import { type Budget, checkBudget, pilotOf, tokensWithin, withTokens } from './b
 import type { Chop } from './compose.js';
 import { engineFor } from './evaluate.js';
 import type { Recipe } from './recipe.js';
-import type { Common } from './request.js';
+import type { Cached, Common } from './request.js';
 import { modelFolder } from './resolve.js';
 import type { RunResult, StepResult } from './run.js';
 import { timeSideBySide } from './side-by-side.js';
 import { begunRecipe, readVariants, runAfter, sharedSteps, type Variant } from './variant.js';
 
-export interface CompareRequest extends Common, Budget {
+export interface CompareRequest extends Common, Cached, Budget {
   /** The folder of the comparison, with a run folder for each variant; by default `runs/` and their names. */
   readonly out?: string;
   /** Times each variant beside the model that it was made from, in turns; with options of `latency`. */
@@ -102,7 +102,13 @@ interface Done {
   readonly shared: number;
 }
 
-async function perform({ chop, recipe, resolve }: Variant, out: string, { tokens, seconds }: Budget, done: readonly Done[], request: Common): Promise<Done> {
+async function perform(
+  { chop, recipe, resolve }: Variant,
+  out: string,
+  { tokens, seconds }: Budget,
+  done: readonly Done[],
+  request: Common & Cached,
+): Promise<Done> {
   const folder = join(out, recipe.name);
   let others = done;
   let budgeted = tokens === undefined ? recipe : withTokens(recipe, tokens);
@@ -131,7 +137,7 @@ async function runPilot(
   { chop, recipe }: Pick<Variant, 'chop' | 'recipe'>,
   out: string,
   done: readonly Done[],
-  request: Common,
+  request: Common & Cached,
 ): Promise<Done & { readonly tokensPerSecond: number }> {
   const { before } = beforehand(recipe, done, done);
   const result = await runAfter(chop, recipe, out, before, request);

@@ -4,6 +4,7 @@ import { type LatencyResult, pairedTasks, type PerplexityResult, type PreparedTa
 import { atomicFile, checkFreeFile } from '@chop/formats';
 import { type Engine, holdPacked, startEngine } from '@chop/kernels';
 import { forwardMemory } from '@chop/training';
+import { withAnswers } from './answers.js';
 import { readText } from './calibrate.js';
 import { checkMemory, engineOptions, withinMemory } from './memory-limit.js';
 import { type ModelSource, type OpenModel, withModel } from './opened.js';
@@ -93,9 +94,7 @@ async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateR
   if (!request.perplexity && !request.latency && !prepared) return facts;
   const model = await opened.load(request.signal);
   try {
-    const scores = await withinMemory({ limit, savings }, async () =>
-      measure(parts, model, { tokenizer: await opened.tokenizer(), engine, prepared }, request),
-    );
+    const scores = await withinMemory({ limit, savings }, async () => measure(parts, model, { opened, engine, prepared }, request));
     return { ...facts, ...scores };
   } finally {
     model.drop();
@@ -109,30 +108,33 @@ export async function engineFor({ onMessage, ...common }: Common): Promise<Engin
   return started;
 }
 
+/** A model that is measured: the open one that it was loaded from, and on what. */
+export interface Measured {
+  readonly opened: OpenModel;
+  readonly engine: Engine;
+  readonly prepared: PreparedTasks | undefined;
+}
+
 /** What was asked of a model that is in memory. Its 2:4 weights are packed before tasks and latency: it can only be dropped afterwards. */
 export async function measure(
   parts: Parts,
   model: Model,
-  { tokenizer, engine, prepared }: { tokenizer: Tokenizer; engine: Engine; prepared: PreparedTasks | undefined },
+  measured: Measured,
   request: EvaluateRequest,
 ): Promise<Omit<EvalResult, 'model' | 'parameters' | 'bytes' | 'engine'>> {
-  const perplexity = request.perplexity && (await measurePerplexity(parts, model, tokenizer, request.perplexity, request));
+  const { opened, prepared } = measured;
+  const perplexity = request.perplexity && (await measurePerplexity(parts, model, await opened.tokenizer(), request.perplexity, request));
   const release = prepared || request.latency ? holdPacked(model.linears) : () => {};
   try {
-    return { ...(perplexity ? { perplexity } : {}), ...(await measureRunning(parts, model, { tokenizer, engine, prepared }, request)) };
+    return { ...(perplexity ? { perplexity } : {}), ...(await measureRunning(parts, model, measured, request)) };
   } finally {
     release();
   }
 }
 
 /** What needs no more of a model than that it runs. */
-async function measureRunning(
-  parts: Parts,
-  model: Model,
-  { tokenizer, engine, prepared }: { tokenizer: Tokenizer; engine: Engine; prepared: PreparedTasks | undefined },
-  request: EvaluateRequest,
-): Promise<Partial<EvalResult>> {
-  const tasks = prepared && (await measureTasks(model, tokenizer, prepared, request));
+async function measureRunning(parts: Parts, model: Model, { opened, engine, prepared }: Measured, request: EvaluateRequest): Promise<Partial<EvalResult>> {
+  const tasks = prepared && (await measureTasks(model, { opened, engine, prepared }, request));
   const latency = request.latency
     ? ((await run(parts, 'latency', model, request.latency === true ? {} : request.latency, {}, request)) as LatencyResult)
     : undefined;
@@ -141,16 +143,17 @@ async function measureRunning(
 
 async function measureTasks(
   model: Model,
-  tokenizer: Tokenizer,
-  prepared: PreparedTasks,
-  { signal, onProgress, onMessage }: Common,
+  { opened, engine, prepared }: Measured & { readonly prepared: PreparedTasks },
+  request: EvaluateRequest,
 ): Promise<Partial<EvalResult>> {
+  const { signal, onProgress, onMessage } = request;
   const started = performance.now();
-  const result = await prepared.evaluate(model, {
-    tokenizer,
+  const context = {
+    tokenizer: await opened.tokenizer(),
     ...(signal ? { signal } : {}),
-    onProgress: (done, total) => onProgress?.({ phase: 'tasks', done, total }),
-  });
+    onProgress: (done: number, total: number) => onProgress?.({ phase: 'tasks', done, total }),
+  };
+  const result = await withAnswers({ opened, model, engine }, request, (store) => prepared.evaluate(model, context, store));
   for (const [task, count] of Object.entries(result.truncated))
     onMessage?.(`${task}: ${count} request${count === 1 ? '' : 's'} longer than the model can see; their beginnings were left away`);
   return { ...result, taskSeconds: (performance.now() - started) / 1000 };

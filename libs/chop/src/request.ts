@@ -20,3 +20,9 @@ export interface Common {
   readonly onProgress?: (progress: Progress) => void;
   readonly onMessage?: (line: string) => void;
 }
+
+/** What a verb takes that puts tasks to models. */
+export interface Cached {
+  /** Whether answers to tasks are looked up in the user's cache folder and kept there; not if not given. (The command line does.) */
+  readonly cache?: boolean;
+}

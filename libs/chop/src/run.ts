@@ -14,9 +14,9 @@ import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type Recip
 import { machineOf, readRecord, writeRecord } from './record.js';
 import { modelFolder, resolveRecipe, withoutTeacher, writtenStep } from './resolve.js';
 import type { Calibration, EvalResult, TrainResult, WrittenResult } from './verbs.js';
-import type { Common } from './request.js';
+import type { Cached, Common } from './request.js';
 
-export interface RunRequest extends Common {
+export interface RunRequest extends Common, Cached {
   /** The run folder; by default `runs/<name>`. */
   readonly out?: string;
   readonly resume?: boolean;
@@ -194,11 +194,10 @@ class Runner {
     const engine = await engineFor({ ...this.#request, onMessage: () => {} });
     const model = await opened.load(this.#request.signal);
     try {
-      const tokenizer = await opened.tokenizer();
       const { samples, ...scores } = await measure(
         this.#chop.parts,
         model,
-        { tokenizer, engine, prepared },
+        { opened, engine, prepared },
         {
           ...this.#request,
           ...(perplexity === undefined
@@ -217,7 +216,9 @@ class Runner {
         },
       );
       const text =
-        sample === undefined ? undefined : (await continueText(model, tokenizer, sample, { maxTokens: sampleTokens, seed: this.#request.seed })).text;
+        sample === undefined
+          ? undefined
+          : (await continueText(model, await opened.tokenizer(), sample, { maxTokens: sampleTokens, seed: this.#request.seed })).text;
       return {
         name: name ?? basename(from),
         model: from,
@@ -246,7 +247,7 @@ class Runner {
   async #train({ data, prune, distill, calibration, valid, ...options }: TrainStep, from: string, out: string): Promise<Partial<StepResult>> {
     const [pruner, pruneSet] = prune ? onlyMethod(prune) : [];
     const [distiller, distillSet] = distill ? onlyMethod(withoutTeacher(distill)) : [];
-    const { seed: _seed, ...request } = this.#request;
+    const { seed: _seed, cache: _cache, ...request } = this.#request;
     const trained = await this.#chop.train(from, {
       ...request,
       ...(options as TrainOptionsInput),

@@ -6,7 +6,7 @@ import { atomicFile } from '@chop/formats';
 import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
 import { type Recipe, readRecipe } from './recipe.js';
-import type { Common } from './request.js';
+import type { Cached, Common } from './request.js';
 import { resolveRecipe, writtenStep } from './resolve.js';
 import { run, type RunResult, type StepResult } from './run.js';
 
@@ -74,7 +74,7 @@ export function sharedSteps(one: Recipe, other: Recipe): number {
  *
  * @throws {@link UsageError} `RESUME_OTHER_RUN`
  */
-export async function runAfter(chop: Chop, resolved: Recipe, out: string, before: readonly StepResult[], request: Common): Promise<RunResult> {
+export async function runAfter(chop: Chop, resolved: Recipe, out: string, before: readonly StepResult[], request: Common & Cached): Promise<RunResult> {
   const file = join(out, 'recipe.yaml');
   const text = stringify({ ...resolved, steps: resolved.steps.map(writtenStep) });
   const begun = await readFile(file, 'utf8').catch(() => undefined);

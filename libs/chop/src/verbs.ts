@@ -2,7 +2,7 @@ import type { Configured, Pruner, Taught } from '@chop/core';
 import type { LatencyResult, PairedTasks, PerplexityResult, SampleLine, SpeedUps, TasksInput, TasksResult } from '@chop/eval';
 import type { TrainingEvent, TrainOptionsInput } from '@chop/training';
 import type { ModelSource, OpenModel } from './opened.js';
-import type { Common } from './request.js';
+import type { Cached, Common } from './request.js';
 
 /** Text that a method looks at. */
 export interface Calibration {
@@ -108,7 +108,7 @@ export interface TrainedModel extends OpenModel {
   readonly training: TrainResult;
 }
 
-export interface EvaluateRequest extends Common {
+export interface EvaluateRequest extends Common, Cached {
   readonly perplexity?: {
     readonly data: readonly string[];
     readonly window?: number;
@@ -139,6 +139,9 @@ export interface EvalResult {
   readonly mean?: number;
   /** Requests of the tasks whose context was longer than the model can see, by task. */
   readonly truncated?: TasksResult['truncated'];
+  /** Scores and texts that the tasks asked for, and how many of them an earlier run has left in the cache, where it was looked at. */
+  readonly requests?: number;
+  readonly fromCache?: number;
   readonly firstTokens?: NonNullable<TasksResult['firstTokens']>;
   /** Every example of the tasks, where they were asked for. */
   readonly samples?: readonly SampleLine[];

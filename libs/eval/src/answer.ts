@@ -1,9 +1,10 @@
 import { type Model, type TextCodec, throwIfAborted } from '@chop/core';
 import { generate } from '@chop/models';
+import type { AnswerStore } from './answer-store.js';
 import type { Answer } from './metrics.js';
 import type { TokenRequest } from './pass-plan.js';
+import { scoreRemembered } from './remembered.js';
 import { RequestEncoder } from './request-tokens.js';
-import { scoreTokens } from './score.js';
 import type { Example, TaskRequest } from './task.js';
 
 /** An example, and whether greedy answers to it count. */
@@ -19,6 +20,8 @@ export interface AnswerOptions {
   readonly maxLength?: number;
   readonly bos?: boolean;
   readonly passTokens?: number;
+  /** Answers that are there already, and where new ones are kept. */
+  readonly store?: AnswerStore;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -30,6 +33,15 @@ export interface Answers {
   readonly truncated: number;
   /** Ids of the first tokens that the model read for the first request. */
   readonly firstTokens: readonly number[];
+}
+
+/** The answers to all examples, in their order. */
+export interface AllAnswers {
+  readonly answers: readonly Answers[];
+  /** Scores and texts that make them. */
+  readonly asked: number;
+  /** How many of those came out of the store. */
+  readonly known: number;
 }
 
 /** Tokens told of an example's first request: enough to see what stands before the text. */
@@ -48,8 +60,8 @@ interface Part {
 }
 
 /** Asks a model all requests of all examples at once, so that they share passes; answers come in the order of the examples. */
-export async function answerAll(model: Model, asked: readonly Asked[], options: AnswerOptions): Promise<Answers[]> {
-  const { tokenizer, signal, onProgress } = options;
+export async function answerAll(model: Model, asked: readonly Asked[], options: AnswerOptions): Promise<AllAnswers> {
+  const { tokenizer, store, signal, onProgress } = options;
   const maxLength = options.maxLength ?? contextOf(model);
   const encoder = new RequestEncoder({ tokenizer, maxLength, ...(options.bos === undefined ? {} : { bos: options.bos }) });
   const { parts, truncated } = encodeAll(encoder, asked);
@@ -57,9 +69,10 @@ export async function answerAll(model: Model, asked: readonly Asked[], options: 
     example.requests.flatMap((request, at) => (request.kind === 'generate' ? [{ index, at, request }] : [])),
   );
   const total = parts.length + generations.length;
-  const scores = await scoreTokens(
+  const scored = await scoreRemembered(
     model,
     parts.map(({ token }) => token),
+    store,
     {
       ...(options.passTokens === undefined ? {} : { passTokens: options.passTokens }),
       ...(signal ? { signal } : {}),
@@ -70,22 +83,32 @@ export async function answerAll(model: Model, asked: readonly Asked[], options: 
   const first = asked.map((): readonly number[] => []);
   parts.forEach(({ example, request, kind, token }, at) => {
     const own = answers[example]!;
-    const { logLikelihood, greedy } = scores[at]!;
+    const { logLikelihood, greedy } = scored.scores[at]!;
     own[request] = kind === 'rolling' ? ((own[request] as number | undefined) ?? 0) + logLikelihood : [logLikelihood, greedy ?? false];
     if (first[example]!.length === 0) first[example] = token.input.slice(0, FIRST_TOKENS);
   });
   // A text without a token is certain.
   asked.forEach(({ example }, index) => example.requests.forEach(({ kind }, at) => void (kind === 'rolling' && (answers[index]![at] ??= 0))));
+  let { known } = scored;
   for (const [done, { index, at, request }] of generations.entries()) {
     throwIfAborted(signal);
     const context = encoder.context(request.context);
     const ids = (context.length === 0 ? [encoder.prefixId] : context).slice(-Math.max(1, maxLength - request.maxTokens));
     if (ids.length < context.length) truncated[index]!++;
     if (first[index]!.length === 0) first[index] = ids.slice(0, FIRST_TOKENS);
-    answers[index]![at] = await continued(model, tokenizer, ids, request, signal);
+    const wanted = { ...request, ids };
+    const before = store?.text(wanted);
+    if (before !== undefined) known++;
+    const text = before ?? (await continued(model, tokenizer, ids, request, signal));
+    if (before === undefined) store?.keepText(wanted, text);
+    answers[index]![at] = text;
     onProgress?.(parts.length + done + 1, total);
   }
-  return asked.map((_, index) => ({ answers: answers[index]!, truncated: truncated[index]!, firstTokens: first[index]! }));
+  return {
+    answers: asked.map((_, index) => ({ answers: answers[index]!, truncated: truncated[index]!, firstTokens: first[index]! })),
+    asked: total,
+    known,
+  };
 }
 
 /** Tokens that a model can see, by its config. */

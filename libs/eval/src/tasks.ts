@@ -2,6 +2,7 @@ import { checkOptions, evaluator, type EvaluationContext, type Model, UsageError
 import { z } from 'zod';
 import { aggregator, pooled } from './aggregate.js';
 import { answerAll, type Answers } from './answer.js';
+import type { AnswerStore } from './answer-store.js';
 import { filtersOf } from './filters.js';
 import { type Hooks, HOOKS } from './hooks.js';
 import { type Answer, metricsOf, type MetricValue, needsGreedy, scorer } from './metrics.js';
@@ -26,6 +27,10 @@ export interface TasksResult {
   readonly mean?: number;
   /** Requests whose context was longer than the model can see, by task; tasks without any are left out. */
   readonly truncated: Readonly<Record<string, number>>;
+  /** Scores and texts that the model was asked for. */
+  readonly requests: number;
+  /** How many of them an earlier run has left; where answers are kept. */
+  readonly fromCache?: number;
   /** Ids of the first tokens that the model read for each task's first request, where they were asked for. */
   readonly firstTokens?: Readonly<Record<string, readonly number[]>>;
   /** Every example, where they were asked for. */
@@ -72,7 +77,8 @@ interface ReadyTask {
 
 /** Tasks that were read and checked: they can be run on one model after the other. */
 export interface PreparedTasks {
-  evaluate(model: Model, context: EvaluationContext): Promise<TasksResult>;
+  /** @param store - of this model: what it has is not asked again. Its numbers are the same to the bit where scores are (the native kernels). */
+  evaluate(model: Model, context: EvaluationContext, store?: AnswerStore): Promise<TasksResult>;
 }
 
 /**
@@ -85,12 +91,12 @@ export async function prepareTasks(input: TasksInput, hooks: Hooks = {}): Promis
   const chosen = await library.choose(given.tasks);
   checkTaskFiles(given.taskData, [...chosen.tasks.keys()]);
   const ready = await readyTasks([...chosen.tasks.values()], given, { ...HOOKS, ...hooks });
-  return { evaluate: (model, context) => evaluateTasks(model, { given, ready, groups: chosen.groups }, context) };
+  return { evaluate: (model, context, store) => evaluateTasks(model, { given, ready, groups: chosen.groups, store }, context) };
 }
 
 async function evaluateTasks(
   model: Model,
-  { given, ready, groups }: { given: TasksOptions; ready: readonly ReadyTask[]; groups: ReadonlyMap<string, TaskGroup> },
+  { given, ready, groups, store }: { given: TasksOptions; ready: readonly ReadyTask[]; groups: ReadonlyMap<string, TaskGroup>; store: AnswerStore | undefined },
   { tokenizer, signal, onProgress }: EvaluationContext,
 ): Promise<TasksResult> {
   if (!tokenizer)
@@ -100,7 +106,7 @@ async function evaluateTasks(
       remedy: 'Use a model with a tokenizer.',
     });
   const { maxLength, bos, passTokens } = given;
-  const answers = await answerAll(
+  const { answers, asked, known } = await answerAll(
     model,
     ready.flatMap(({ examples, greedy }) => examples.map((example) => ({ example, greedy }))),
     {
@@ -108,6 +114,7 @@ async function evaluateTasks(
       ...(maxLength === undefined ? {} : { maxLength }),
       ...(bos === undefined ? {} : { bos }),
       ...(passTokens === undefined ? {} : { passTokens }),
+      ...(store ? { store } : {}),
       ...(signal ? { signal } : {}),
       ...(onProgress ? { onProgress } : {}),
     },
@@ -132,6 +139,8 @@ async function evaluateTasks(
     groups: grouped,
     ...(mean === undefined ? {} : { mean }),
     truncated,
+    requests: asked,
+    ...(store ? { fromCache: known } : {}),
     ...(given.firstTokens ? { firstTokens } : {}),
     ...(given.samples ? { samples } : {}),
   };

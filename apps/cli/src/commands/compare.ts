@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Action } from '../call.js';
 import { examples } from '../examples.js';
 import { given } from '../given.js';
+import { NO_CACHE } from '../no-cache.js';
 import { latencyChoice, latencyFlags, type LatencyFlags } from '../latency-flags.js';
 import { positive, real } from '../option-values.js';
 
@@ -10,6 +11,7 @@ interface CompareFlags extends LatencyFlags {
   readonly tokens?: number;
   readonly seconds?: number;
   readonly resume?: boolean;
+  readonly cache: boolean;
 }
 
 export function addCompare(program: Command, action: Action): void {
@@ -23,7 +25,8 @@ export function addCompare(program: Command, action: Action): void {
     .option('-o, --out <folder>', 'the folder of the comparison; runs/ and the names of the recipes if not given')
     .addOption(new Option('--tokens <n>', 'what each variant trains on; as the recipes say if not given, which must be equal').argParser(positive))
     .addOption(new Option('--seconds <s>', 'the tokens that each trains on in so many seconds, by a pilot of a few steps').argParser(real))
-    .option('--resume', 'go on where a comparison that was cut off has stopped');
+    .option('--resume', 'go on where a comparison that was cut off has stopped')
+    .option('--no-cache', NO_CACHE);
   for (const option of latencyFlags(
     'time each variant in turns with the model it was made from: speed-ups, and the queries after which its cost is earned back',
   ))
@@ -39,9 +42,11 @@ export function addCompare(program: Command, action: Action): void {
     )
     .action(
       action<CompareFlags>(async (call, recipes, flags) => {
-        const { out, tokens, seconds, resume } = flags;
+        const { out, tokens, seconds, resume, cache } = flags;
         const latency = await latencyChoice(flags);
-        const result = await (await call.chop()).compare(recipes, { ...call.common, ...given({ out, tokens, seconds, resume, latency }), ...call.force });
+        const result = await (
+          await call.chop()
+        ).compare(recipes, { ...call.common, cache, ...given({ out, tokens, seconds, resume, latency }), ...call.force });
         return { result, text: async () => (await import('../compare-text.js')).compareText(result, call.paint) };
       }),
     );

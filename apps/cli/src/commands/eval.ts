@@ -4,6 +4,7 @@ import type { Action } from '../call.js';
 import { examples } from '../examples.js';
 import { given } from '../given.js';
 import { latencyChoice, latencyFlags, type LatencyFlags } from '../latency-flags.js';
+import { NO_CACHE } from '../no-cache.js';
 import { dataOption, joinOption } from '../method-options.js';
 import { count, each, namedFile, names, positive } from '../option-values.js';
 
@@ -23,6 +24,7 @@ interface EvalFlags extends LatencyFlags {
   readonly maxLength?: number;
   readonly samples?: string;
   readonly firstTokens?: boolean;
+  readonly cache: boolean;
 }
 
 export function addEval(program: Command, action: Action): void {
@@ -46,6 +48,7 @@ export function addEval(program: Command, action: Action): void {
     .addOption(new Option('--max-length <tokens>', "tokens that the model sees of a task's prompt; all that it can if not given").argParser(positive))
     .option('--samples <file>', "write one line per example of the tasks, with the fields of lm-eval's log")
     .option('--first-tokens', 'tell the first token ids of every example among the samples')
+    .option('--no-cache', NO_CACHE)
     .option('--base <model>', 'the MODEL to compare with: timed in turns with it, its answers compared example by example');
   for (const option of latencyFlags('tokens per second of reading and writing, and the memory it takes')) command.addOption(option);
   command
@@ -61,11 +64,11 @@ export function addEval(program: Command, action: Action): void {
     )
     .action(
       action<EvalFlags>(async (call, [model], flags) => {
-        const { perplexity, base, window, stride, windows, bos, join, samples: samplesFile } = flags;
+        const { perplexity, base, window, stride, windows, bos, join, samples: samplesFile, cache } = flags;
         const text = perplexity && { perplexity: { data: perplexity, ...given({ window, stride, windows, bos, join }) } };
         const [tasks, latency] = [await taskRequest(flags), await latencyChoice(flags)];
         const chop = await call.chop();
-        const request = { ...call.common, ...call.force, ...text, ...given({ tasks, samplesFile, latency }) };
+        const request = { ...call.common, ...call.force, ...text, cache, ...given({ tasks, samplesFile, latency }) };
         const models: Record<string, string> = { ...given({ base }), result: model! };
         const measured = await chop.evaluate(models, request);
         const { result, ...others } = measured;
