@@ -63,7 +63,7 @@ export function buildProgram(action: Action, output: { writeOut: (text: string) 
     `${examples('chop inspect embedded', 'chop prune layer-chop hf:org/name --set keep=15 --out half', 'chop train half --data text.jsonl --tokens 50M --out recovered')}
 
 MODEL is a Hugging Face folder, a .gguf file, hf:org/name[@revision], or embedded (a small model that ships with chop).
-DATA is a file or glob of .txt, .jsonl (#field chooses the field), also .gz; weights by a.jsonl=3 b.txt=1;
+DATA is a file or glob of .txt, .jsonl, .json, also .gz or .zst, or of .parquet (#field chooses the field); weights by a.jsonl=3 b.txt=1;
 or embedded (text to train on) and embedded:valid (text that the embedded model has not seen).`,
   );
 }

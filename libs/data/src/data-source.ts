@@ -11,8 +11,13 @@ export interface DataSource {
   readonly weight?: number;
 }
 
-const KINDS = ['.txt', '.jsonl', '.json', '.txt.gz', '.jsonl.gz', '.json.gz'] as const;
-const SUPPORTED = `a file or glob of ${KINDS.join(', ')}`;
+/** Brings the files of a data set of the hub onto this machine and names them: `hf:org/name[@revision][:config][/split]`. */
+export type HubData = (name: string) => Promise<string[]>;
+
+const PLAIN_KINDS = ['.txt', '.jsonl', '.json'] as const;
+const KINDS = [...PLAIN_KINDS, '.parquet', ...PLAIN_KINDS.flatMap((kind) => [`${kind}.gz`, `${kind}.zst`])];
+const SUPPORTED = `a file or glob of ${PLAIN_KINDS.join(', ')} (each also .gz or .zst), .parquet, or hf:org/dataset[:config][/split]`;
+const HUB = 'hf:';
 
 /**
  * Reads `FILE-OR-GLOB[#field][=weight]`.
@@ -31,10 +36,11 @@ export function parseSource(word: string): DataSource {
 }
 
 /**
- * The files of a name or a glob (`*`, `**`, `?`, `[abc]`, `{a,b}`), sorted by name.
+ * The files of a name or a glob (`*`, `**`, `?`, `[abc]`, `{a,b}`), sorted by name, or of a data set of the hub.
  * @throws {@link DataError} `DATA_MISSING` no such file, `DATA_KIND` a kind that is not read.
  */
-export async function dataFiles(pattern: string): Promise<string[]> {
+export async function dataFiles(pattern: string, hub?: HubData): Promise<string[]> {
+  if (pattern.startsWith(HUB) && hub) return hub(pattern);
   if (/^[a-z]+:/.test(pattern) && !/^[a-z]:[\\/]/i.test(pattern)) {
     throw new DataError('DATA_KIND', { found: pattern, expected: SUPPORTED, remedy: 'Download the data set and give its files.' });
   }
@@ -50,7 +56,7 @@ export async function dataFiles(pattern: string): Promise<string[]> {
       file: strange,
       found: 'a file of a kind that is not read',
       expected: KINDS.join(', '),
-      remedy: /\.zst$/.test(strange) ? 'Unpack it, or pack it as .gz.' : 'Convert it to .jsonl.',
+      remedy: /\.parquet\.(gz|zst)$/.test(strange) ? 'Unpack it: parquet is packed within.' : 'Convert it to .jsonl.',
     });
   return found;
 }

@@ -1,42 +1,47 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { pipeline, type Readable } from 'node:stream';
-import { createGunzip, gunzipSync } from 'node:zlib';
 import { DataError } from '@chop/core';
+import { packingOf, unpacked } from './unpack.js';
 
 /** A JSON line longer than this is no line of text but a file of another kind. In bytes; V8's longest string has 512 MiB. */
 const LONGEST_LINE_BYTES = 256 << 20;
 
+/** V8's longest string, less a little. In UTF-16 units. */
+const LONGEST_TEXT = 0x1fff_0000;
+
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * A file's text, unpacked when it ends with `.gz`, without a byte order mark.
+ * A file's text, unpacked when it ends with `.gz` or `.zst`, without a byte order mark.
  * @throws {@link DataError} `DATA_BROKEN` a broken archive, bytes that are not UTF-8, or more than a string can hold.
  */
 export async function readText(file: string): Promise<string> {
-  const bytes = await readFile(file).catch((cause: unknown) => unreadable(file, cause));
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const pieces: string[] = [];
+  let characters = 0;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(file.endsWith('.gz') ? gunzipSync(bytes) : bytes);
+    for await (const bytes of unpacked(file)) {
+      pieces.push(decoder.decode(bytes, { stream: true }));
+      characters += pieces.at(-1)!.length;
+      if (characters > LONGEST_TEXT) throw new Error(`more than ${LONGEST_TEXT} characters in one text`);
+    }
+    pieces.push(decoder.decode());
+    return pieces.join('');
   } catch (cause) {
     return unreadable(file, cause);
   }
 }
 
 /**
- * The lines of a file with their numbers from 1, read as a stream, unpacked when it ends with `.gz`. Only `\n` and `\r\n` end a line: JSON
+ * The lines of a file with their numbers from 1, read as a stream, unpacked when it ends with `.gz` or `.zst`. Only `\n` and `\r\n` end a line: JSON
  * may hold U+2028 as it is.
  *
  * @throws {@link DataError} `DATA_BROKEN` a broken archive; `DATA_LINE` bytes that are not UTF-8.
  */
 export async function* readLines(file: string): AsyncGenerator<{ readonly text: string; readonly line: number }> {
-  const stored = createReadStream(file);
-  // A failure of either stream reaches the loop below through the last one.
-  const bytes: Readable = file.endsWith('.gz') ? pipeline(stored, createGunzip(), () => undefined) : stored;
   let line = 0;
-  let rest: Buffer[] = [];
+  let rest: Uint8Array[] = [];
   let restBytes = 0;
   try {
-    for await (const chunk of bytes as AsyncIterable<Buffer>) {
+    for await (const chunk of unpacked(file)) {
       let from = 0;
       for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
         yield { text: decodeLine([...rest, chunk.subarray(from, end)], file, ++line), line };
@@ -58,13 +63,10 @@ export async function* readLines(file: string): AsyncGenerator<{ readonly text: 
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
     unreadable(file, cause);
-  } finally {
-    stored.destroy();
-    bytes.destroy();
   }
 }
 
-function decodeLine(parts: readonly Buffer[], file: string, line: number): string {
+function decodeLine(parts: readonly Uint8Array[], file: string, line: number): string {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
     const start = line === 1 && text.startsWith(BYTE_ORDER_MARK) ? 1 : 0;
@@ -79,7 +81,7 @@ function unreadable(file: string, cause: unknown): never {
   throw new DataError('DATA_BROKEN', {
     file,
     found: `data that cannot be read (${reason})`,
-    expected: file.endsWith('.gz') ? 'gzip of UTF-8 text' : 'UTF-8 text',
+    expected: `${packingOf(file)}UTF-8 text`,
     remedy: 'Make or copy the file again.',
     cause,
   });

@@ -1,11 +1,14 @@
 import { DataError } from '@chop/core';
-import { dataFiles } from './data-source.js';
+import { dataFiles, type HubData } from './data-source.js';
 import { readLines, readText } from './lines.js';
+import { parquetRows } from './parquet.js';
+import { plainName } from './unpack.js';
 
 /** One JSON value of a file, and where it stands. */
 export interface DataRecord {
   readonly value: unknown;
   readonly file: string;
+  /** From 1; of a `.parquet` the row. */
   readonly line: number;
   /** Which of the records on that line, from 1, where there may be several: in a `.json`. */
   readonly record?: number;
@@ -15,21 +18,35 @@ export interface DataRecord {
 const SHOWN_CHARACTERS = 60;
 
 /**
- * The records of a `.jsonl` (one a line) or `.json` (a list, or one record), or of all files of a glob in the order of their names.
+ * The records of a `.jsonl` (one a line), `.json` (a list, or one record) or `.parquet` (its rows), of all files of a glob in the order of their names,
+ * or of a data set of the hub.
  *
- * @throws {@link DataError} `DATA_MISSING` no such file, `DATA_KIND` a kind that is not read, `DATA_LINE` a broken line, `DATA_BROKEN` an unreadable file.
+ * @throws {@link DataError} `DATA_MISSING` no such file, `DATA_KIND` a kind that is not read, `DATA_LINE` a broken line, `DATA_BROKEN` an unreadable file,
+ * and what {@link parquetRows} throws.
  */
-export async function* openRecords(pattern: string): AsyncGenerator<DataRecord> {
-  for (const file of await dataFiles(pattern)) {
-    if (/\.txt(\.gz)?$/.test(file))
-      throw new DataError('DATA_KIND', { file, found: 'plain text', expected: '.jsonl or .json with one object per example', remedy: 'Convert it to .jsonl.' });
+export async function* openRecords(pattern: string, { hub }: { readonly hub?: HubData } = {}): AsyncGenerator<DataRecord> {
+  for (const file of await dataFiles(pattern, hub)) {
+    if (plainName(file).endsWith('.txt'))
+      throw new DataError('DATA_KIND', {
+        file,
+        found: 'plain text',
+        expected: '.jsonl, .json or .parquet with one object per example',
+        remedy: 'Convert it to .jsonl.',
+      });
     yield* recordsIn(file);
   }
 }
 
-/** The records of a `.jsonl` or `.json`, packed or not. */
-export async function* recordsIn(file: string): AsyncGenerator<DataRecord> {
-  if (file.replace(/\.gz$/, '').endsWith('.jsonl')) {
+/**
+ * The records of a `.jsonl`, `.json` or `.parquet`.
+ * @param field - the only one that is needed.
+ */
+export async function* recordsIn(file: string, field?: string): AsyncGenerator<DataRecord> {
+  if (file.endsWith('.parquet')) {
+    for await (const { value, row } of parquetRows(file, field)) yield { value, file, line: row };
+    return;
+  }
+  if (plainName(file).endsWith('.jsonl')) {
     for await (const { text, line } of readLines(file)) if (text.trim() !== '') yield { value: parseJson(text, file, line), file, line };
     return;
   }

@@ -28,6 +28,25 @@ async function read(words: string | string[], options?: DocumentOptions): Promis
 const textsOf = async (words: string | string[]): Promise<(string | undefined)[]> => (await read(words)).map(({ text }) => text);
 const lines = (...texts: string[]): string => texts.map((text) => `${JSON.stringify({ text })}\n`).join('');
 
+/** A frame of stored blocks (RFC 8878, section 3.1.1), with a window of 1 KiB. */
+function zstd(content: string, blockBytes: number): Buffer {
+  const bytes = Buffer.from(content);
+  const blocks = Array.from({ length: Math.ceil(bytes.length / blockBytes) }, (_, i) => bytes.subarray(i * blockBytes, (i + 1) * blockBytes));
+  const header = (length: number, last: boolean): Buffer => Buffer.from([(length << 3) | Number(last), length >> 5, length >> 13].map((byte) => byte & 255));
+  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]), ...blocks.flatMap((block, i) => [header(block.length, i === blocks.length - 1), block])]);
+}
+
+/** 300 lines as zstd 1.5 packs them at level 19, with a checksum. */
+const ZSTD_TEXTS =
+  'KLUv/QRonQoARiE+FKAZisX47C1RVbxPK7t7J8+u3moFSAAuADAAhmE4nBWNbAzDWdHIxg1nRSMbNpwVjWzUcFY0skHDWdHIxgxnRSMbMpwVjWw8nBWNbDicFY0MsCBgAMFBgYFAwIAAQgIBgoBCZVmWZVmWZUmSJEmSJEmS4ziO4ziO4yiKoiiKoiiKu7u7u7uqqqqqqmEYhmEYAcuyLMvy/////7+7u7u7exzHcRzHcRwPDg4ODg4ODg4Onud5nud5nqdpmqZpmqZpBgALAhEyPDw8PDw8PDw8fN/3fd/3fd+2bdu2bdu2Xdd1Xdd1Xdc0TdM0TdM0Pc/zPM/zPM+yLEuBK6gRQPn9N+FLaxH8CkHFD2+SKImKqIiKqIiKqIRKqIRKqASqKqo6VVIlqoKqp+pUTYUJ7DDwZQyuxeCXZbgWg5+M4VoM/DKGa2Ewl+f3sq9lx1ahAX8VYQzs2g==';
+
+test('a file of the zstd tool, and two of them one behind the other', async () => {
+  const packed = Buffer.from(ZSTD_TEXTS, 'base64');
+  const texts = Array.from({ length: 300 }, (_, i) => `line ${i + 1}`);
+  expect(await textsOf(await write('tool.jsonl.zst', packed))).toEqual(texts);
+  expect(await textsOf(await write('tools.jsonl.zst', Buffer.concat([packed, packed])))).toEqual([...texts, ...texts]);
+});
+
 test.each([
   ['a.jsonl', { pattern: 'a.jsonl' }],
   ['a.jsonl#body=3', { pattern: 'a.jsonl', field: 'body', weight: 3 }],
@@ -47,6 +66,7 @@ test('text, JSON lines and JSON, packed or not; a text file is one document, emp
   ] as const) {
     expect(await textsOf(await write(name, content))).toEqual(texts);
     expect(await textsOf(await write(`${name}.gz`, gzipSync(content)))).toEqual(texts);
+    for (const blockBytes of [5, 1000]) expect(await textsOf(await write(`${name}.zst`, zstd(content, blockBytes)))).toEqual(texts);
   }
 });
 
@@ -116,8 +136,11 @@ test.each([
   ['no archive', 'no.txt.gz', 'plain', 'DATA_BROKEN', /gzip/],
   ['nothing but empty texts', 'empty.jsonl', lines('', ''), 'DATA_EMPTY', /no text in/],
   ['an empty file', 'empty.txt', '', 'DATA_EMPTY', /at least one document/],
-  ['a kind for which there is no reader', 'x.parquet', 'PAR1', 'DATA_KIND', /expected \.txt, \.jsonl, \.json, \.txt\.gz/],
-  ['another archive', 'x.jsonl.zst', '', 'DATA_KIND', /pack it as \.gz/],
+  ['a cut Zstandard archive', 'cut.jsonl.zst', zstd(lines('a', 'b'), 4).subarray(0, -9), 'DATA_BROKEN', /cut\.jsonl\.zst: .*expected Zstandard of UTF-8/],
+  ['no Zstandard archive', 'no.txt.zst', 'plain text of some length', 'DATA_BROKEN', /Zstandard/],
+  ['an empty Zstandard archive', 'none.txt.zst', '', 'DATA_BROKEN', /no bytes/],
+  ['a kind for which there is no reader', 'x.csv', 'a,b', 'DATA_KIND', /expected \.txt, \.jsonl, \.json, \.parquet, \.txt\.gz/],
+  ['packed parquet', 'x.parquet.zst', '', 'DATA_KIND', /packed within/],
 ])('%s is refused', async (_, name, content, code, says) => {
   await expect(read(await write(name, content))).rejects.toMatchObject({ code, message: expect.stringMatching(says) as unknown });
 });

@@ -1,8 +1,9 @@
 import { DataError } from '@chop/core';
 import type { Message } from './chat-template.js';
-import { dataFiles, type DataSource, parseSource } from './data-source.js';
+import { dataFiles, type DataSource, type HubData, parseSource } from './data-source.js';
 import { readText } from './lines.js';
 import { recordsIn } from './records.js';
+import { plainName } from './unpack.js';
 
 /** One document: a text or a conversation, and where it stands. */
 export interface Document {
@@ -18,6 +19,8 @@ export interface DocumentOptions {
   readonly chat?: boolean;
   /** At most this many documents of each file. */
   readonly limit?: number;
+  /** Brings data sets of the hub; without it they are refused. */
+  readonly hub?: HubData;
 }
 
 /**
@@ -25,12 +28,12 @@ export interface DocumentOptions {
  * follow each other. With weights (1 where none is given) they are mixed so that each has its share of the characters all along:
  * the next document comes from the source that lags behind most; a source at its end starts again, until all have been read once.
  *
- * @param words - `FILE-OR-GLOB[#field][=weight]` each.
+ * @param words - `FILE-OR-GLOB[#field][=weight]` or `hf:org/dataset[:config][/split][#field][=weight]` each.
  * @throws {@link DataError} `DATA_MISSING` no such file, `DATA_KIND` a kind that is not read, `DATA_LINE` a broken line,
- * `DATA_FIELD` a missing field, `DATA_BROKEN` an unreadable file, `DATA_EMPTY` no text at all.
+ * `DATA_FIELD` a missing field, `DATA_BROKEN` an unreadable file, `DATA_EMPTY` no text at all, `DATA_ENCRYPTED`, `DATA_CODEC` and `DATA_LARGE` for parquet.
  */
 export async function* openDocuments(words: readonly string[], options: DocumentOptions = {}): AsyncGenerator<Document> {
-  const sources = await Promise.all(words.map(parseSource).map(async (source) => ({ source, files: await dataFiles(source.pattern) })));
+  const sources = await Promise.all(words.map(parseSource).map(async (source) => ({ source, files: await dataFiles(source.pattern, options.hub) })));
   const readers = sources.map(
     ({ source, files }) =>
       () =>
@@ -94,18 +97,18 @@ async function* documentsOf({ field }: DataSource, files: readonly string[], { c
 }
 
 async function* documentsIn(file: string, field: string, chat: boolean): AsyncGenerator<Document> {
-  if (file.replace(/\.gz$/, '').endsWith('.txt')) {
+  if (plainName(file).endsWith('.txt')) {
     if (chat)
       throw new DataError('DATA_KIND', {
         file,
         found: 'plain text',
-        expected: '.jsonl or .json with messages',
+        expected: '.jsonl, .json or .parquet with messages',
         remedy: 'Leave out --chat, or give conversations.',
       });
     yield { text: await readText(file), file, line: 1 };
     return;
   }
-  for await (const { value, ...place } of recordsIn(file)) yield documentOf(value, field, chat, place);
+  for await (const { value, ...place } of recordsIn(file, field)) yield documentOf(value, field, chat, place);
 }
 
 function documentOf(

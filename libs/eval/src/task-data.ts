@@ -127,7 +127,7 @@ export class TaskData {
       file,
       found: `the task ${config.task} with its data ${config.dataset_path ? `at ${config.dataset_path}, which is not read from there` : 'nowhere'}`,
       expected: `a file of its split ${split}`,
-      remedy: `Give --task-data ${config.task}=FILE (.jsonl or .json, also .gz), or --task-data ${config.task}:${split}=FILE for that split alone.`,
+      remedy: `Give --task-data ${config.task}=FILE (.jsonl or .json, also .gz or .zst; .parquet), or --task-data ${config.task}:${split}=FILE for that split alone.`,
     });
   }
 }

@@ -42,7 +42,9 @@ export function addEval(program: Command, action: Action): void {
     .addOption(joinOption())
     .addOption(new Option('--tasks <names>', "tasks, groups and tags of lm-eval's kind, with commas between them").argParser(names))
     .addOption(new Option('--tasks-dir <dir>', "a folder of more tasks in lm-eval's YAML (repeatable)").argParser(each))
-    .addOption(new Option('--task-data <task=file>', 'examples of a task: .jsonl or .json; TASK:SPLIT=FILE for one split (repeatable)').argParser(namedFile))
+    .addOption(
+      new Option('--task-data <task=file>', 'examples of a task: .jsonl, .json or .parquet; TASK:SPLIT=FILE for one split (repeatable)').argParser(namedFile),
+    )
     .addOption(new Option('--limit <n>', 'the first n examples of each task; all if not given').argParser(positive))
     .addOption(new Option('--num-fewshot <n>', 'examples with answers before each question; as the task says if not given').argParser(count))
     .addOption(new Option('--max-length <tokens>', "tokens that the model sees of a task's prompt; all that it can if not given").argParser(positive))
