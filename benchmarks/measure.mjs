@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** A process may take so long; the slowest row, Wanda by PyTorch, takes half a minute. */
+/** A process may take so long; the slowest, six tasks by lm-eval, takes four minutes on two quiet cores. */
 const LIMIT_MS = 15 * 60_000;
 
 /**

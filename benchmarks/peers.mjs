@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder } from '@chop/kernels';
@@ -7,7 +7,7 @@ import { cacheFolder } from '@chop/kernels';
 const HERE = dirname(fileURLToPath(import.meta.url));
 
 /** The versions that the table names. */
-const PACKAGES = ['torch==2.9.1', 'transformers==4.57.6', 'numpy', 'safetensors', 'gguf'];
+const PACKAGES = ['torch==2.9.1', 'transformers==4.57.6', 'numpy', 'safetensors', 'gguf', 'lm_eval==0.4.9'];
 
 /** llama.cpp for Node.js, and the one package of binaries that this platform needs (of fourteen). */
 const LLAMA_VERSION = '3.22.1';
@@ -24,12 +24,13 @@ export async function python() {
   if (process.env.CHOP_BENCH_PYTHON) return process.env.CHOP_BENCH_PYTHON;
   const place = join(folder, 'python');
   const program = join(place, 'bin', 'python');
-  if (existsSync(join(place, 'complete'))) return program;
-  process.stderr.write('Installing the peers (PyTorch, transformers) into the cache, once …\n');
+  const complete = join(place, 'packages.json');
+  if (existsSync(complete) && readFileSync(complete, 'utf8') === JSON.stringify(PACKAGES)) return program;
+  process.stderr.write('Installing the peers (PyTorch, transformers, lm-eval) into the cache, once …\n');
   mkdirSync(folder, { recursive: true });
   run('python3', ['-m', 'venv', place]);
   run(program, ['-m', 'pip', 'install', '--quiet', ...PACKAGES]);
-  mkdirSync(join(place, 'complete'));
+  writeFileSync(complete, JSON.stringify(PACKAGES));
   return program;
 }
 

@@ -178,4 +178,16 @@ for rows, into, out in [(3, 36, 5), (1, 4, 1)]:
 k = rounded((2, 7, 3, 5))
 case("keyValueCache", "2 tokens, then 1, then 4", dict(k=k), lambda k: torch.cat([k[:, :2], k[:, 2:3], k[:, 3:]], 1))
 
+# Texts in one row that share what they begin with: each token sees its ancestors, the last few of them under a window.
+for parents, heads, kv, window in [([-1, 0, 1, 2, 2, 4, 1, -1, 7], 4, 2, 0), ([-1, 0, 0, 2, 3, 3, 5], 3, 1, 3), ([-1], 1, 1, 0)]:
+    t = len(parents)
+    seen = torch.zeros(t, t, dtype=torch.bool)
+    for query in range(t):
+        key, back = query, 0
+        while key >= 0 and (window == 0 or back < window): seen[query, key], key, back = True, parents[key], back + 1
+    def attend(q, k, v, parents, seen=seen):
+        return F.scaled_dot_product_attention(*(x.transpose(1, 2) for x in (q, k, v)), attn_mask=seen, enable_gqa=True).transpose(1, 2)
+    case("treeAttention", f"{t} tokens, {heads} heads, {kv} of keys{f', window {window}' if window else ''}",
+         dict(q=rounded((1, t, heads, 5)), k=rounded((1, t, kv, 5)), v=rounded((1, t, kv, 5)), parents=torch.tensor(parents)), attend, {"window": window} if window else {})
+
 json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, open(sys.argv[1], "w"), separators=(",", ":"))

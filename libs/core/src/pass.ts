@@ -24,11 +24,26 @@ export interface KeyValueCache {
   dispose(): void;
 }
 
+/**
+ * Several texts in one row that holds what they begin with in common once: a tree of tokens. A family that gives the tokens other places than their own, or
+ * lets them see others than those of their text, computes nonsense: `understood` tells.
+ */
+export interface TokenTree {
+  /** Which token of the row stands before each in its text, −1 before a text's first: as numbers, and int32 `[tokens]`. */
+  readonly parents: { readonly values: Int32Array; readonly tensor: tf.Tensor };
+  /** Each token's place in its text. */
+  readonly places: Int32Array;
+  /** Whether the pass asked for both. */
+  readonly understood: boolean;
+}
+
 /** What one walk through a model is told. */
 export interface PassOptions {
   /** int32 `[batch, tokens]`: attention stays inside tokens of equal number. */
   readonly segments?: tf.Tensor;
   readonly cache?: KeyValueCache;
+  /** The tokens are those of a tree: one row, without cache and segments. */
+  readonly tree?: TokenTree;
   /** What is predicted after these tokens only, `[from, to)`: all by default. */
   readonly wanted?: { readonly from: number; readonly to: number };
   /** How each layer is walked through, where that is more than {@link Model.layer}: training may keep a layer's input only, and walk again later. */

@@ -11,7 +11,9 @@ import { keep, maskAxis } from './edit.js';
 import { Plan, planOf } from './plan.js';
 import { Random } from './random.js';
 import { drive, MethodSession } from './method-session.js';
+import type { PassOptions } from './pass.js';
 import type { Step } from './session.js';
+import { OpenTree } from './token-tree.js';
 
 /** How far two models' logits may differ that compute the same in another order. */
 const LOGIT_TOLERANCE = 1e-3;
@@ -74,8 +76,25 @@ export async function checkFamily(family: Family, config: Config, seed = 0): Pro
   applyToModel(live, composed);
   await same('a cut live model = the cut checkpoint', live.asCheckpoint({ source: 'live', companions: new Map() }), stepwise);
   live.drop();
+  await checkTree(family, blueprint, checkpoint);
   for (const [axis, rule] of Object.entries(blueprint.axes.rules))
     if (!rule.pinned && axis !== LAYER) await checkMask(family, blueprint, checkpoint, axis, random);
+}
+
+/** Two texts that begin alike, `[5, 4, 3, 2]` and `[5, 4, 1]`, in one row: a family that asks for the tree gives each what it gives it alone. */
+async function checkTree(family: Family, blueprint: Blueprint, checkpoint: Checkpoint): Promise<void> {
+  const model = await loaded(family, blueprint, checkpoint);
+  const tree = new OpenTree([-1, 0, 1, 2, 1]);
+  const logits = (ids: number[], options: PassOptions = {}): tf.Tensor => model.forward(tf.tensor2d([ids], undefined, 'int32'), options);
+  const difference = tf.tidy(() => {
+    const together = logits([5, 4, 3, 2, 1], { tree });
+    if (!tree.understood) return 0;
+    const alone = tf.concat([logits([5, 4, 3, 2]), tf.slice(logits([5, 4, 1]), [0, 2, 0], [1, 1, -1])], 1);
+    return tf.max(tf.abs(tf.sub(together, alone))).dataSync()[0]!;
+  });
+  tree.dispose();
+  model.drop();
+  if (!(difference < LOGIT_TOLERANCE)) throw broken('texts in a tree = each text alone', `logits that differ by ${difference}`);
 }
 
 async function checkMask(family: Family, blueprint: Blueprint, checkpoint: Checkpoint, axis: string, random: Random): Promise<void> {

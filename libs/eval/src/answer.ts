@@ -119,16 +119,14 @@ export function contextOf({ config }: Model): number {
 function encodeAll(encoder: RequestEncoder, asked: readonly Asked[]): { parts: Part[]; truncated: number[] } {
   const parts: Part[] = [];
   const truncated = asked.map(() => 0);
-  let family = 0;
   asked.forEach(({ example: { requests }, greedy }, example) => {
-    const shared = family++;
     requests.forEach((asking, request) => {
       if (asking.kind === 'generate') return;
       const pairs = asking.kind === 'rolling' ? encoder.windows(asking.text) : [encoder.pair(asking.context, asking.continuation)];
       for (const { input, targets, truncated: lost } of pairs) {
         if (lost > 0) truncated[example]!++;
         const apart = asking.kind === 'rolling' || asking.alone === true;
-        parts.push({ example, request, kind: asking.kind, token: { input, targets, greedy: greedy && !apart, family: apart ? family++ : shared } });
+        parts.push({ example, request, kind: asking.kind, token: { input, targets, greedy: greedy && !apart } });
       }
     });
   });

@@ -4,89 +4,60 @@ export interface TokenRequest {
   readonly input: readonly number[];
   /** The continuation: predicted after the last so many tokens of the input. */
   readonly targets: readonly number[];
-  /** Requests of one number share a beginning: it is computed once. */
-  readonly family: number;
   /** Whether it is to be told if every target is the likeliest token. */
   readonly greedy: boolean;
 }
 
-/** Which tokens of a row tell of which request. */
+/** Which tokens of a pass tell of which request. */
 export interface Reading {
   readonly request: number;
-  /** Place in the row of the token after which the first target is predicted. */
-  readonly from: number;
+  /** The tokens after which the targets are predicted, in their order. */
+  readonly at: readonly number[];
 }
 
-/** A row of tokens, and what is read off it. */
-export interface PlannedRow {
+/** Texts that go through the model together: a tree that holds what they begin with in common once. */
+export interface PlannedPass {
   readonly ids: readonly number[];
+  /** Which token stands before each in its text: an earlier one, or −1. */
+  readonly parents: readonly number[];
   readonly readings: readonly Reading[];
-  /** Which of the group's beginnings stands before it. */
-  readonly beginning: number;
-}
-
-/** Rows that go through the model together, padded behind to the longest. */
-export type PlannedBatch = readonly PlannedRow[];
-
-/** Beginnings of one length, and the rows that go on from them. */
-export interface PlannedGroup {
-  /** Equally long; none where rows begin at the first token. */
-  readonly beginnings: readonly (readonly number[])[];
-  readonly batches: readonly PlannedBatch[];
 }
 
 /** Tokens that go through the model at once: from here on products gain nothing, and memory would grow. */
 export const PASS_TOKENS = 2048;
-/** A pass with fewer tokens spends its time on fetching weights: rather pad a little. */
-const SMALL_PASS_TOKENS = 512;
-/** A shorter beginning is computed again with every row. */
-const SHORTEST_BEGINNING = 4;
-/** Share of tokens that may be padding or computed again, once a pass is not small. */
-const SPARE = 0.06;
-
-/** One family's rows: those that are the beginning of another are read off it. */
-interface Family {
-  readonly rows: readonly { readonly ids: readonly number[]; readonly requests: readonly number[] }[];
-  /** Tokens that all rows have in common and nothing is read off. */
-  readonly shared: number;
-  readonly tokens: number;
-}
 
 /**
- * Sorts requests into passes: what a family has in common once, rows of like length together, hardly any padding. What a request scores
- * does not depend on it: kernels compute each row by itself.
+ * Sorts requests into passes of about so many tokens, one text at least. In the order of their tokens, those that begin alike stand beside each other: what
+ * a text shares with the one before it is computed once. No padding. What a request scores does not depend on it: kernels compute each token from its own
+ * text alone.
  */
-export function planPasses(requests: readonly TokenRequest[], passTokens = PASS_TOKENS): PlannedGroup[] {
-  const families = familiesOf(requests);
-  const branched = families.filter(({ rows, shared }) => rows.length > 1 && shared >= SHORTEST_BEGINNING).sort((a, b) => b.shared - a.shared);
-  const single = families.filter((family) => !branched.includes(family));
-  const groups: PlannedGroup[] = [];
-  for (const members of gathered(branched, passTokens)) {
-    const shared = members.at(-1)!.shared;
-    const rows = members.flatMap((family, beginning) => family.rows.map((row) => placed(row, requests, shared, beginning)));
-    groups.push({ beginnings: members.map(({ rows: [first] }) => first!.ids.slice(0, shared)), batches: batched(rows, passTokens) });
+export function* planPasses(requests: readonly TokenRequest[], passTokens = PASS_TOKENS): Generator<PlannedPass> {
+  const order = requests.map((_, request) => request).sort((a, b) => compared(requests[a]!.input, requests[b]!.input));
+  let pass = new GrowingPass();
+  for (const request of order) {
+    const { input, targets } = requests[request]!;
+    if (pass.ids.length > 0 && pass.ids.length + pass.fresh(input) > passTokens) {
+      yield pass;
+      pass = new GrowingPass();
+    }
+    const path = pass.walk(input);
+    pass.readings.push({ request, at: path.slice(input.length - targets.length) });
   }
-  const rows = single.flatMap((family) => family.rows.map((row) => placed(row, requests, 0, 0)));
-  for (const batch of batched(rows, passTokens)) groups.push({ beginnings: [], batches: [batch] });
-  return groups;
+  if (pass.ids.length > 0) yield pass;
 }
 
-function familiesOf(requests: readonly TokenRequest[]): Family[] {
-  const members = new Map<number, number[]>();
-  requests.forEach(({ family }, at) => members.set(family, [...(members.get(family) ?? []), at]));
-  return [...members.values()].map((own) => {
-    const rows: { ids: readonly number[]; requests: number[] }[] = [];
-    for (const at of [...own].sort((a, b) => requests[b]!.input.length - requests[a]!.input.length)) {
-      const { input } = requests[at]!;
-      const longer = rows.find(({ ids }) => commonLength(ids, input) === input.length);
-      if (longer) longer.requests.push(at);
-      else rows.push({ ids: input, requests: [at] });
-    }
-    const [first] = rows;
-    const common = rows.reduce((length, { ids }) => Math.min(length, commonLength(first!.ids, ids)), Infinity);
-    const shared = own.reduce((length, at) => Math.min(length, requests[at]!.input.length - requests[at]!.targets.length), common);
-    return { rows, shared, tokens: rows.reduce((sum, { ids }) => sum + ids.length - shared, shared) };
+/** Each request's text by itself, for models that know no trees. */
+export function planAlone(requests: readonly TokenRequest[]): PlannedPass[] {
+  return requests.map((request, at) => {
+    const [pass] = planPasses([request]);
+    return { ...pass!, readings: [{ request: at, at: pass!.readings[0]!.at }] };
   });
+}
+
+/** Like words in a dictionary: the beginning of a text stands before it. */
+function compared(a: readonly number[], b: readonly number[]): number {
+  const at = commonLength(a, b);
+  return at === a.length || at === b.length ? a.length - b.length : a[at]! - b[at]!;
 }
 
 function commonLength(a: readonly number[], b: readonly number[]): number {
@@ -96,43 +67,29 @@ function commonLength(a: readonly number[], b: readonly number[]): number {
   return length;
 }
 
-/** Families, longest shared part first, in groups that are cut to the shortest of theirs. */
-function* gathered(families: readonly Family[], passTokens: number): Generator<Family[]> {
-  let group: Family[] = [];
-  let tokens = 0;
-  for (const family of families) {
-    const spare = group.reduce((sum, { rows, shared }) => sum + (rows.length - 1) * (shared - family.shared), 0);
-    if (group.length > 0 && (tokens + family.tokens > passTokens || (tokens >= SMALL_PASS_TOKENS && spare > SPARE * tokens))) {
-      yield group;
-      group = [];
-      tokens = 0;
-    }
-    group.push(family);
-    tokens += family.tokens;
-  }
-  if (group.length > 0) yield group;
-}
+/** A pass that takes texts in their order. */
+class GrowingPass implements PlannedPass {
+  readonly ids: number[] = [];
+  readonly parents: number[] = [];
+  readonly readings: Reading[] = [];
+  #last: readonly number[] = [];
+  /** Where the tokens of the last text stand. */
+  #path: readonly number[] = [];
 
-function placed({ ids, requests: own }: Family['rows'][number], requests: readonly TokenRequest[], shared: number, beginning: number): PlannedRow {
-  const readings = own.map((request) => ({ request, from: requests[request]!.input.length - requests[request]!.targets.length - shared }));
-  return { ids: ids.slice(shared), readings, beginning };
-}
-
-function batched(rows: readonly PlannedRow[], passTokens: number): PlannedRow[][] {
-  const batches: PlannedRow[][] = [];
-  let spare = 0;
-  for (const row of [...rows].sort((a, b) => b.ids.length - a.ids.length)) {
-    const batch = batches.at(-1);
-    const longest = batch?.[0]!.ids.length ?? 0;
-    const padded = batch ? longest * (batch.length + 1) : Infinity;
-    const padding = spare + longest - row.ids.length;
-    if (batch && padded <= passTokens && (padded < SMALL_PASS_TOKENS || padding <= SPARE * padded)) {
-      batch.push(row);
-      spare = padding;
-    } else {
-      batches.push([row]);
-      spare = 0;
-    }
+  /** Tokens of a text that are not there yet. */
+  fresh(text: readonly number[]): number {
+    return text.length - commonLength(this.#last, text);
   }
-  return batches;
+
+  /** Takes a text, and tells where its tokens stand. */
+  walk(text: readonly number[]): readonly number[] {
+    const path = this.#path.slice(0, commonLength(this.#last, text));
+    for (const id of text.slice(path.length)) {
+      this.parents.push(path.at(-1) ?? -1);
+      path.push(this.ids.push(id) - 1);
+    }
+    this.#last = text;
+    this.#path = path;
+    return path;
+  }
 }

@@ -59,9 +59,7 @@ const families = fc.array(
 );
 
 const requestsOf = (given: { context: number[]; continuations: number[][] }[]): TokenRequest[] =>
-  given.flatMap(({ context, continuations }, family) =>
-    continuations.map((targets) => ({ input: [...context, ...targets.slice(0, -1)], targets, family, greedy: true })),
-  );
+  given.flatMap(({ context, continuations }) => continuations.map((targets) => ({ input: [...context, ...targets.slice(0, -1)], targets, greedy: true })));
 
 describe('scores', () => {
   test('are those of each request by itself', async () => {
@@ -101,31 +99,32 @@ describe('scores', () => {
 });
 
 describe('passes', () => {
-  test('read one-token continuations off one row', () => {
-    const [group, ...others] = planPasses(requestsOf([{ context: [1, 2, 3, 4, 5, 6], continuations: [[7], [8], [9]] }]));
+  const only = (given: { context: number[]; continuations: number[][] }[], passTokens?: number) => [...planPasses(requestsOf(given), passTokens)];
+
+  test('read one-token continuations off one text', () => {
+    const [pass, ...others] = only([{ context: [1, 2, 3, 4, 5, 6], continuations: [[7], [8], [9]] }]);
     expect(others).toEqual([]);
-    expect(group!.batches).toEqual([[{ ids: [1, 2, 3, 4, 5, 6], beginning: 0, readings: [0, 1, 2].map((request) => ({ request, from: 5 })) }]]);
+    expect(pass!.ids).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(pass!.readings).toEqual([0, 1, 2].map((request) => ({ request, at: [5] })));
   });
 
-  test('compute what choices share once', () => {
-    const context = Array.from({ length: 30 }, (_, id) => id);
-    const [group] = planPasses(
-      requestsOf([
-        {
-          context,
-          continuations: [
-            [50, 51, 52],
-            [60, 61],
-            [70, 71, 72, 73],
-          ],
-        },
-      ]),
-    );
-    expect(group!.beginnings).toEqual([context.slice(0, 29)]);
-    expect(group!.batches.flat().map(({ ids }) => ids)).toEqual([
-      [29, 70, 71, 72],
-      [29, 50, 51],
-      [29, 60],
+  test('compute what texts begin with once: among the choices of an example, and among examples', () => {
+    const [pass] = only([
+      { context: [1, 2, 3], continuations: [[5, 6, 7], [4, 8]] }, // prettier-ignore
+      { context: [1, 2, 9], continuations: [[4]] },
     ]);
+    expect(pass!.ids).toEqual([1, 2, 3, 4, 5, 6, 9]);
+    expect(pass!.parents).toEqual([-1, 0, 1, 2, 2, 4, 1]);
+    expect(pass!.readings).toEqual([
+      { request: 1, at: [2, 3] },
+      { request: 0, at: [2, 4, 5] },
+      { request: 2, at: [6] },
+    ]);
+  });
+
+  test('are no longer than asked for, as long as a text is not', () => {
+    const given = [1, 2, 3, 4, 5].map((first) => ({ context: [first, 7, 7], continuations: [[8, 8, 8]] }));
+    expect(only(given, 10).map(({ ids }) => ids.length)).toEqual([10, 10, 5]);
+    expect(only(given, 3)).toHaveLength(5);
   });
 });

@@ -1,8 +1,7 @@
-import { type Model, throwIfAborted } from '@chop/core';
+import { type Model, OpenTree, throwIfAborted } from '@chop/core';
 import { projection, reshape, tokenLogProbabilities } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
-import { BranchCache } from './branch-cache.js';
-import { type PlannedBatch, type PlannedGroup, planPasses, PASS_TOKENS, type TokenRequest } from './pass-plan.js';
+import { PASS_TOKENS, planAlone, type PlannedPass, planPasses, type TokenRequest } from './pass-plan.js';
 
 /** What a request scores. */
 export interface Score {
@@ -33,9 +32,10 @@ export async function scoreTokens(model: Model, requests: readonly TokenRequest[
   const { passTokens = PASS_TOKENS, signal, onProgress, onScore } = options;
   const scores: Score[] = [];
   let done = 0;
-  for (const group of planPasses(requests, passTokens)) {
+  const passes = knowsTrees(model) ? planPasses(requests, passTokens) : planAlone(requests);
+  for (const pass of passes) {
     throwIfAborted(signal);
-    for await (const [request, score] of scoreGroup(model, group, requests, signal)) {
+    for await (const [request, score] of scorePass(model, pass, requests)) {
       scores[request] = score;
       onScore?.(request, score);
       done++;
@@ -45,53 +45,36 @@ export async function scoreTokens(model: Model, requests: readonly TokenRequest[
   return scores;
 }
 
-async function* scoreGroup(
-  model: Model,
-  { beginnings, batches }: PlannedGroup,
-  requests: readonly TokenRequest[],
-  signal: AbortSignal | undefined,
-): AsyncGenerator<[number, Score]> {
-  const cache = beginnings.length > 0 ? new BranchCache() : undefined;
+/** Whether the model's family asks for the places of tokens and for what each one sees, instead of taking both for granted. One token is tried. */
+function knowsTrees(model: Model): boolean {
+  const tree = new OpenTree([-1]);
   try {
-    if (cache) {
-      const recorder = cache.recorder();
-      tf.tidy(() => void model.predict(padded(beginnings), { cache: recorder, wanted: { from: beginnings[0]!.length - 1, to: beginnings[0]!.length } }));
-      recorder.dispose();
-    }
-    for (const batch of batches) {
-      throwIfAborted(signal);
-      yield* scoreBatch(model, batch, requests, cache);
-    }
+    tf.tidy(() => void model.predict(tf.tensor2d([0], [1, 1], 'int32'), { tree }));
+    return tree.understood;
   } finally {
-    cache?.dispose();
+    tree.dispose();
   }
 }
 
-async function* scoreBatch(
-  model: Model,
-  batch: PlannedBatch,
-  requests: readonly TokenRequest[],
-  branch: BranchCache | undefined,
-): AsyncGenerator<[number, Score]> {
-  const length = batch[0]!.ids.length;
-  const readings = batch.flatMap(({ readings: own }, row) => own.map(({ request, from }) => ({ request, at: row * length + from, ...requests[request]! })));
-  const places = readings.flatMap(({ at, targets }) => targets.map((_, i) => at + i));
-  const targets = readings.flatMap(({ targets: own }) => own);
-  const cache = branch?.branches(batch.map(({ beginning }) => beginning));
+async function* scorePass(model: Model, { ids, parents, readings }: PlannedPass, requests: readonly TokenRequest[]): AsyncGenerator<[number, Score]> {
+  const places = readings.flatMap(({ at }) => at);
+  const targets = readings.flatMap(({ request }) => requests[request]!.targets);
+  const branches = parents.some((parent, at) => parent !== at - 1);
+  const tree = branches ? new OpenTree(parents) : undefined;
   const [hidden, values, weight] = tf.tidy(() => {
-    const predicted = model.predict(padded(batch.map(({ ids }) => ids)), cache ? { cache } : {});
+    const predicted = model.predict(tf.tensor2d(ids as number[], [1, ids.length], 'int32'), tree ? { tree } : {});
     const rows = reshape(predicted.hidden, [-1, predicted.hidden.shape.at(-1)!]);
     const wanted = tf.gather(rows, tf.tensor1d(Int32Array.from(places), 'int32'));
     return [wanted, tokenLogProbabilities(projection(wanted, predicted.weight), tf.tensor1d(Int32Array.from(targets), 'int32')), predicted.weight] as const;
   });
-  cache?.dispose();
+  tree?.dispose();
   try {
     const each = (await values.data()) as Float32Array;
     let first = 0;
-    const parts = readings.map(({ request, targets: own, greedy }) => {
+    const parts = readings.map(({ request, at }) => {
       const from = first;
-      first += own.length;
-      return { request, from, to: first, greedy };
+      first += at.length;
+      return { request, from, to: first, greedy: requests[request]!.greedy };
     });
     const likeliest = await likeliestOf(
       parts.filter(({ greedy }) => greedy),
@@ -129,12 +112,4 @@ async function likeliestOf(
     open.forEach(({ request }, i) => void (ids[i] !== targets[rows[i]!] && found.delete(request)));
   }
   return found;
-}
-
-/** int32 `[rows, tokens]`: no row sees what is behind its end. */
-function padded(rows: readonly (readonly number[])[]): tf.Tensor2D {
-  const length = rows.reduce((most, row) => Math.max(most, row.length), 0);
-  const ids = new Int32Array(rows.length * length);
-  rows.forEach((row, at) => ids.set(row, at * length));
-  return tf.tensor2d(ids, [rows.length, length], 'int32');
 }

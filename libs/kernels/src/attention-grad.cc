@@ -131,7 +131,7 @@ void partGrad(const Heads& of, const Pass& pass, const Memory& memory, int64_t b
 
 /** With p the probabilities: dv = pᵀ dy, dp = dy vᵀ, ds = p (dp − Σ dy ∘ out), dq = scale · ds k, dk = scale · dsᵀ q. */
 void attentionGrad(Call& call) {
-  const Heads of = headsOf(call, 1, 6);
+  const Heads of = placedHeadsOf(call, 1, 6);
   const Array &dy = call.input(0), &q = call.input(1), &k = call.input(2), &v = call.input(3), &out = call.input(4), &lse = call.input(5);
   Call::expect(dy.sizes == q.sizes && out.sizes == q.sizes && lse.sizes == Sizes({of.b, of.heads, of.t}), "dy and out of the shape of q, lse [b, heads, t]");
   const Array dq = call.output(0, q.sizes), dk = call.output(1, k.sizes), dv = call.output(2, v.sizes);

@@ -4,7 +4,7 @@
 
 namespace chop {
 
-Heads headsOf(Call& call, int first, int offset) {
+Heads headsOf(Call& call, int first) {
   const Array &q = call.input(first), &k = call.input(first + 1), &v = call.input(first + 2);
   Call::expect(q.rank() == 4 && k.rank() == 4 && v.sizes == k.sizes, "q [b, t, heads, inner], k and v [b, s, kv, inner]");
   Heads of{};
@@ -13,11 +13,16 @@ Heads headsOf(Call& call, int first, int offset) {
   of.group = of.heads / of.kv;
   of.width = roundedUp(of.inner, tileProduct().columns);
   of.scale = static_cast<float>(call.number("scale"));
+  const auto window = static_cast<int64_t>(call.number("window"));
+  of.window = window > 0 ? window : of.s;
+  return of;
+}
+
+Heads placedHeadsOf(Call& call, int first, int offset) {
+  Heads of = headsOf(call, first);
   const Array& position = call.input(offset);
   Call::expect(position.count == 1, "one position of the first query");
-  const auto window = static_cast<int64_t>(call.number("window"));
   of.offset = position.ints()[0];
-  of.window = window > 0 ? window : of.s;
   Call::expect(of.offset >= 0 && of.offset + of.t <= of.s, "queries at positions within the keys");
   if (call.inputs() > offset + 1) {
     const Array& segments = call.input(offset + 1);

@@ -11,9 +11,6 @@ namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
-/** Rows of a task (queries of the heads of one group): what a tile of keys costs to copy is shared by so many. */
-constexpr int64_t kRows = 192;
-
 /** What is known of a row so far: its largest score, Σ exp(score − largest). */
 struct Softmax {
   float largest = kNone, sum = 0;
@@ -71,52 +68,60 @@ void mix(const Seen* seen, int64_t group, const float* weights, const float* v, 
 
 /** softmax(scale · q kᵀ + mask) v, and the logarithm of each row's Σ exp(score): `[b, heads, t]`. */
 void attention(Call& call) {
-  const Heads of = headsOf(call, 0, 3);
+  const Heads of = placedHeadsOf(call, 0, 3);
   const Array &q = call.input(0), &k = call.input(1), &v = call.input(2);
   const Array out = call.output(0, q.sizes), lse = call.output(1, {of.b, of.heads, of.t});
-  const int64_t queries = std::min(of.t, std::max<int64_t>(1, kRows / of.group)), tiles = (of.t + queries - 1) / std::max<int64_t>(1, queries);
-  const int64_t rows = roundedUp(queries * of.group, kTileRowsMultiple);
-  const int64_t cost = rows * of.inner * std::min(of.offset + of.t, of.window) / 4;
-  const int64_t floats = rows * (of.inner + kKeys + of.width + 2) + kKeys * (of.inner + of.width);
-  shareTasks(call, of.b * of.kv * tiles, cost, floats, [&](int64_t task, float* memory) {
-    float *scaled = memory, *scores = scaled + rows * of.inner, *sums = scores + rows * kKeys;
-    float *keys = sums + rows * of.width, *values = keys + kKeys * of.inner;
-    auto* state = reinterpret_cast<Softmax*>(values + kKeys * of.width);
+  const int64_t queries = std::min(of.t, queriesOf(of)), tiles = (of.t + queries - 1) / std::max<int64_t>(1, queries);
+  const int64_t cost = queries * of.group * of.inner * std::min(of.offset + of.t, of.window) / 4;
+  shareTasks(call, of.b * of.kv * tiles, cost, attendFloats(of, queries), [&](int64_t task, float* memory) {
     // The last queries see most: they come first.
-    const int64_t batch = task % of.b, head = task / of.b % of.kv, first = (tiles - 1 - task / (of.b * of.kv)) * queries;
-    const int64_t count = std::min(queries, of.t - first), used = count * of.group;
-    std::fill_n(memory, rows * (of.inner + kKeys + of.width), 0.0f);
-    copyQueries(of, q.floats(), batch, first, count, head, of.scale, of.inner, scaled);
-    std::fill_n(state, used, Softmax{});
-    Seen range[kRows];
-    const int64_t begin = std::max<int64_t>(0, of.offset + first - of.window + 1) / kKeys * kKeys;
-    for (int64_t firstKey = begin; firstKey < of.offset + first + count; firstKey += kKeys) {
-      bool any = false;
-      for (int64_t i = 0; i < count; ++i) {
-        range[i] = seen(of, batch, first + i, firstKey);
-        any |= range[i].from < range[i].to;
-      }
-      if (!any) continue;
-      turnKeys(of, k.floats(), batch, firstKey, head, keys);
-      copyKeys(of, v.floats(), batch, firstKey, head, values);
-      scoreTile(range, of, scaled, of.inner, keys, scores, used);
-      for (int64_t row = 0; row < used; ++row) {
-        const Seen& own = range[row / of.group];
-        if (own.from >= own.to) continue;
-        if (own.gaps) hide(of, batch, first + row / of.group, firstKey, own, kNone, scores + row * kKeys);
-        carry(scores + row * kKeys, own.from, own.to, state[row], sums + row * of.width, of.width);
-      }
-      mix(range, of.group, scores, values, of.width, sums, used);
-    }
-    for (int64_t row = 0; row < used; ++row) {
-      const int64_t query = first + row / of.group, each = row % of.group;
-      divide(sums + row * of.width, state[row].sum, out.floats() + of.query(batch, query, head) + each * of.inner, of.inner);
-      lse.floats()[(batch * of.heads + head * of.group + each) * of.t + query] = state[row].largest + std::log(state[row].sum);
-    }
+    const int64_t first = (tiles - 1 - task / (of.b * of.kv)) * queries;
+    const Queries some{task % of.b, task / of.b % of.kv, first, std::min(queries, of.t - first)};
+    attendTo(of, some, q.floats(), k.floats(), v.floats(), out.floats(), lse.floats(), memory);
   });
 }
 
 const Op kAttention("ChopAttention", "q: float, k: float, v: float, offset: int32, segments: N * int32 -> out: float, lse: float", "scale, window", attention);
 
 }  // namespace
+
+int64_t attendFloats(const Heads& of, int64_t queries) {
+  return roundedUp(queries * of.group, kTileRowsMultiple) * (of.inner + kKeys + of.width + 2) + kKeys * (of.inner + of.width);
+}
+
+void attendTo(const Heads& of, const Queries& task, const float* q, const float* k, const float* v, float* out, float* lse, float* memory) {
+  const auto [batch, head, first, count] = task;
+  const int64_t used = count * of.group, rows = roundedUp(used, kTileRowsMultiple);
+  float *scaled = memory, *scores = scaled + rows * of.inner, *sums = scores + rows * kKeys;
+  float *keys = sums + rows * of.width, *values = keys + kKeys * of.inner;
+  auto* state = reinterpret_cast<Softmax*>(values + kKeys * of.width);
+  std::fill_n(memory, rows * (of.inner + kKeys + of.width), 0.0f);
+  copyQueries(of, q, batch, first, count, head, of.scale, of.inner, scaled);
+  std::fill_n(state, used, Softmax{});
+  Seen range[kQueryRows];
+  for (int64_t firstKey = firstTile(of, first); firstKey < of.offset + first + count; firstKey += kKeys) {
+    bool any = false;
+    for (int64_t i = 0; i < count; ++i) {
+      range[i] = seen(of, batch, first + i, firstKey);
+      any |= range[i].from < range[i].to;
+    }
+    if (!any) continue;
+    turnKeys(of, k, batch, firstKey, head, keys);
+    copyKeys(of, v, batch, firstKey, head, values);
+    scoreTile(range, of, scaled, of.inner, keys, scores, used);
+    for (int64_t row = 0; row < used; ++row) {
+      const Seen& own = range[row / of.group];
+      if (own.from >= own.to) continue;
+      if (own.gaps) hide(of, batch, first + row / of.group, firstKey, own, kNone, scores + row * kKeys);
+      carry(scores + row * kKeys, own.from, own.to, state[row], sums + row * of.width, of.width);
+    }
+    mix(range, of.group, scores, values, of.width, sums, used);
+  }
+  for (int64_t row = 0; row < used; ++row) {
+    const int64_t query = first + row / of.group, each = row % of.group;
+    divide(sums + row * of.width, state[row].sum, out + of.query(batch, query, head) + each * of.inner, of.inner);
+    if (lse != nullptr) lse[(batch * of.heads + head * of.group + each) * of.t + query] = state[row].largest + std::log(state[row].sum);
+  }
+}
+
 }  // namespace chop

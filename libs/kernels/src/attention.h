@@ -23,11 +23,14 @@ struct Heads {
   int64_t key(int64_t batch, int64_t at, int64_t head) const { return ((batch * s + at) * kv + head) * inner; }
 };
 
+/** Reads and checks the shapes of q, k and v, the first of which is input `first`. */
+Heads headsOf(Call& call, int first);
+
 /**
- * Reads and checks the shapes of q, k and v, the first of which is input `first`, and the position of the first query, which is input `offset`; the segments
- * may follow. Keys after the last query are not looked at: a cache may have room for more.
+ * The same with the position of the first query, which is input `offset`; the segments may follow. Keys after the last query are not looked at: a cache may
+ * have room for more.
  */
-Heads headsOf(Call& call, int first, int offset);
+Heads placedHeadsOf(Call& call, int first, int offset);
 
 /** The keys `from … to − 1` of a tile that a query sees; with gaps, not all of them. */
 struct Seen {
@@ -43,6 +46,26 @@ inline void hide(const Heads& of, int64_t batch, int64_t query, int64_t firstKey
   for (int64_t key = range.from; key < range.to; ++key)
     if (marks[firstKey + key] != marks[of.offset + query]) row[key] = value;
 }
+
+/** Some queries of the heads of one group: what a thread does at a time, at most kQueryRows of their rows. */
+struct Queries {
+  int64_t batch, head, first, count;
+};
+
+/** Rows of a task (queries of the heads of one group): what a tile of keys costs to copy is shared by so many. */
+constexpr int64_t kQueryRows = 192;
+
+/** Queries of a task, at least one. */
+inline int64_t queriesOf(const Heads& of) { return std::max<int64_t>(1, kQueryRows / of.group); }
+
+/** The first key of the first tile that a query, or one after it, sees. */
+inline int64_t firstTile(const Heads& of, int64_t query) { return std::max<int64_t>(0, of.offset + query - of.window + 1) / kKeys * kKeys; }
+
+/** Memory that `attendTo` needs for so many queries. In floats. */
+int64_t attendFloats(const Heads& of, int64_t queries);
+
+/** `out = softmax(scale · q kᵀ + mask) v` for some queries; `lse`, where it is wanted: the logarithm of each row's Σ exp(score), `[b, heads, t]`. */
+void attendTo(const Heads& of, const Queries& task, const float* q, const float* k, const float* v, float* out, float* lse, float* memory);
 
 /** What `rows` of a block see together: each sees at least `from … to − 1` if that is not empty, and nothing outside `low … high − 1`. */
 struct Block {

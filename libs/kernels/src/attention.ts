@@ -28,8 +28,14 @@ function perRow(x: tf.Tensor, kv: number): tf.Tensor {
   return tf.reshape(x, [b, kv, (heads / kv) * t, 1]);
 }
 
+/** How scores are scaled, and what is added to them: nothing where every query sees every key. */
+interface Masked {
+  readonly scale: number;
+  readonly mask: tf.Tensor | undefined;
+}
+
 /** `q kᵀ` under the mask, `[b, kv, group · t, s]`. */
-function maskedScores({ q, k, segments }: Pick<Inputs, 'q' | 'k' | 'segments'>, { scale, position, window }: Attributes): tf.Tensor {
+function maskedScores({ q, k }: Pick<Inputs, 'q' | 'k'>, { scale, mask }: Masked): tf.Tensor {
   return tf.tidy(() => {
     const [t, s, kv] = [q.shape[1]!, k.shape[1]!, k.shape[2]!];
     const scores = tf.matMul(
@@ -38,7 +44,6 @@ function maskedScores({ q, k, segments }: Pick<Inputs, 'q' | 'k' | 'segments'>, 
       false,
       true,
     );
-    const mask = attentionMask({ t, s, offset: position, window: window || s, segments });
     if (mask === undefined) return scores;
     const [b, , rows] = scores.shape as Shape4;
     const masked = tf.tidy(() => tf.add(tf.reshape(scores, [b, (kv * rows) / t, t, s]), mask));
@@ -50,19 +55,26 @@ function maskedScores({ q, k, segments }: Pick<Inputs, 'q' | 'k' | 'segments'>, 
 /** The row behind {@link attention}: `[out, lse]`, lse `[b, heads, t]` being the logarithm of each row's Σ exp(score). */
 export const attentionKernel = defineKernel({
   name: 'Attention',
-  reference: ({ q, k, v, segments }: Inputs, attributes: Attributes): tf.Tensor[] =>
+  reference: ({ q, k, v, segments }: Inputs, { scale, position, window }: Attributes): tf.Tensor[] =>
     tf.tidy(() => {
-      const [b, t, heads] = q.shape as Shape4;
-      const kv = k.shape[2]!;
-      const scores = maskedScores({ q, k, segments }, attributes);
-      const largest = tf.max(scores, -1, true);
-      const weights = tf.tidy(() => tf.exp(tf.sub(scores, largest)));
-      scores.dispose();
-      const sum = tf.sum(weights, -1, true);
-      const out = ungrouped(tf.div(tf.matMul(weights, grouped(v, kv)), sum), t);
-      return [out, tf.reshape(tf.add(largest, tf.log(sum)), [b, heads, t])];
+      const [t, s] = [q.shape[1]!, k.shape[1]!];
+      const mask = attentionMask({ t, s, offset: position, window: window || s, segments });
+      return maskedAttention(q, k, v, { scale, mask });
     }),
 });
+
+/** `[out, lse]` of {@link attentionKernel} under any mask that is added to the scores, `[t, s]` or `[b, 1, t, s]`: the definition. */
+export function maskedAttention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, { scale, mask }: Masked): [out: tf.Tensor, lse: tf.Tensor] {
+  const [b, t, heads] = q.shape as Shape4;
+  const kv = k.shape[2]!;
+  const scores = maskedScores({ q, k }, { scale, mask });
+  const largest = tf.max(scores, -1, true);
+  const weights = tf.tidy(() => tf.exp(tf.sub(scores, largest)));
+  scores.dispose();
+  const sum = tf.sum(weights, -1, true);
+  const out = ungrouped(tf.div(tf.matMul(weights, grouped(v, kv)), sum), t);
+  return [out, tf.reshape(tf.add(largest, tf.log(sum)), [b, heads, t])];
+}
 
 /**
  * `[dq, dk, dv]`. The probabilities p are computed again from the scores and lse: `heads · t · s` floats less to keep per layer. With ds the
@@ -70,18 +82,22 @@ export const attentionKernel = defineKernel({
  */
 export const attentionGradKernel = defineKernel({
   name: 'AttentionGrad',
-  reference: ({ dy, q, k, v, out, lse, segments }: Inputs & { dy: tf.Tensor; out: tf.Tensor; lse: tf.Tensor }, attributes: Attributes): tf.Tensor[] =>
+  reference: (
+    { dy, q, k, v, out, lse, segments }: Inputs & { dy: tf.Tensor; out: tf.Tensor; lse: tf.Tensor },
+    { scale, position, window }: Attributes,
+  ): tf.Tensor[] =>
     tf.tidy(() => {
       const [t, s, kv] = [q.shape[1]!, k.shape[1]!, k.shape[2]!];
-      const p = tf.tidy(() => tf.exp(tf.sub(maskedScores({ q, k, segments }, attributes), perRow(lse, kv))));
+      const mask = attentionMask({ t, s, offset: position, window: window || s, segments });
+      const p = tf.tidy(() => tf.exp(tf.sub(maskedScores({ q, k }, { scale, mask }), perRow(lse, kv))));
       const dOut = grouped(dy, kv);
       const dv = ungrouped(tf.matMul(p, dOut, true, false), s);
       const ds = tf.tidy(() => {
         const along = tf.sum(tf.mul(dOut, grouped(out, kv)), -1, true);
         return tf.mul(p, tf.sub(tf.matMul(dOut, grouped(v, kv), false, true), along));
       });
-      const dq = tf.mul(tf.matMul(ds, grouped(k, kv)), attributes.scale);
-      const dk = tf.mul(tf.matMul(ds, grouped(q, kv), true, false), attributes.scale);
+      const dq = tf.mul(tf.matMul(ds, grouped(k, kv)), scale);
+      const dk = tf.mul(tf.matMul(ds, grouped(q, kv), true, false), scale);
       return [ungrouped(dq, t), ungrouped(dk, s), dv];
     }),
 });

@@ -12,6 +12,7 @@ export * from './layer-norm.js';
 export * from './rope-tables.js';
 export * from './rope.js';
 export * from './attention.js';
+export * from './tree-attention.js';
 export * from './key-value-cache.js';
 export * from './decoder.js';
 export * from './swiglu.js';

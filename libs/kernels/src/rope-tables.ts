@@ -16,9 +16,9 @@ export type RopeScaling =
 
 /** Which positions and frequencies the tables are for. */
 export interface RopeOptions {
-  /** How many positions, one row each. */
-  readonly positions: number;
-  /** The first position (tokens already in the cache). Default 0. */
+  /** How many positions, one row each; or which ones. */
+  readonly positions: number | ArrayLike<number>;
+  /** The first position (tokens already in the cache), where their number is given. Default 0. */
   readonly offset?: number;
   /** Size of a head before any cut of it, or of its part that is turned: even. */
   readonly inner: number;
@@ -53,16 +53,18 @@ export function ropeTables({ positions, offset = 0, inner, theta, scaling = { ki
   const known = pairs === undefined || pairs.every((pair) => all[pair] !== undefined);
   expectShape('ropeTables', known, () => `pairs ${pairs?.join(', ')}`, `each 0 to ${all.length - 1}`);
   const frequencies = pairs === undefined ? all : pairs.map((pair) => all[pair]!);
-  const cos = new Float32Array(positions * frequencies.length);
-  const sin = new Float32Array(positions * frequencies.length);
-  for (let row = 0, at = 0; row < positions; row++) {
+  const rows = typeof positions === 'number' ? positions : positions.length;
+  const cos = new Float32Array(rows * frequencies.length);
+  const sin = new Float32Array(rows * frequencies.length);
+  for (let row = 0, at = 0; row < rows; row++) {
+    const position = typeof positions === 'number' ? offset + row : positions[row]!;
     for (const frequency of frequencies) {
-      const angle = (offset + row) * frequency;
+      const angle = position * frequency;
       cos[at] = Math.cos(angle);
       sin[at++] = Math.sin(angle);
     }
   }
-  const shape: [number, number] = [positions, frequencies.length];
+  const shape: [number, number] = [rows, frequencies.length];
   return { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
 }
 

@@ -30,6 +30,11 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
   rope: ({ x }, { theta, inner, tokens }) => kernels.rope(x!, kernels.ropeTables({ positions: Number(tokens), inner: Number(inner), theta: Number(theta) })),
   attention: ({ q, k, v, segments }, { window }) =>
     kernels.attention(q!, k!, v!, { ...(window === undefined ? {} : { window: Number(window) }), ...(segments === undefined ? {} : { segments }) }),
+  treeAttention: ({ q, k, v, parents }, { window }) =>
+    kernels.treeAttention(q!, k!, v!, {
+      parents: { values: parents!.dataSync<'int32'>() as Int32Array, tensor: parents! },
+      ...(window === undefined ? {} : { window: Number(window) }),
+    }),
   crossEntropy: ({ hidden, weight, targets, weights }) => kernels.crossEntropy(kernels.projection(hidden!, weight!), targets!, weights),
   tokenLogProbabilities: ({ hidden, weight, targets }) => kernels.tokenLogProbabilities(kernels.projection(hidden!, weight!), targets!),
   klDivergence: ({ hidden, weight, teacherHidden, teacherWeight }, { temperature }) =>

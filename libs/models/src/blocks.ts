@@ -1,6 +1,21 @@
 import type { Forward, LayerPass, Pass, Projection } from '@chop/core';
-import { attention, embedding, layerNorm, linear, part, projection, reshape, rmsNorm, type RopeOptions, type RopeTables, ropeTables } from '@chop/kernels';
-import type * as tf from '@tensorflow/tfjs-core';
+import {
+  attention,
+  embedding,
+  layerNorm,
+  linear,
+  part,
+  positionEmbedding,
+  projection,
+  reshape,
+  residual,
+  rmsNorm,
+  type RopeOptions,
+  type RopeTables,
+  ropeTables,
+  treeAttention,
+} from '@chop/kernels';
+import * as tf from '@tensorflow/tfjs-core';
 
 /** `[batch, tokens]` → `[batch, tokens, width]`. */
 export function embedded(pass: Pass, ids: tf.Tensor): tf.Tensor {
@@ -63,7 +78,15 @@ export function headsOf(x: tf.Tensor, inner: number): tf.Tensor {
 
 /** Sines and cosines of the tokens of a pass: made once for all layers that turn by the same angles. */
 export function rotary(pass: Pass, tokens: number, options: Pick<RopeOptions, 'inner' | 'theta' | 'scaling'>): RopeTables {
-  return pass.shared(`rope ${tokens} ${JSON.stringify(options)}`, (offset) => ropeTables({ positions: tokens, offset, ...options }) as never);
+  const positions = pass.options.tree?.places ?? tokens;
+  return pass.shared(`rope ${tokens} ${JSON.stringify(options)}`, (offset) => ropeTables({ positions, offset, ...options }) as never);
+}
+
+/** Hidden states `[batch, tokens, width]` with the learned embedding of each token's place added. */
+export function positioned(pass: Pass, x: tf.Tensor): tf.Tensor {
+  const [table, { tree }] = [pass.weight('positions'), pass.options];
+  if (tree === undefined) return positionEmbedding(x, table, pass.position);
+  return residual(x, embedding(table, tf.tensor2d(tree.places, [1, tree.places.length], 'int32')));
 }
 
 /** Queries `[batch, tokens, heads, inner]` in their places, keys and values `[batch, tokens, kv, inner]`. */
@@ -74,19 +97,17 @@ export interface Attended {
 }
 
 /**
- * Causal self-attention over these tokens and those in the cache, `[batch, tokens, heads · inner]`.
+ * Causal self-attention over these tokens and those in the cache, or over those of each one's text in a tree, `[batch, tokens, heads · inner]`.
  *
  * @param options - `window`: how many tokens back a query sees, default all; `scale`: of the scores, default `1 / sqrt(inner)`.
  */
 export function attend(at: LayerPass, { q, ...fresh }: Attended, { window, scale }: { window?: number | undefined; scale?: number } = {}): tf.Tensor {
-  const { cache, segments } = at.pass.options;
+  const { cache, segments, tree } = at.pass.options;
   const { k, v } = cache ? cache.append(at.at, fresh.k, fresh.v) : fresh;
-  const mixed = attention(q, k, v, {
-    offset: at.pass.position,
-    ...(window === undefined ? {} : { window }),
-    ...(scale === undefined ? {} : { scale }),
-    ...(segments ? { segments } : {}),
-  });
+  const own = { ...(window === undefined ? {} : { window }), ...(scale === undefined ? {} : { scale }) };
+  const mixed = tree
+    ? treeAttention(q, k, v, { parents: tree.parents, ...own })
+    : attention(q, k, v, { offset: at.pass.position, ...(segments ? { segments } : {}), ...own });
   const [batch, tokens, heads, inner] = q.shape as [number, number, number, number];
   return reshape(mixed, [batch, tokens, heads * inner]);
 }

@@ -1,8 +1,8 @@
 import { type Axes, CheckpointError, type Config, family, type LayerPass } from '@chop/core';
-import { gelu, positionEmbedding, residual } from '@chop/kernels';
+import { gelu, residual } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { attend, embedded, headsOf, normedLayer, parts, predictedLayer, project } from './blocks.js';
+import { attend, embedded, headsOf, normedLayer, parts, positioned, predictedLayer, project } from './blocks.js';
 import { axesOf, count, geluOf, layerCount, type PlainSettings, readConfig, unsupported } from './config.js';
 import { gpt2FromGguf } from './gpt-gguf.js';
 
@@ -107,7 +107,7 @@ export const gpt2 = family<Gpt2Settings>({
   }),
 
   forward: {
-    embed: (pass, ids) => positionEmbedding(embedded(pass, ids), pass.weight('positions'), pass.position),
+    embed: (pass, ids) => positioned(pass, embedded(pass, ids)),
 
     layer(at, x, settings) {
       const between = residual(x, project(at, 'o', attended(at, normedLayer(at, 'attentionNorm', x, settings))));

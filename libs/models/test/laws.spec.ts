@@ -1,7 +1,8 @@
-import { type Axes, type Config, type Family, PlanError } from '@chop/core';
-import { checkFamily } from '@chop/core/testing';
+import { type Axes, type Config, type Family, OpenTree, PlanError } from '@chop/core';
+import { checkFamily, randomCheckpoint } from '@chop/core/testing';
 import { startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
 import { gemma3, gptNeox, gpt2, olmo2, palmLike, phi3 } from '../src/index.js';
 
 beforeAll(async () => void (await startEngine()));
@@ -41,6 +42,16 @@ describe('the laws of plans', () => {
   test.each(Object.entries(CONFIGS))('hold for %s', async (_, { family, config }) => {
     for (let seed = 0; seed < 8; seed++) await checkFamily(family, config, seed);
   });
+});
+
+test.each(Object.entries(CONFIGS))('%s asks for the tree that it walks', async (_, { family, config }) => {
+  const model = family.model(family.blueprint(config));
+  await model.load(randomCheckpoint(family, config));
+  const tree = new OpenTree([-1, 0, 0]);
+  tf.tidy(() => void model.predict(tf.tensor2d([[1, 2, 3]], undefined, 'int32'), { tree }));
+  expect(tree.understood).toBe(true);
+  model.drop();
+  tree.dispose();
 });
 
 test('a fused matrix loses the rows of a dropped head in each of its parts', () => {
