@@ -64,6 +64,7 @@ export function buildProgram(action: Action, output: { writeOut: (text: string) 
 
 MODEL is a Hugging Face folder, a .gguf file, hf:org/name[@revision], or embedded (a small model that ships with chop).
 DATA is a file or glob of .txt, .jsonl, .json, also .gz or .zst, or of .parquet (#field chooses the field); weights by a.jsonl=3 b.txt=1;
+a data set of the hub as hf:org/name[:config][/split][#field];
 or embedded (text to train on) and embedded:valid (text that the embedded model has not seen).`,
   );
 }

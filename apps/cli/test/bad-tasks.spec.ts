@@ -32,7 +32,9 @@ describe('tasks that are not what they should be', () => {
   });
 
   test('no data, data of a task that does not run, data that is not there', async () => {
-    await refuse(['eval', model, '--tasks', 'piqa'], { code: 'TASK_DATA', says: ['piqa', '--task-data piqa=FILE'] });
+    process.env['HF_HUB_OFFLINE'] = '1';
+    await refuse(['eval', model, '--tasks', 'piqa'], { code: 'TASK_DATA', says: ['piqa', 'HF_HUB_OFFLINE', '--task-data piqa=FILE'] });
+    delete process.env['HF_HUB_OFFLINE'];
     await refuse(['eval', model, '--tasks', 'piqa', '--task-data', `pika=${await data(PIQA)}`], {
       code: 'TASK_DATA_UNUSED',
       says: ['pika', 'Did you mean piqa?'],

@@ -1,6 +1,7 @@
 import { UsageError } from '@chop/core';
 import { openDocuments, tokenise, type TokenTable, type Tokenizer } from '@chop/data';
 import { dataWord } from './embedded.js';
+import { hubData } from './hub-data.js';
 import type { Calibration } from './verbs.js';
 import type { Common } from './request.js';
 
@@ -15,7 +16,7 @@ export async function readText(
   options: { join?: string | undefined; chat?: boolean; maxTokens?: number } & Pick<Common, 'signal' | 'onProgress'>,
 ): Promise<TokenTable> {
   const { join, chat = false, maxTokens, signal, onProgress } = options;
-  return tokenise(openDocuments(words.map(dataWord), { chat }), tokenizer, {
+  return tokenise(openDocuments(words.map(dataWord), { chat, hub: hubData(pick(options)) }), tokenizer, {
     ...(join === undefined ? {} : { join }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(signal ? { signal } : {}),

@@ -6,6 +6,7 @@ import { type Engine, holdPacked, startEngine } from '@chop/kernels';
 import { forwardMemory } from '@chop/training';
 import { withAnswers } from './answers.js';
 import { readText } from './calibrate.js';
+import { hubData } from './hub-data.js';
 import { checkMemory, engineOptions, withinMemory } from './memory-limit.js';
 import { type ModelSource, type OpenModel, withModel } from './opened.js';
 import type { EvalResult, EvaluateRequest } from './verbs.js';
@@ -36,7 +37,8 @@ export async function evaluate<Name extends string>(
   const several = Object.keys(models).length > 1;
   const { samplesFile, force = false } = request;
   if (samplesFile !== undefined) await checkFreeFile(samplesFile, { force });
-  const prepared = request.tasks && (await prepareTasks({ ...request.tasks, ...(samplesFile === undefined && !several ? {} : { samples: true }) }));
+  const prepared =
+    request.tasks && (await prepareTasks({ ...request.tasks, ...(samplesFile === undefined && !several ? {} : { samples: true }) }, {}, hubData(request)));
   const alone = several ? { ...request, latency: false } : request;
   let scores: [string, EvalResult][] = [];
   for (const [name, source] of Object.entries<ModelSource>(models))

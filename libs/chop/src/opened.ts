@@ -14,6 +14,7 @@ import {
 import { Tokenizer } from '@chop/data';
 import { fingerprintOf, openCheckpoint } from '@chop/formats';
 import { EMBEDDED_MODEL } from './embedded.js';
+import { hubOptions } from './hub-data.js';
 import { type Lineage, lineageOf } from './lineage.js';
 import type { Common } from './request.js';
 
@@ -97,12 +98,8 @@ export class OpenModel {
 }
 
 /** Opens whatever a user calls a model, and checks its headers against its family's table. */
-export async function openModel(parts: Parts, model: string, { signal, onProgress }: Pick<Common, 'signal' | 'onProgress'> = {}): Promise<OpenModel> {
-  const raw = await openCheckpoint(model === 'embedded' ? EMBEDDED_MODEL : model, {
-    ...(signal ? { signal } : {}),
-    onProgress: ({ file, bytes, totalBytes }) =>
-      onProgress?.({ phase: `download ${file}`, done: bytes, ...(totalBytes === undefined ? {} : { total: totalBytes }) }),
-  });
+export async function openModel(parts: Parts, model: string, common: Pick<Common, 'signal' | 'onProgress'> = {}): Promise<OpenModel> {
+  const raw = await openCheckpoint(model === 'embedded' ? EMBEDDED_MODEL : model, hubOptions(common));
   try {
     const checkpoint = await inFamilyNames(parts, raw);
     const family = familyOf(parts, checkpoint.config, checkpoint.source);

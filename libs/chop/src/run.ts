@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
 import { engineFor, measure } from './evaluate.js';
 import { continueText } from './generate.js';
+import { hubData } from './hub-data.js';
 import { limitBytes } from './memory-limit.js';
 import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type RecipeStep, type TrainStep } from './recipe.js';
 import { machineOf, readRecord, writeRecord } from './record.js';
@@ -182,14 +183,18 @@ class Runner {
   ): Promise<NonNullable<StepResult['evaluation']>> {
     const prepared =
       tasks &&
-      (await prepareTasks({
-        tasks,
-        tasksDir,
-        taskData,
-        samples: true,
-        ...(limit === undefined ? {} : { limit }),
-        ...(numFewshot === undefined ? {} : { numFewshot }),
-      }));
+      (await prepareTasks(
+        {
+          tasks,
+          tasksDir,
+          taskData,
+          samples: true,
+          ...(limit === undefined ? {} : { limit }),
+          ...(numFewshot === undefined ? {} : { numFewshot }),
+        },
+        {},
+        hubData(this.#request),
+      ));
     const opened = await this.#chop.open(from, this.#request);
     const engine = await engineFor({ ...this.#request, onMessage: () => {} });
     const model = await opened.load(this.#request.signal);

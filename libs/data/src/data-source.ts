@@ -11,8 +11,11 @@ export interface DataSource {
   readonly weight?: number;
 }
 
-/** Brings the files of a data set of the hub onto this machine and names them: `hf:org/name[@revision][:config][/split]`. */
-export type HubData = (name: string) => Promise<string[]>;
+/** A file that lies here when it is asked for. */
+export type DataFile = () => Promise<string>;
+
+/** The files of a data set of the hub: `hf:org/name[@revision][:config][/split]`. */
+export type HubData = (name: string) => Promise<readonly DataFile[]>;
 
 const PLAIN_KINDS = ['.txt', '.jsonl', '.json'] as const;
 const KINDS = [...PLAIN_KINDS, '.parquet', ...PLAIN_KINDS.flatMap((kind) => [`${kind}.gz`, `${kind}.zst`])];
@@ -39,8 +42,12 @@ export function parseSource(word: string): DataSource {
  * The files of a name or a glob (`*`, `**`, `?`, `[abc]`, `{a,b}`), sorted by name, or of a data set of the hub.
  * @throws {@link DataError} `DATA_MISSING` no such file, `DATA_KIND` a kind that is not read.
  */
-export async function dataFiles(pattern: string, hub?: HubData): Promise<string[]> {
+export async function dataFiles(pattern: string, hub?: HubData): Promise<readonly DataFile[]> {
   if (pattern.startsWith(HUB) && hub) return hub(pattern);
+  return (await localFiles(pattern)).map((file) => () => Promise.resolve(file));
+}
+
+async function localFiles(pattern: string): Promise<string[]> {
   if (/^[a-z]+:/.test(pattern) && !/^[a-z]:[\\/]/i.test(pattern)) {
     throw new DataError('DATA_KIND', { found: pattern, expected: SUPPORTED, remedy: 'Download the data set and give its files.' });
   }

@@ -25,7 +25,8 @@ const SHOWN_CHARACTERS = 60;
  * and what {@link parquetRows} throws.
  */
 export async function* openRecords(pattern: string, { hub }: { readonly hub?: HubData } = {}): AsyncGenerator<DataRecord> {
-  for (const file of await dataFiles(pattern, hub)) {
+  for (const bring of await dataFiles(pattern, hub)) {
+    const file = await bring();
     if (plainName(file).endsWith('.txt'))
       throw new DataError('DATA_KIND', {
         file,

@@ -160,7 +160,23 @@ test.each([
   await expect(read(join(folder, word))).rejects.toMatchObject({ code, message: expect.stringMatching(says) as unknown });
 });
 
-test('data sets of the hub are refused, naming what is read', async () => {
+test('files of the hub come one by one, when they are reached', async () => {
+  const files = await Promise.all(['x', 'y'].map((name) => write(`hub-${name}.jsonl`, `{"body": "${name}1"}\n{"body": "${name}2"}\n`)));
+  const brought: string[] = [];
+  const asked: string[] = [];
+  const hub = (name: string): Promise<(() => Promise<string>)[]> => (
+    asked.push(name),
+    Promise.resolve(files.map((file) => () => (brought.push(file), Promise.resolve(file))))
+  );
+  const documents = openDocuments(['hf:org/texts:en/train#body'], { hub });
+  expect((await documents.next()).value).toMatchObject({ text: 'x1', file: files[0] });
+  expect(asked).toEqual(['hf:org/texts:en/train']);
+  expect(brought).toEqual([files[0]]);
+  await documents.return(undefined);
+  expect((await read('hf:org/texts:en/train#body', { hub })).map(({ text }) => text)).toEqual(['x1', 'x2', 'y1', 'y2']);
+});
+
+test('without somebody who brings them, data sets of the hub are refused, naming what is read', async () => {
   await expect(read('hf:org/texts')).rejects.toMatchObject({ code: 'DATA_KIND', message: expect.stringMatching(/hf:org\/texts.*\.jsonl/) as unknown });
 });
 

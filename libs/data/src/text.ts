@@ -1,6 +1,6 @@
 import { DataError } from '@chop/core';
 import type { Message } from './chat-template.js';
-import { dataFiles, type DataSource, type HubData, parseSource } from './data-source.js';
+import { type DataFile, dataFiles, type DataSource, type HubData, parseSource } from './data-source.js';
 import { readText } from './lines.js';
 import { recordsIn } from './records.js';
 import { plainName } from './unpack.js';
@@ -86,8 +86,9 @@ function charactersOf({ text, messages }: Document): number {
   return text?.length ?? messages!.reduce((sum, { content }) => sum + content.length, 0);
 }
 
-async function* documentsOf({ field }: DataSource, files: readonly string[], { chat = false, limit = Infinity }: DocumentOptions): AsyncGenerator<Document> {
-  for (const file of files) {
+async function* documentsOf({ field }: DataSource, files: readonly DataFile[], { chat = false, limit = Infinity }: DocumentOptions): AsyncGenerator<Document> {
+  for (const bring of files) {
+    const file = await bring();
     let count = 0;
     for await (const document of documentsIn(file, field ?? (chat ? 'messages' : 'text'), chat)) {
       if (count++ >= limit) break;

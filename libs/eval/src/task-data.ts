@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ChopError, DataError, nearest, UsageError } from '@chop/core';
-import { openRecords } from '@chop/data';
+import { type HubData, openRecords } from '@chop/data';
 import { type Hooks, hookNamed, type TaskDocument } from './hooks.js';
 import { ownersOf } from './task-document.js';
 import type { TaskDefinition } from './task-file.js';
@@ -36,12 +36,15 @@ export class TaskData {
   readonly #definition: TaskDefinition;
   readonly #files: TaskFiles;
   readonly #hooks: Hooks;
+  readonly #hub: HubData | undefined;
   readonly #splits = new Map<string, Promise<PlacedDocument[]>>();
 
-  constructor(definition: TaskDefinition, files: TaskFiles, hooks: Hooks) {
+  /** @param hub - brings the data set that a task names, where no file is given. */
+  constructor(definition: TaskDefinition, { files = {}, hooks, hub }: { readonly files?: TaskFiles; readonly hooks: Hooks; readonly hub?: HubData }) {
     this.#definition = definition;
     this.#files = files;
     this.#hooks = hooks;
+    this.#hub = hub;
   }
 
   /** The split whose documents are scored: test, or validation where there is no test. */
@@ -77,8 +80,9 @@ export class TaskData {
     const { config } = this.#definition;
     const placed: PlacedDocument[] = [];
     const patterns = this.#patterns(split);
+    const hub = this.#hub ? { hub: this.#withFiles(this.#hub, split) } : {};
     for (const pattern of patterns)
-      for await (const { value, ...place } of openRecords(pattern)) {
+      for await (const { value, ...place } of openRecords(pattern, hub)) {
         if (typeof value !== 'object' || value === null || Array.isArray(value))
           throw new DataError('TASK_DOCUMENT', {
             ...place,
@@ -113,6 +117,29 @@ export class TaskData {
     );
   }
 
+  /** What the hub does not give is told with the file that can stand in for it. */
+  #withFiles(hub: HubData, split: string): HubData {
+    return async (name) => {
+      try {
+        return await hub(name);
+      } catch (error) {
+        if (error instanceof ChopError && error.code.startsWith('HUB_')) throw this.#noData(split, `${name}: ${error.message}`, error);
+        throw error;
+      }
+    };
+  }
+
+  #noData(split: string, where: string, cause?: unknown): UsageError {
+    const { config, file } = this.#definition;
+    return new UsageError('TASK_DATA', {
+      file,
+      found: `the task ${config.task} with its data ${where}`,
+      expected: `a file of its split ${split}`,
+      remedy: `Give --task-data ${config.task}=FILE (.jsonl or .json, also .gz or .zst; .parquet), or --task-data ${config.task}:${split}=FILE for that split alone.`,
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+
   #patterns(split: string): string[] {
     const { config, file } = this.#definition;
     const given = this.#files[`${config.task}:${split}`] ?? this.#files[config.task];
@@ -123,12 +150,12 @@ export class TaskData {
       const names = [own ?? []].flat().map(String);
       if (names.length > 0) return names.map((name) => (existsSync(name) ? name : join(dirname(file), name)));
     }
-    throw new UsageError('TASK_DATA', {
-      file,
-      found: `the task ${config.task} with its data ${config.dataset_path ? `at ${config.dataset_path}, which is not read from there` : 'nowhere'}`,
-      expected: `a file of its split ${split}`,
-      remedy: `Give --task-data ${config.task}=FILE (.jsonl or .json, also .gz or .zst; .parquet), or --task-data ${config.task}:${split}=FILE for that split alone.`,
-    });
+    const { dataset_path: path, dataset_name: name, dataset_kwargs: kwargs } = config;
+    if (this.#hub && path && !LOCAL_BUILDERS.includes(path)) {
+      const revision = kwargs?.['revision'];
+      return [`hf:${path}${typeof revision === 'string' ? `@${revision}` : ''}:${name ?? ''}/${split}`];
+    }
+    throw this.#noData(split, path ? `at ${path}, which is not read from there` : 'nowhere');
   }
 }
 

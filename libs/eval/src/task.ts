@@ -1,3 +1,4 @@
+import type { HubData } from '@chop/data';
 import { FewShotSampler } from './few-shot.js';
 import { type Hooks, hookNamed, type TaskDocument } from './hooks.js';
 import { type Answered, goldOf } from './metrics.js';
@@ -34,6 +35,8 @@ export interface TaskOptions {
   /** Ask what the choices score without a context. */
   readonly mutualInformation?: boolean;
   readonly hooks: Hooks;
+  /** Brings data sets that tasks name. */
+  readonly hub?: HubData;
 }
 
 /** Tokens of an answer where the task does not tell, as in lm-eval. */
@@ -45,8 +48,8 @@ const ANSWER_TOKENS = 256;
  */
 export async function examplesOf(definition: TaskDefinition, options: TaskOptions): Promise<Example[]> {
   const { config } = definition;
-  const { files = {}, limit, numFewshot, hooks } = options;
-  const data = new TaskData(definition, files, hooks);
+  const { limit, numFewshot, hooks } = options;
+  const data = new TaskData(definition, options);
   const documents = (await data.documents(data.evaluated)).slice(0, limit);
   const fields = new Set(documents.flatMap(({ document }) => Object.keys(document)));
   const reader = new DocumentReader(definition, hooks, fields);

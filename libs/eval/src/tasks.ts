@@ -1,4 +1,5 @@
 import { checkOptions, evaluator, type EvaluationContext, type Model, UsageError } from '@chop/core';
+import type { HubData } from '@chop/data';
 import { z } from 'zod';
 import { aggregator, pooled } from './aggregate.js';
 import { answerAll, type Answers } from './answer.js';
@@ -83,14 +84,16 @@ export interface PreparedTasks {
 
 /**
  * Reads tasks and their data, with functions of a program's own beside those that chop knows.
+ *
+ * @param hub - brings the data sets that tasks name; without it each task needs a file.
  * @throws `UsageError` and `DataError` of the tasks: all that can be wrong with them is told here, before a model is needed.
  */
-export async function prepareTasks(input: TasksInput, hooks: Hooks = {}): Promise<PreparedTasks> {
+export async function prepareTasks(input: TasksInput, hooks: Hooks = {}, hub?: HubData): Promise<PreparedTasks> {
   const given = checkOptions(options, input, 'tasks');
   const library = await TaskLibrary.open(given.tasksDir);
   const chosen = await library.choose(given.tasks);
   checkTaskFiles(given.taskData, [...chosen.tasks.keys()]);
-  const ready = await readyTasks([...chosen.tasks.values()], given, { ...HOOKS, ...hooks });
+  const ready = await readyTasks([...chosen.tasks.values()], given, { hooks: { ...HOOKS, ...hooks }, ...(hub ? { hub } : {}) });
   return { evaluate: (model, context, store) => evaluateTasks(model, { given, ready, groups: chosen.groups, store }, context) };
 }
 
@@ -147,7 +150,12 @@ async function evaluateTasks(
 }
 
 /** Everything that can be wrong with a task is found before any of them runs. */
-async function readyTasks(definitions: readonly TaskDefinition[], given: TasksOptions, hooks: Hooks): Promise<ReadyTask[]> {
+async function readyTasks(
+  definitions: readonly TaskDefinition[],
+  given: TasksOptions,
+  own: { readonly hooks: Hooks; readonly hub?: HubData },
+): Promise<ReadyTask[]> {
+  const { hooks } = own;
   const checked = definitions.map((definition) => {
     const metrics = metricsOf(definition);
     const aggregate = (metric: string): ReturnType<typeof aggregator> => aggregator(definition, metric, metrics.get(metric), hooks);
@@ -165,7 +173,7 @@ async function readyTasks(definitions: readonly TaskDefinition[], given: TasksOp
   for (const { metrics, ...task } of checked) {
     const examples = await examplesOf(task.definition, {
       files: given.taskData,
-      hooks,
+      ...own,
       mutualInformation: metrics.has('acc_mutual_info'),
       ...(given.limit === undefined ? {} : { limit: given.limit }),
       ...(given.numFewshot === undefined ? {} : { numFewshot: given.numFewshot }),

@@ -13,4 +13,6 @@ export { writeStream } from './write-stream.js';
 export * from './reencode.js';
 export * from './open.js';
 export * from './hub.js';
+export * from './hub-data.js';
+export type { HubOptions } from './hub-repository.js';
 export * from './plan-file.js';

@@ -2,7 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Checkpoint, CheckpointError, nearest } from '@chop/core';
 import { openGguf } from './gguf.js';
-import { type HubOptions, resolveHub } from './hub.js';
+import { resolveHub } from './hub.js';
+import type { HubOptions } from './hub-repository.js';
 import { openFolder } from './huggingface.js';
 
 const HUB = 'hf:';
