@@ -21,6 +21,11 @@ export const TRAINING_FLAGS: { readonly [option in Exclude<TrainingOption, 'seed
   window: { flags: '--window <tokens>', description: 'tokens per sequence', fallback: 512, parse: positive },
   accumulate: { flags: '--accumulate <n>', description: 'batches whose gradients are averaged for one step', fallback: 1, parse: positive },
   order: { flags: '--order <order>', description: 'order of the windows', fallback: 'shuffled', choices: ['shuffled', 'sequential'] },
+  shuffleBuffer: {
+    flags: '--shuffle-buffer <windows>',
+    description: 'read the text as a stream, and shuffle within so many windows at a time; without it the whole text is in memory',
+    parse: positive,
+  },
   join: { flags: '--join <text>', description: 'text put between documents; by default the end-of-text token', parse: joiner },
   optimizer: { flags: '--optimizer <name>', description: 'update rule', fallback: 'adamw', choices: ['adamw', 'lion'] },
   lr: { flags: '--lr <rate>', description: 'peak learning rate', fallback: 3e-4, parse: real },

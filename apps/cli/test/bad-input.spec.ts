@@ -79,6 +79,10 @@ describe('misspelt words', () => {
   test('a command, an option and a choice', async () => {
     await refuse(['prun', 'layer-chop', model], { code: 'COMMAND_UNKNOWN', says: ['prun', 'prune'] });
     await refuse(['prune', 'layer-chop', model, '--out', out, '--ouput', out], { code: 'OPTION_UNKNOWN', says: ['--ouput', '--out'] });
+    await refuse(['train', model, '--data', text, ...LENGTH, '--out', out, '--shuffle-buffer', '8', '--join', '\\n'], {
+      code: 'OPTION_CONFLICT',
+      says: ['shuffleBuffer and join', 'Leave out --join'],
+    });
     await refuse(['train', model, '--data', text, ...LENGTH, '--out', out, '--schedule', 'cosin'], {
       code: 'OPTION_VALUE',
       says: ['cosin', 'cosine, linear, constant'],

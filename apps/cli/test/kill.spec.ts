@@ -107,7 +107,7 @@ const RUNS: Record<string, string[]> = {
     ...['--valid', 'valid.txt', '--eval-every', '320'],
   ],
   [SHARED_AXES]: ['--prune', 'dim-chop', '--set', 'every=5', '--set', 'shared=[ffn, kv, width]'],
-  'LayerCHOP one layer after the other': [
+  'LayerCHOP one layer after the other, on a stream of text': [
     '--prune',
     'layer-chop',
     '--set',
@@ -120,6 +120,8 @@ const RUNS: Record<string, string[]> = {
     '2',
     '--optimizer',
     'lion',
+    '--shuffle-buffer',
+    '11',
   ],
 };
 

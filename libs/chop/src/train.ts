@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { checkOptions, type Checkpoint, type Model, type Parts, type Plan, turnMatrices } from '@chop/core';
-import { type Tokenizer, Windows } from '@chop/data';
+import type { Tokenizer } from '@chop/data';
 import { hasBfloat16Products } from '@chop/kernels';
 import {
   type Distillation,
@@ -13,7 +13,7 @@ import {
   trainingMemory,
   trainOptions,
 } from '@chop/training';
-import { calibrationWindows, readText } from './calibrate.js';
+import { calibrationWindows } from './calibrate.js';
 import { cutBeside } from './cut-facts.js';
 import { dataWord } from './embedded.js';
 import { engineFor, measurePerplexity } from './evaluate.js';
@@ -23,6 +23,7 @@ import { checkMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, OpenModel, openModel, storedBytes, withModel } from './opened.js';
 import { dtypeOf, inMemory, writeFolder } from './save.js';
 import { progressOf } from './train-progress.js';
+import { trainingText } from './training-text.js';
 import type { FromScratch, TrainedModel, TrainRequest, TrainResult } from './verbs.js';
 import type { Common } from './request.js';
 import { checkOutput, logBeside, Workplace } from './workplace.js';
@@ -75,13 +76,13 @@ async function trainOpened(
   const need = trainingMemory(opened.blueprint, options, { native: engine.native !== undefined, teacher: distillation?.teacher.blueprint });
   const memory = { limit: job.memoryLimit, savings: options };
   checkMemory(need, { ...memory, onMessage: job.onMessage });
-  const { join: between, chat } = options;
-  const windows = new Windows(await readText(job.data, tokenizer, { join: between, chat, ...common(job) }), options);
+  const text = await trainingText(job.data, tokenizer, options, common(job));
 
   const work =
     job.out === undefined ? undefined : new Workplace(job.out, await runFacts(opened, job, options, { fresh, teacher: distillation }), options.keep, job);
   const resumed = await work?.restore(opened.family, opened.blueprint);
   if (resumed) job.onMessage?.(`going on after step ${resumed.step} of ${steps}`);
+  await text.begin((resumed?.step ?? 0) * options.accumulate, work?.folder);
   const model = resumed?.model ?? (fresh ? freshModel(opened, options.seed) : await startModel(opened, job.signal));
   const progress = progressOf(job, options, resumed?.step ?? 0);
   const log = await work?.openLog(resumed?.step ?? 0);
@@ -90,7 +91,7 @@ async function trainOpened(
     const training = {
       model,
       options,
-      batch: (index) => windows.batch(index),
+      batch: (index) => text.batch(index),
       ...(work && log ? { snapshots: work.snapshots, log } : {}),
       ...(pruner ? { pruner } : {}),
       ...textOf(job, tokenizer, options),
@@ -113,6 +114,7 @@ async function trainOpened(
     });
     return await deliver(parts, opened, model, work, { job, options, result, events, plan });
   } finally {
+    await text.close();
     model.drop();
     distillation?.teacher.drop();
   }

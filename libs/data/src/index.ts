@@ -6,5 +6,7 @@ export * from './records.js';
 export * from './text.js';
 export * from './text-stream.js';
 export * from './tokenizer.js';
+export * from './streamed-windows.js';
+export type { Batch } from './window-rows.js';
 export * from './windows.js';
 export { PlacedYaml, type YamlOptions } from './yaml-places.js';

@@ -41,24 +41,18 @@ export async function tokenise(documents: AsyncIterable<Document>, tokenizer: To
   let characters = 0;
   for await (const document of documents) {
     throwIfAborted(options.signal);
-    if (document.messages) {
-      const conversation = atPlace(document, () => chatTokens(document.messages!, tokenizer));
-      starts.push(ids.length);
-      answers.push(conversation.answers);
-      ids.append(conversation.ids);
-      if (ids.turnIsDue) await ids.turn();
-    } else if (join !== undefined) {
+    if (join !== undefined && !document.messages) {
       texts.push(tokenizer.composed(document.text!));
       characters += texts.at(-1)!.length + join.length;
       if (characters > tokenizer.longestToken * maxTokens) break;
     } else {
       starts.push(ids.length);
-      for (const part of tokenizer.encodeLazily(document.text!)) {
+      for (const part of documentTokens(document, tokenizer)) {
         if (ids.length >= maxTokens) break;
+        if (part.answers) answers.push(part.answers);
         ids.append(part.ids);
         if (ids.turnIsDue) await ids.turn();
       }
-      ids.append([endOfText(tokenizer)]);
     }
     if (ids.length >= maxTokens) break;
   }
@@ -71,6 +65,18 @@ export async function tokenise(documents: AsyncIterable<Document>, tokenizer: To
     ...(places ? { documents: Int32Array.from(places.filter((start) => start < length)) } : {}),
     ...(answers.length > 0 ? { answers: concatenate(answers).subarray(0, length) } : {}),
   };
+}
+
+/**
+ * A document's tokens part after part: a conversation as its template writes it, or a text and the end-of-text token behind it.
+ * @throws {@link DataError} `EOS_MISSING`, `CHAT_TEMPLATE…`
+ */
+export function* documentTokens(document: Document, tokenizer: Tokenizer): Generator<{ readonly ids: readonly number[]; readonly answers?: Uint8Array }> {
+  if (document.messages) yield atPlace(document, () => chatTokens(document.messages!, tokenizer));
+  else {
+    yield* tokenizer.encodeLazily(document.text!);
+    yield { ids: [endOfText(tokenizer)] };
+  }
 }
 
 /** Documents tokenised as one string. Each begins with the first token that begins in it; returned when the tokenizer tells places. */

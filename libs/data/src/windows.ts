@@ -1,5 +1,6 @@
 import { DataError, Random } from '@chop/core';
 import type { TokenTable } from './packing.js';
+import { type Batch, hasPrediction, rowsAt } from './window-rows.js';
 
 /** How a row of token ids is cut into batches. */
 export interface WindowOptions {
@@ -11,17 +12,6 @@ export interface WindowOptions {
   readonly seed: number;
   /** Number the documents of each sequence, so that attention does not cross them. */
   readonly documentMask?: boolean;
-}
-
-/** `batchSize` sequences of `window` token ids, row after row. */
-export interface Batch {
-  readonly ids: Int32Array;
-  readonly batchSize: number;
-  readonly window: number;
-  /** Like `ids`: the number of the document within its sequence. */
-  readonly segments?: Int32Array;
-  /** Like `ids`: 1 where the token that follows counts in the loss: it is part of an answer, and with a document mask of the same document. */
-  readonly weights?: Float32Array;
 }
 
 /**
@@ -44,13 +34,7 @@ export class Windows {
   constructor(table: TokenTable, options: WindowOptions) {
     this.#table = table;
     this.#options = options;
-    if (table.ids.length < options.window) {
-      throw new DataError('DATA_SHORT', {
-        found: `${table.ids.length} tokens of text`,
-        expected: `at least one window of ${options.window}`,
-        remedy: 'Give more text or a smaller --window.',
-      });
-    }
+    if (table.ids.length < options.window) throw tooShort(table.ids.length, options);
     if (options.documentMask && !table.documents) {
       throw new DataError('DATA_DOCUMENTS', {
         found: 'documents joined by a text, and a tokenizer that does not tell where they begin',
@@ -67,13 +51,9 @@ export class Windows {
   }
 
   batch(index: number): Batch {
-    const { window, batchSize, documentMask } = this.#options;
+    const { batchSize } = this.#options;
     const starts = Array.from({ length: batchSize }, (_, row) => this.#start(index * batchSize + row));
-    const ids = new Int32Array(batchSize * window);
-    starts.forEach((start, row) => ids.set(this.#table.ids.subarray(start, start + window), row * window));
-    const segments = documentMask ? this.#segments(starts) : undefined;
-    const weights = segments || this.#table.answers ? this.#weights(starts, segments) : undefined;
-    return { ids, batchSize, window, ...(segments ? { segments } : {}), ...(weights ? { weights } : {}) };
+    return rowsAt(this.#table, starts, this.#options);
   }
 
   #start(sequence: number): number {
@@ -94,59 +74,28 @@ export class Windows {
   }
 
   #windowsThatCount(): Int32Array {
-    const { window, documentMask } = this.#options;
+    const { window } = this.#options;
     const all = Int32Array.from({ length: Math.floor(this.#table.ids.length / window) }, (_, number) => number);
-    const useful = all.filter((number) => {
-      const start = [number * window];
-      return this.#weights(start, documentMask ? this.#segments(start) : undefined).includes(1);
-    });
+    const useful = all.filter((number) => hasPrediction(this.#table, number * window, this.#options));
     if (useful.length > 0) return useful;
-    throw new DataError('DATA_NO_ANSWERS', {
-      found: `${all.length} windows of ${window} tokens without a prediction that counts`,
-      expected: this.#table.answers ? 'answers of the assistant' : 'documents of several tokens',
-      remedy: 'Give other data, or a larger --window.',
-    });
-  }
-
-  #segments(starts: readonly number[]): Int32Array {
-    const { window } = this.#options;
-    const documents = this.#table.documents!;
-    const out = new Int32Array(starts.length * window);
-    starts.forEach((start, row) => {
-      const first = firstAfter(documents, start);
-      let next = first;
-      for (let i = 0; i < window; i++) {
-        while (next < documents.length && documents[next]! <= start + i) next++;
-        out[row * window + i] = next - first;
-      }
-    });
-    return out;
-  }
-
-  /** The last position of a sequence predicts nothing in it. */
-  #weights(starts: readonly number[], segments: Int32Array | undefined): Float32Array {
-    const { window } = this.#options;
-    const { answers } = this.#table;
-    const out = new Float32Array(starts.length * window);
-    starts.forEach((start, row) => {
-      for (let i = 0; i + 1 < window; i++) {
-        const at = row * window + i;
-        const counts = answers ? answers[start + i + 1] === 1 : true;
-        out[at] = counts && segments?.[at] === segments?.[at + 1] ? 1 : 0;
-      }
-    });
-    return out;
+    throw noAnswers(all.length, this.#options, this.#table.answers !== undefined);
   }
 }
 
-/** The first index whose value is greater than `position` (binary search). */
-function firstAfter(sorted: Int32Array, position: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]! <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** `DATA_NO_ANSWERS`: windows, and none of them has anything to learn. */
+export function noAnswers(windows: number, { window }: Pick<WindowOptions, 'window'>, conversations: boolean): DataError {
+  return new DataError('DATA_NO_ANSWERS', {
+    found: `${windows} windows of ${window} tokens without a prediction that counts`,
+    expected: conversations ? 'answers of the assistant' : 'documents of several tokens',
+    remedy: 'Give other data, or a larger --window.',
+  });
+}
+
+/** `DATA_SHORT`: less text than one window. */
+export function tooShort(tokens: number, { window }: Pick<WindowOptions, 'window'>): DataError {
+  return new DataError('DATA_SHORT', {
+    found: `${tokens} tokens of text`,
+    expected: `at least one window of ${window}`,
+    remedy: 'Give more text or a smaller --window.',
+  });
 }

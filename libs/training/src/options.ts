@@ -19,6 +19,12 @@ export const trainOptions = z.strictObject({
   window: z.number().int().min(2).default(512).describe('tokens per sequence'),
   accumulate: z.number().int().min(1).default(1).describe('batches whose gradients are averaged for one step'),
   order: z.enum(['shuffled', 'sequential']).default('shuffled').describe('order of the windows'),
+  shuffleBuffer: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('read the text as a stream, and shuffle within so many windows at a time; without it the whole text is in memory'),
   join: z.string().optional().describe('text put between documents; by default the end-of-text token'),
   optimizer: z.enum(['adamw', 'lion']).default('adamw').describe('update rule'),
   lr: z.number().positive().default(3e-4).describe('peak learning rate'),

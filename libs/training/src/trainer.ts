@@ -35,7 +35,7 @@ export interface TrainingParts {
   readonly model: Model;
   readonly options: TrainOptions;
   /** The text of step `index` (from 0): a pure function of the index, so that a resumed run reads on where it stopped. */
-  readonly batch: (index: number) => HostBatch;
+  readonly batch: (index: number) => HostBatch | Promise<HostBatch>;
   readonly pruner?: Configured<Pruner>;
   /** Calibration windows for a pruner that sweeps. */
   readonly text?: () => Promise<readonly Int32Array[]>;
@@ -174,7 +174,7 @@ class Trainer {
   }
 
   async #withBatch<T>(index: number, act: (batch: TokenBatch) => Promise<T>): Promise<T> {
-    const { ids, batchSize, window, segments, weights } = this.#parts.batch(index);
+    const { ids, batchSize, window, segments, weights } = await this.#parts.batch(index);
     const shape: [number, number] = [batchSize, window];
     const batch: TokenBatch = {
       ids: tf.tensor2d(ids, shape, 'int32'),
