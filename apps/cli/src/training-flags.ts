@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { TrainOptionsInput } from '@chop/chop';
-import { count, joiner, positive, real, reals } from './option-values.js';
+import { count, each, joiner, namedFile, names, positive, real, reals } from './option-values.js';
 
 type TrainingOption = keyof TrainOptionsInput;
 
@@ -9,7 +9,7 @@ interface TrainingFlag {
   readonly description: string;
   /** What holds when the flag is absent, as the schema has it. */
   readonly fallback?: string | number;
-  readonly parse?: (text: string) => unknown;
+  readonly parse?: (text: string, before: never) => unknown;
   readonly choices?: readonly string[];
 }
 
@@ -37,6 +37,19 @@ export const TRAINING_FLAGS: { readonly [option in Exclude<TrainingOption, 'seed
   warmupSteps: { flags: '--warmup-steps <n>', description: 'steps to the peak learning rate; by default 2 % of the steps', parse: count },
   minLrRatio: { flags: '--min-lr-ratio <x>', description: 'learning rate at the end, as a share of the peak', fallback: 0.1, parse: real },
   evalEvery: { flags: '--eval-every <tokens>', description: 'tokens between two evaluations', parse: positive },
+  evalTasks: { flags: '--eval-tasks <names>', description: 'tasks, groups and tags that each evaluation puts to the model as it is', parse: names },
+  evalTasksDir: { flags: '--eval-tasks-dir <dir>', description: "folders of more tasks in lm-eval's YAML", parse: each },
+  evalTaskData: { flags: '--eval-task-data <task=file>', description: 'files of their examples by TASK or TASK:SPLIT', parse: namedFile },
+  evalLimit: { flags: '--eval-limit <n>', description: 'the first so many examples of each task', parse: positive },
+  patience: {
+    flags: '--patience <n>',
+    description: 'evaluations without a better score after which training stops; the best weights are kept',
+    parse: positive,
+  },
+  watch: {
+    flags: '--watch <score>',
+    description: 'the score that patience looks at: perplexity, a task, or mean; by default the first of these that is measured',
+  },
   saveEvery: { flags: '--save-every <tokens>', description: 'tokens between two snapshots; by default a tenth of the run', parse: positive },
   keep: { flags: '--keep <n>', description: 'snapshots kept', fallback: 2, parse: positive },
   precision: {
@@ -53,7 +66,7 @@ export const TRAINING_FLAGS: { readonly [option in Exclude<TrainingOption, 'seed
 export function trainingOptions(): Option[] {
   return Object.values(TRAINING_FLAGS).map(({ flags, description, fallback, parse, choices }) => {
     const option = new Option(flags, fallback === undefined ? description : `${description} [${fallback}]`);
-    if (parse) option.argParser(parse);
+    if (parse) option.argParser(parse as (text: string) => unknown);
     return choices ? option.choices(choices) : option;
   });
 }

@@ -12,7 +12,7 @@ export function writtenText({ out, parameters, bytes, seconds, explanation }: Om
 export function trainedText(result: TrainResult, pruned: boolean): string {
   const { explanation, out = '', parameters, bytes, seconds } = result;
   const written = { out, parameters, bytes, seconds };
-  const { steps, tokens, losses, tokensPerSecond, peakBytes, processPeakBytes, evaluations } = result;
+  const { steps, tokens, losses, tokensPerSecond, peakBytes, processPeakBytes, evaluations, best } = result;
   const [first, last] = [losses[0], losses.at(-1)];
   const course = first === undefined || last === undefined ? '' : `, loss ${first.toFixed(3)} → ${last.toFixed(3)}`;
   return [
@@ -24,5 +24,6 @@ export function trainedText(result: TrainResult, pruned: boolean): string {
           .map(([name, value]) => `${name} ${figure(value)}`)
           .join(', ')}`,
     ),
+    ...(best ? [`the weights are those after ${short(best.tokens)} tokens${best.stopped ? '; training ended before its tokens did' : ''}`] : []),
   ].join('\n');
 }

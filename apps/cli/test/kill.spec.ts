@@ -16,6 +16,8 @@ const KILLS = Number(process.env['CHOP_KILLS'] ?? 4);
 /** Moments are drawn anew each time; `CHOP_KILL_SEED` draws those of a failure again. */
 const SEED = Number(process.env['CHOP_KILL_SEED'] ?? Date.now() % 1_000_000);
 const STEPS = 40;
+/** Before patience can have ended a run. */
+const EARLY_STEPS = 8;
 /** A start takes a second or two, on a busy machine ten. */
 const MILLISECONDS = 60_000 + KILLS * 20_000;
 /** A poll of the log takes less than a step. */
@@ -32,6 +34,8 @@ beforeAll(async () => {
   const text = (count: number): string => Array.from({ length: count }, () => words[random.integer(words.length)]).join(' ');
   await writeFile(join(base, 'train.txt'), text(4000));
   await writeFile(join(base, 'valid.txt'), text(400));
+  const rows = Array.from({ length: 6 }, (_, label) => ({ goal: text(4), sol1: text(2), sol2: text(3), label: label % 2 }));
+  await writeFile(join(base, 'piqa.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 });
 afterAll(() => rm(base, { recursive: true }));
 
@@ -72,6 +76,8 @@ interface Result {
   /** SHA-256 of the written weights. */
   readonly weights: string;
   readonly losses: readonly number[];
+  /** Whether patience ended it. */
+  readonly stopped: boolean;
 }
 
 async function result(out: string): Promise<Result> {
@@ -83,7 +89,7 @@ async function result(out: string): Promise<Result> {
   const weights = createHash('sha256')
     .update(await readFile(join(base, out, 'model.safetensors')))
     .digest('hex');
-  return { weights, losses: events.flatMap(({ type, loss }) => (type === 'step' ? [loss] : [])) };
+  return { weights, losses: events.flatMap(({ type, loss }) => (type === 'step' ? [loss] : [])), stopped: events.some(({ type }) => type === 'stop') };
 }
 
 async function finished(words: readonly string[], out: string): Promise<Result> {
@@ -100,11 +106,18 @@ const training = (out: string, ...more: string[]): string[] => [
 
 const DIM_CHOP = 'DimCHOP with distillation and evaluation';
 const SHARED_AXES = 'DimCHOP along shared axes';
+const PATIENCE = 'patience with tasks, whose best weights are kept';
+/** Runs that differ little from another one. */
+const KILLED_HALF: readonly string[] = [SHARED_AXES, PATIENCE];
 
 const RUNS: Record<string, string[]> = {
   [DIM_CHOP]: [
     ...['--prune', 'dim-chop', '--set', 'every=4', '--set', 'warmupSteps=3', '--distill', 'distill-logits', '--teacher', 'teacher'],
     ...['--valid', 'valid.txt', '--eval-every', '320'],
+  ],
+  // Of six examples the share of right answers soon is as good as it gets: the run ends early, and not with its last weights.
+  [PATIENCE]: [
+    ...['--eval-tasks', 'piqa', '--eval-task-data', 'piqa=piqa.jsonl', '--valid', 'valid.txt', '--eval-every', '128', '--patience', '4', '--watch', 'piqa'],
   ],
   [SHARED_AXES]: ['--prune', 'dim-chop', '--set', 'every=5', '--set', 'shared=[ffn, kv, width]'],
   'LayerCHOP one layer after the other, on a stream of text': [
@@ -141,8 +154,8 @@ describe.each(Object.entries(RUNS))('%s', (name, options) => {
       const out = name.replaceAll(' ', '-');
       const expected = await whole(name);
       const random = Random.of(SEED, name);
-      const moments = Array.from({ length: name === SHARED_AXES ? Math.ceil(KILLS / 2) : KILLS }, () => ({
-        step: random.integer(STEPS + 1),
+      const moments = Array.from({ length: KILLED_HALF.includes(name) ? Math.ceil(KILLS / 2) : KILLS }, () => ({
+        step: random.integer((name === PATIENCE ? EARLY_STEPS : STEPS) + 1),
         milliseconds: random.integer(60),
       })).sort((a, b) => a.step - b.step);
       let killed = 0;
@@ -158,7 +171,7 @@ describe.each(Object.entries(RUNS))('%s', (name, options) => {
       const isDone = !(await readdir(base)).includes(`${out}.training`) && (await readdir(base)).includes(out);
       const resumed = isDone ? await result(out) : await finished(training(out, ...options, '--resume'), out);
       expect({ seed: SEED, moments, ...resumed }).toEqual({ seed: SEED, moments, ...expected });
-      expect(killed).toBeGreaterThan(0);
+      expect([killed > 0, resumed.stopped]).toEqual([true, name === PATIENCE]);
       expect((await readdir(base)).filter((entry) => entry.startsWith(`${out}.`))).toEqual([]);
     },
     MILLISECONDS,

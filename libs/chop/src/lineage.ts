@@ -37,7 +37,7 @@ export function afterTraining(lineage: Lineage, model: Model, made: readonly str
 }
 
 /** Freezes the zeros of masked weights of a model in memory. */
-export async function holdZeros(model: Model, { masked }: Lineage): Promise<void> {
+export async function holdZeros(model: Model, { masked }: Pick<Lineage, 'masked'>): Promise<void> {
   const masks = new Map<string, Mask>();
   for (const name of masked) if (model.has(name)) masks.set(name, Mask.from(model.blueprint.weight(name).shape, await model.value(name).data()));
   if (masks.size > 0) applyToModel(model, Plan.of(model.blueprint, { masks }));

@@ -40,7 +40,7 @@ export const trainStep = trainOptions.extend({
   prune: choice.optional(),
   distill: z.record(z.string(), z.unknown()).optional().describe('one distiller with its options, and teacher: MODEL'),
   calibration: calibration.optional(),
-  valid: z.string().optional().describe('data for evaluations during training'),
+  valid: z.string().optional().describe('data for evaluations during training; by default the data called valid'),
 });
 const exportStep = z.strictObject({ format: z.literal('hf').default('hf'), dtype: z.enum(['f32', 'f16', 'bf16']).default('f16') });
 

@@ -72,8 +72,10 @@ function resolveTraining(parts: Parts, recipe: Recipe, { prune, distill, ...opti
   const text = pruner && calibrationOf(recipe, pruner, pruneSet!, options.calibration, options.data);
   const loss = distill && onlyMethod(withoutTeacher(distill));
   const [lossSet] = loss ? resolveMethod('distiller', parts.distillers, loss, (path) => placeOf(['distill', ...path])) : [];
+  const valid = options.valid ?? (options.evalEvery !== undefined && recipe.data['valid'] ? 'valid' : undefined);
   return trainStep.parse({
     ...options,
+    ...(valid === undefined ? {} : { valid }),
     ...(join === undefined ? {} : { join }),
     seed: options.seed ?? recipe.seed,
     warmupSteps: extent.warmupSteps,

@@ -15,9 +15,11 @@ export function progressOf(
     if (event.type === 'evaluation')
       onMessage?.(
         `step ${event.step}: ${Object.entries(event.scores)
-          .map(([name, value]) => `${name} ${value.toFixed(2)}`)
-          .join(', ')}`,
+          .map(([name, value]) => `${name} ${value.toFixed(Math.abs(value) < 1 ? 3 : 2)}`)
+          .join(', ')}${event.best ? ' (the best so far)' : ''}`,
       );
+    if (event.type === 'stop')
+      onMessage?.(`step ${event.step}: ${event.watched} gets no better; training ends, and the weights of step ${event.bestStep} are kept`);
     if (event.type !== 'step') return;
     const seconds = (performance.now() - from.at) / 1000;
     const done = event.step - from.step;

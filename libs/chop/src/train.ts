@@ -13,23 +13,22 @@ import {
   trainingMemory,
   trainOptions,
 } from '@chop/training';
+import { bestEvaluation, bestWeightsIn } from './best-weights.js';
 import { calibrationWindows } from './calibrate.js';
 import { cutBeside } from './cut-facts.js';
 import { dataWord } from './embedded.js';
-import { engineFor, measurePerplexity } from './evaluate.js';
+import { engineFor } from './evaluate.js';
 import { fromScratch } from './from-scratch.js';
 import { afterTraining, holdZeros } from './lineage.js';
 import { checkMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, OpenModel, openModel, storedBytes, withModel } from './opened.js';
+import { onlineOf } from './online.js';
 import { dtypeOf, inMemory, writeFolder } from './save.js';
 import { progressOf } from './train-progress.js';
 import { trainingText } from './training-text.js';
 import type { FromScratch, TrainedModel, TrainRequest, TrainResult } from './verbs.js';
 import type { Common } from './request.js';
 import { checkOutput, logBeside, Workplace } from './workplace.js';
-
-/** Windows that an evaluation during training looks at. */
-const ONLINE_WINDOWS = 20;
 
 const NO_FASTER =
   'Nothing here multiplies bfloat16 (native kernels on a processor with avx512_bf16 do): bf16 gives the numbers that it gives there, at the speed of f32 or below.';
@@ -40,7 +39,7 @@ type Job = Omit<TrainRequest, keyof TrainOptions>;
 /**
  * Continued pretraining, with or without a pruner and a distiller; or from scratch.
  *
- * @throws {@link UsageError} `OPTION_UNKNOWN`, `OPTION_VALUE`, `TRAIN_LENGTH`, `TRAIN_UNFINISHED`, `RESUME_OTHER_RUN`, `OUTPUT_EXISTS`
+ * @throws {@link UsageError} `OPTION_UNKNOWN`, `OPTION_VALUE`, `TRAIN_LENGTH`, `TRAIN_EVALUATION`, `TRAIN_WATCH`, `TRAIN_UNFINISHED`, `RESUME_OTHER_RUN`, `OUTPUT_EXISTS`
  * @throws {@link TrainingError} `TRAIN_LOSS`
  */
 export async function train(parts: Parts, source: ModelSource | FromScratch, request: TrainRequest): Promise<TrainedModel> {
@@ -69,6 +68,7 @@ async function trainOpened(
   const { steps } = extentOf(options);
   const pruner = job.prune && { method: job.prune.method, options: checkOptions(job.prune.method.options, job.prune.options, job.prune.method.name) };
   const tokenizer = await opened.tokenizer();
+  const online = await onlineOf(parts, job, options, async () => tokenizer);
   await checkOutput(job);
   const engine = await engineFor(job);
   if (options.precision === 'bf16' && !hasBfloat16Products(engine)) job.onMessage?.(NO_FASTER);
@@ -87,6 +87,8 @@ async function trainOpened(
   const progress = progressOf(job, options, resumed?.step ?? 0);
   const log = await work?.openLog(resumed?.step ?? 0);
   const heard: TrainingEvent[] = [];
+  const weights = bestWeightsIn(work?.snapshots, opened);
+  let kept = model;
   try {
     const training = {
       model,
@@ -96,7 +98,8 @@ async function trainOpened(
       ...(pruner ? { pruner } : {}),
       ...textOf(job, tokenizer, options),
       ...(distillation ? { distillation } : {}),
-      ...(job.valid ? { evaluate: (live: Model) => onlineScores(parts, live, tokenizer, job.valid!, options) } : {}),
+      ...online,
+      keepBest: weights.keepBest,
       ...(resumed ? { resumed: { step: resumed.step, plan: resumed.plan } } : {}),
       ...(job.signal ? { signal: job.signal } : {}),
       onEvent: (event) => {
@@ -107,15 +110,17 @@ async function trainOpened(
     const plan = await withinMemory(memory, () => runTraining(training));
     model.blueprint.checkUniform();
     const events = log?.events ?? heard;
+    const best = bestEvaluation(events);
+    if (best && best.step < (events.findLast(({ type }) => type === 'step')?.step ?? 0)) kept = await weights.take(best.step, model);
     const result = resultOf(events, plan, {
       seconds: (performance.now() - started) / 1000,
       peakBytes: engine.memory().peakBytes,
       processPeakBytes: process.resourceUsage().maxRSS * 1024,
     });
-    return await deliver(parts, opened, model, work, { job, options, result, events, plan });
+    return await deliver(parts, opened, kept, work, { job, options, result, events, plan });
   } finally {
     await text.close();
-    model.drop();
+    for (const live of new Set([model, kept])) live.drop();
     distillation?.teacher.drop();
   }
 }
@@ -124,6 +129,7 @@ type Numbers = Omit<TrainResult, 'out' | 'files' | 'parameters' | 'bytes'>;
 
 /** What the log of a run comes to. */
 function resultOf(events: readonly TrainingEvent[], plan: Plan, rest: Pick<Numbers, 'seconds' | 'peakBytes' | 'processPeakBytes'>): Numbers {
+  const best = bestEvaluation(events);
   const steps = events.filter((event) => event.type === 'step');
   const tokens = steps.at(-1)?.tokens ?? 0;
   const trained = steps.reduce((sum, { seconds }) => sum + seconds, 0);
@@ -135,6 +141,7 @@ function resultOf(events: readonly TrainingEvent[], plan: Plan, rest: Pick<Numbe
     losses: steps.map(({ loss }) => loss),
     tokensPerSecond: trained > 0 ? tokens / trained : 0,
     evaluations: events.filter((event) => event.type === 'evaluation').map((event) => ({ tokens: event.tokens, scores: event.scores })),
+    ...(best ? { best: { step: best.step, tokens: best.tokens, stopped: events.some(({ type }) => type === 'stop') } } : {}),
   };
 }
 
@@ -160,11 +167,12 @@ async function deliver(
   return Object.assign(await openModel(parts, job.out!), { training: { ...written, ...result } });
 }
 
-function told({ prune, loss, data }: Job, options: TrainOptions, { explanation, steps, tokens }: Numbers): string[] {
+function told({ prune, loss, data }: Job, options: TrainOptions, { explanation, steps, tokens, best }: Numbers): string[] {
   return [
     ...(prune ? [`${prune.method.name} with ${JSON.stringify(prune.options)}: ${explanation}.`] : []),
     ...(loss ? [`${loss.method.name} with ${JSON.stringify(loss.options)} from the teacher ${sourceOf(loss.teacher)}.`] : []),
     `Trained for ${steps} steps on ${tokens} tokens of ${data.join(', ')} (${options.optimizer}, peak learning rate ${options.lr}, ${options.schedule}, ${options.batchSize} × ${options.window} tokens, seed ${options.seed}${options.precision === 'bf16' ? ', bfloat16 products' : ''}).`,
+    ...(best && best.step < steps ? [`The weights are those after step ${best.step}, whose score was the best.`] : []),
   ];
 }
 
@@ -195,7 +203,7 @@ async function hashOf(checkpoint: Checkpoint): Promise<string> {
 /** What must be the same for a run to go on. Where it writes, how often it saves, and what it computes again to spare memory, may change. */
 async function runFacts(
   opened: OpenModel,
-  { data, prune, loss, calibration }: Job,
+  { data, prune, loss, calibration, valid }: Job,
   options: TrainOptions,
   { fresh, teacher }: { fresh: boolean; teacher: Teacher | undefined },
 ): Promise<Record<string, unknown>> {
@@ -209,19 +217,10 @@ async function runFacts(
     prune: prune && { name: prune.method.name, options: prune.options },
     distill: loss && { name: loss.method.name, options: loss.options },
     calibration,
+    // What is measured decides when a run ends that watches it.
+    ...(options.patience === undefined ? {} : { valid: valid?.map(dataWord) }),
     ...(teacher ? { teacher: teacher.hash } : {}),
   };
-}
-
-async function onlineScores(
-  parts: Parts,
-  live: Model,
-  tokenizer: Tokenizer,
-  data: readonly string[],
-  { window, join: between }: TrainOptions,
-): Promise<{ perplexity: number }> {
-  const request = { data, window, windows: ONLINE_WINDOWS, ...(between === undefined ? {} : { join: between }) };
-  return { perplexity: (await measurePerplexity(parts, live, tokenizer, request, {})).value };
 }
 
 function textOf({ data, ...job }: Job, tokenizer: Tokenizer, options: TrainOptions): { text?: () => Promise<Int32Array[]> } {

@@ -101,6 +101,8 @@ export interface TrainResult extends Omit<WrittenResult, 'out' | 'files'>, Parti
   /** The most that the process held. */
   readonly processPeakBytes: number;
   readonly evaluations: readonly { readonly tokens: number; readonly scores: Readonly<Record<string, number>> }[];
+  /** With patience: whose weights the model has, and whether training ended there before its tokens did. */
+  readonly best?: { readonly step: number; readonly tokens: number; readonly stopped: boolean };
 }
 
 /** A model that was trained, and how that went. */
@@ -137,6 +139,8 @@ export interface EvalResult {
   readonly groups?: TasksResult['groups'];
   /** Mean over the tasks of the accuracy that each is known by. */
   readonly mean?: number;
+  /** By which of its numbers each task is known. */
+  readonly headlines?: TasksResult['headlines'];
   /** Requests of the tasks whose context was longer than the model can see, by task. */
   readonly truncated?: TasksResult['truncated'];
   /** Scores and texts that the tasks asked for, and how many of them an earlier run has left in the cache, where it was looked at. */

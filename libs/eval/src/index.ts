@@ -3,6 +3,7 @@ export * from './perplexity.js';
 export { prepareTasks, type PreparedTasks, tasks, type TaskScores, type TasksInput, type TasksResult } from './tasks.js';
 export type { SampleLine } from './sample-line.js';
 export { ANSWERS_VERSION, AnswerStore, type AnswersIdentity, probeOf } from './answer-store.js';
+export type { Headline } from './headline.js';
 export { TaskLibrary } from './task-library.js';
 export type { Hook, Hooks, TaskDocument } from './hooks.js';
 export { latencyOptions, type LatencyOptions } from './latency-samples.js';

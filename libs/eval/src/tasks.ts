@@ -5,6 +5,7 @@ import { aggregator, pooled } from './aggregate.js';
 import { answerAll, type Answers } from './answer.js';
 import type { AnswerStore } from './answer-store.js';
 import { filtersOf } from './filters.js';
+import { type Headline, headlineOf } from './headline.js';
 import { type Hooks, HOOKS } from './hooks.js';
 import { type Answer, metricsOf, type MetricValue, needsGreedy, scorer } from './metrics.js';
 import { type SampleLine, sampleLine } from './sample-line.js';
@@ -26,6 +27,8 @@ export interface TasksResult {
   readonly groups: Readonly<Record<string, TaskScores>>;
   /** Mean over the tasks of the number that each is known by, where all have an accuracy. */
   readonly mean?: number;
+  /** By which of its numbers each task is known. */
+  readonly headlines: Readonly<Record<string, string>>;
   /** Requests whose context was longer than the model can see, by task; tasks without any are left out. */
   readonly truncated: Readonly<Record<string, number>>;
   /** Scores and texts that the model was asked for. */
@@ -70,6 +73,7 @@ interface ReadyTask {
   readonly definition: TaskDefinition;
   readonly examples: readonly Example[];
   readonly greedy: boolean;
+  readonly headline: Headline;
   /** A filter's answer to an example's requests in, its values out. */
   readonly score: (example: Example, answers: readonly Answer[]) => Record<string, MetricValue>;
   readonly filters: ReadonlyMap<string, (answer: string) => string>;
@@ -78,6 +82,8 @@ interface ReadyTask {
 
 /** Tasks that were read and checked: they can be run on one model after the other. */
 export interface PreparedTasks {
+  /** By which number each task is known, and which way it gets better. */
+  readonly headlines: Readonly<Record<string, Headline>>;
   /** @param store - of this model: what it has is not asked again. Its numbers are the same to the bit where scores are (the native kernels). */
   evaluate(model: Model, context: EvaluationContext, store?: AnswerStore): Promise<TasksResult>;
 }
@@ -94,7 +100,8 @@ export async function prepareTasks(input: TasksInput, hooks: Hooks = {}, hub?: H
   const chosen = await library.choose(given.tasks);
   checkTaskFiles(given.taskData, [...chosen.tasks.keys()]);
   const ready = await readyTasks([...chosen.tasks.values()], given, { hooks: { ...HOOKS, ...hooks }, ...(hub ? { hub } : {}) });
-  return { evaluate: (model, context, store) => evaluateTasks(model, { given, ready, groups: chosen.groups, store }, context) };
+  const headlines = Object.fromEntries(ready.map(({ definition, headline }) => [definition.config.task, headline]));
+  return { headlines, evaluate: (model, context, store) => evaluateTasks(model, { given, ready, groups: chosen.groups, store }, context) };
 }
 
 async function evaluateTasks(
@@ -141,6 +148,7 @@ async function evaluateTasks(
     tasks: scores,
     groups: grouped,
     ...(mean === undefined ? {} : { mean }),
+    headlines: Object.fromEntries(ready.map(({ definition, headline }) => [definition.config.task, headline.metric])),
     truncated,
     requests: asked,
     ...(store ? { fromCache: known } : {}),
@@ -160,11 +168,13 @@ async function readyTasks(
     const metrics = metricsOf(definition);
     const aggregate = (metric: string): ReturnType<typeof aggregator> => aggregator(definition, metric, metrics.get(metric), hooks);
     for (const metric of metrics.keys()) aggregate(metric);
+    const filters = filtersOf(definition);
     return {
       definition,
       metrics,
       aggregate,
-      filters: filtersOf(definition),
+      filters,
+      headline: headlineOf(definition, metrics, filters.keys()),
       score: scorer(definition, metrics, hooks),
       greedy: given.samples || needsGreedy(definition, metrics),
     };
@@ -231,12 +241,11 @@ function groupScores({ config, tasks: names }: TaskGroup, scores: Readonly<Recor
   return { ...group, n };
 }
 
-/** The mean of the accuracies that the tasks are known by: what their metadata call `headline`, else `acc`. */
+/** The mean of the numbers that the tasks are known by, where all are accuracies. */
 function meanOf(ready: readonly ReadyTask[], scores: Readonly<Record<string, TaskScores>>): number | undefined {
-  const values = ready.map(({ definition: { config } }) => {
-    const { headline } = (config.metadata ?? {}) as { headline?: string };
-    return scores[config.task]![headline ?? 'acc'];
-  });
+  const values = ready.map(({ definition: { config }, headline: { metric } }) =>
+    /^(acc|exact_match)/.test(metric) ? scores[config.task]![metric] : undefined,
+  );
   if (values.length < 2 || values.some((value) => value === undefined)) return undefined;
   return (values as number[]).reduce((sum, value) => sum + value, 0) / values.length;
 }

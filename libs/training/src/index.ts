@@ -5,6 +5,7 @@ export * from './loss.js';
 export * from './optimizer.js';
 export { forwardMemory, sweepMemory, trainingMemory, type MemoryForecast, type MemorySetting } from './memory.js';
 export * from './options.js';
+export type { Watched } from './patience.js';
 export * from './schedule.js';
 export * from './snapshot.js';
 export * from './trainer.js';

@@ -15,10 +15,21 @@ export interface StepRecord {
   readonly seconds: number;
 }
 
+/** Scores of the model as it was after a step. */
+export interface EvaluationRecord {
+  readonly type: 'evaluation';
+  readonly step: number;
+  readonly tokens: number;
+  readonly scores: Readonly<Record<string, number>>;
+  /** Whether the watched score is the best so far; where one is watched. */
+  readonly best?: boolean;
+}
+
 /** What happens in a training run, as its log has it. */
 export type TrainingEvent =
   | StepRecord
-  | { readonly type: 'evaluation'; readonly step: number; readonly tokens: number; readonly scores: Readonly<Record<string, number>> }
+  | EvaluationRecord
+  | { readonly type: 'stop'; readonly step: number; readonly tokens: number; readonly watched: string; readonly bestStep: number }
   | { readonly type: 'edit'; readonly step: number; readonly tokens: number; readonly explanation: string }
   | { readonly type: 'snapshot'; readonly step: number; readonly folder: string };
 

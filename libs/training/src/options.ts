@@ -40,6 +40,12 @@ export const trainOptions = z.strictObject({
   minLrRatio: z.number().min(0).max(1).default(0.1).describe('learning rate at the end, as a share of the peak'),
   seed: z.number().int().min(0).default(0).describe('seed of the order of the text and of methods'),
   evalEvery: quantity.optional().describe('tokens between two evaluations'),
+  evalTasks: z.array(z.string()).min(1).optional().describe('tasks, groups and tags that each evaluation puts to the model as it is'),
+  evalTasksDir: z.array(z.string()).optional().describe("folders of more tasks in lm-eval's YAML"),
+  evalTaskData: z.record(z.string(), z.string()).optional().describe('files of their examples by TASK or TASK:SPLIT'),
+  evalLimit: z.number().int().min(1).optional().describe('the first so many examples of each task'),
+  patience: z.number().int().positive().optional().describe('evaluations without a better score after which training stops; the best weights are kept'),
+  watch: z.string().optional().describe('the score that patience looks at: perplexity, a task, or mean; by default the first of these that is measured'),
   saveEvery: quantity.optional().describe('tokens between two snapshots; by default a tenth of the run'),
   keep: z.number().int().min(1).default(2).describe('snapshots kept'),
   precision: z

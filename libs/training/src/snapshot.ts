@@ -40,7 +40,27 @@ export class SnapshotStore {
   }
 
   async save(model: Model, plan: Plan, step: number): Promise<string> {
-    const folder = join(this.folder, `step-${String(step).padStart(8, '0')}`);
+    const folder = await this.#write(STEP, model, plan, step);
+    this.latest = folder;
+    for (const old of (await list(this.folder, STEP)).slice(0, -this.#keep)) await rm(join(this.folder, old), { recursive: true });
+    // From here the run goes on, if it is killed: the best before the best is of no use any more.
+    const bests = (await list(this.folder, BEST)).filter((name) => name <= nameOf(BEST, step));
+    for (const old of bests.slice(0, -1)) await rm(join(this.folder, old), { recursive: true });
+    return folder;
+  }
+
+  /** Keeps the model as the best so far, until there is a better one. */
+  saveBest(model: Model, plan: Plan, step: number): Promise<string> {
+    return this.#write(BEST, model, plan, step);
+  }
+
+  /** The model of {@link saveBest} after that step. */
+  best(family: Family, opened: Blueprint, step: number): Promise<Restored> {
+    return this.#read(nameOf(BEST, step), family, opened, Object.keys(this.#run));
+  }
+
+  async #write(kind: Kind, model: Model, plan: Plan, step: number): Promise<string> {
+    const folder = join(this.folder, nameOf(kind, step));
     const document: SnapshotDocument = {
       version: SNAPSHOT_VERSION,
       step,
@@ -52,15 +72,13 @@ export class SnapshotStore {
       folder,
       {
         force: true,
-        objection: async (existing) => (dirname(existing) === this.folder || basename(existing).startsWith('step-') ? undefined : 'it is no snapshot'),
+        objection: async (existing) => (dirname(existing) === this.folder || basename(existing).startsWith(`${kind}-`) ? undefined : 'it is no snapshot'),
       },
       async (temporary) => {
         await writeSafetensors(join(temporary, 'state.safetensors'), [...stateTensors(model), ...planTensors(plan)]);
         await atomicFile(join(temporary, 'state.json'), JSON.stringify(document));
       },
     );
-    this.latest = folder;
-    for (const old of (await list(this.folder)).slice(0, -this.#keep)) await rm(join(this.folder, old), { recursive: true });
     return folder;
   }
 
@@ -71,9 +89,15 @@ export class SnapshotStore {
    * @throws {@link UsageError} `RESUME_OTHER_RUN` when the run was started with other options.
    */
   async restore(family: Family, opened: Blueprint, mayDiffer: readonly string[] = []): Promise<Restored | undefined> {
-    const last = (await list(this.folder)).at(-1);
+    const last = (await list(this.folder, STEP)).at(-1);
     if (last === undefined) return undefined;
-    const folder = join(this.folder, last);
+    const restored = await this.#read(last, family, opened, mayDiffer);
+    this.latest = join(this.folder, last);
+    return restored;
+  }
+
+  async #read(name: string, family: Family, opened: Blueprint, mayDiffer: readonly string[] = []): Promise<Restored> {
+    const folder = join(this.folder, name);
     const document = JSON.parse(await readFile(join(folder, 'state.json'), 'utf8')) as SnapshotDocument;
     if (document.version !== SNAPSHOT_VERSION)
       throw new TrainingError('SNAPSHOT_VERSION', {
@@ -97,7 +121,6 @@ export class SnapshotStore {
       // Values are zero where frozen masks are, so that putting the masks back changes no bit.
       if (masks.size > 0) applyToModel(model, Plan.of(model.blueprint, { masks }));
       model.become(model.blueprint, new Map(model.names.map((name) => [name, model.entry(name)])), new Map(Object.entries(document.latent)));
-      this.latest = folder;
       return { model, plan, step: document.step };
     } finally {
       await state.close();
@@ -149,9 +172,18 @@ async function restoreSlot(model: Model, slotAndWeight: string, values: Float32A
   );
 }
 
-async function list(folder: string): Promise<string[]> {
+/** A snapshot to go on from, and the one with the best score. */
+const [STEP, BEST] = ['step', 'best'] as const;
+type Kind = typeof STEP | typeof BEST;
+
+function nameOf(kind: Kind, step: number): string {
+  return `${kind}-${String(step).padStart(8, '0')}`;
+}
+
+/** Snapshots of a kind, the earliest first. */
+async function list(folder: string, kind: Kind): Promise<string[]> {
   const entries = await readdir(folder).catch(() => []);
-  return entries.filter((name) => /^step-\d+$/.test(name)).sort();
+  return entries.filter((name) => new RegExp(`^${kind}-\\d+$`).test(name)).sort();
 }
 
 function checkRun(folder: string, before: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>, mayDiffer: readonly string[]): void {

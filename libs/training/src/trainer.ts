@@ -13,6 +13,7 @@ import {
 } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { StepRecord, TrainingEvent, TrainingLog } from './log.js';
+import { Patience, type Watched } from './patience.js';
 import { accumulate, asUsed, backward, clipping } from './gradients.js';
 import type { Distillation, TokenBatch } from './loss.js';
 import { update } from './optimizer.js';
@@ -42,6 +43,10 @@ export interface TrainingParts {
   readonly distillation?: Distillation;
   /** Scores of the model as it is, every `evalEvery` tokens. Touches neither the session's random numbers nor its place in the text. */
   readonly evaluate?: (model: Model) => Promise<Readonly<Record<string, number>>>;
+  /** The score that ends the run when it gets no better, once no method prunes any more. */
+  readonly watched?: Watched;
+  /** Keeps the weights of the best score so far: in place before anything goes on. */
+  readonly keepBest?: (model: Model, plan: Plan, step: number) => Promise<unknown>;
   readonly snapshots?: SnapshotStore;
   readonly log?: TrainingLog;
   /** Where an interrupted run goes on. */
@@ -52,7 +57,7 @@ export interface TrainingParts {
 
 /**
  * Continued pretraining, with or without a pruner and a distiller: one loop, in the open.
- * Returns everything that was edited, as one plan.
+ * Returns everything that was edited, as one plan. The model is as the last step left it, also where an earlier one had the best score.
  *
  * @throws {@link TrainingError} `TRAIN_LOSS` when the loss is no number: the last snapshot is named.
  * @throws {@link InterruptedError} when the signal fires: a snapshot was written.
@@ -70,6 +75,7 @@ export async function train(parts: TrainingParts): Promise<Plan> {
   });
   trainer.session = session;
   if (parts.pruner) await drive(parts.pruner.method.plan(session, parts.pruner.options), session, parts.pruner.method.name);
+  trainer.isFree = true;
   for await (const _ of trainer.steps());
   return session.plan;
 }
@@ -81,6 +87,9 @@ class Trainer {
   /** A step whose edits have been made, and which is still to be evaluated and saved. */
   #unsettled: StepRecord | undefined;
   #explained = '';
+  readonly #patience: Patience | undefined;
+  /** Whether no method prunes any more. Before, a score tells of what was cut. */
+  isFree = false;
   #random: { step: number; random: Random } | undefined;
   session!: MethodSession;
 
@@ -88,7 +97,8 @@ class Trainer {
     this.#parts = parts;
     this.#extent = extentOf(parts.options);
     this.#done = parts.resumed?.step ?? 0;
-    this.#explained = parts.resumed?.plan.explain() ?? '';
+    this.#explained = parts.resumed ? explained(parts.resumed.plan) : '';
+    this.#patience = parts.watched && new Patience(parts.watched, parts.log?.events ?? []);
   }
 
   get budget(): Budget {
@@ -104,7 +114,7 @@ class Trainer {
 
   async *steps(): AsyncGenerator<Step> {
     await this.#settle();
-    while (this.#done < this.#extent.steps) {
+    while (this.#done < this.#extent.steps && !this.#isStopped) {
       const { step, record, gradients } = await this.#optimise();
       this.#unsettled = record;
       try {
@@ -114,6 +124,10 @@ class Trainer {
       }
       await this.#settle();
     }
+  }
+
+  get #isStopped(): boolean {
+    return this.#patience?.isOver === true;
   }
 
   /** Forward, backward, clip, update. */
@@ -153,24 +167,38 @@ class Trainer {
     };
     const { steps, evalSteps, saveSteps, tokensPerStep } = this.#extent;
     const step = this.#done;
-    const explanation = this.session.plan.isNothing ? '' : this.session.plan.explain();
+    const explanation = explained(this.session.plan);
     if (record) await tell(record);
     if (explanation !== this.#explained) await tell({ type: 'edit', step, tokens: step * tokensPerStep, explanation });
     this.#explained = explanation;
     if (!record) return;
-    if (evaluate && evalSteps && (step % evalSteps === 0 || step === steps))
-      await tell({ type: 'evaluation', step, tokens: record.tokens, scores: await evaluate(model) });
-    if (snapshots && (step % saveSteps === 0 || step === steps || signal?.aborted)) {
+    if (evaluate && evalSteps && (step % evalSteps === 0 || step === steps)) await this.#evaluate(evaluate, record, tell);
+    if (snapshots && (step % saveSteps === 0 || step === steps || this.#isStopped || signal?.aborted)) {
       if (!(await allFinite(model))) throw this.#broken(step, `weights that are infinite or no numbers (loss ${record.loss.toPrecision(5)})`);
       const folder = await snapshots.save(model, this.session.plan, step);
       onEvent?.({ type: 'snapshot', step, folder });
     }
-    if (signal?.aborted && step < steps) {
+    if (signal?.aborted && step < steps && !this.#isStopped) {
       throw new InterruptedError({
         found: `the run interrupted after step ${step} of ${steps}`,
         remedy: snapshots ? 'State is saved: the same command with --resume goes on.' : 'Nothing was saved.',
       });
     }
+  }
+
+  /** The scores of the model as it is; the best weights so far are saved before anything goes on. */
+  async #evaluate(
+    evaluate: NonNullable<TrainingParts['evaluate']>,
+    { step, tokens }: StepRecord,
+    tell: (event: TrainingEvent) => Promise<void>,
+  ): Promise<void> {
+    const { model, keepBest, watched } = this.#parts;
+    const evaluation = { type: 'evaluation', step, tokens, scores: await evaluate(model) } as const;
+    if (!watched || !this.isFree) return tell(evaluation);
+    const judged = this.#patience!.judge(evaluation);
+    if (judged.best) await keepBest?.(model, this.session.plan, step);
+    await tell(judged);
+    if (this.#isStopped) await tell({ type: 'stop', step, tokens, watched: watched.name, bestStep: this.#patience!.best?.step ?? step });
   }
 
   async #withBatch<T>(index: number, act: (batch: TokenBatch) => Promise<T>): Promise<T> {
@@ -196,6 +224,11 @@ class Trainer {
       remedy: `Lower --lr or --clip. ${last ? `The last good snapshot is ${last}: go on from it with --resume --force and other values.` : 'No snapshot had been written: start again with --force.'}`,
     });
   }
+}
+
+/** What was edited, in words; of nothing, none. */
+function explained(plan: Plan): string {
+  return plan.isNothing ? '' : plan.explain();
 }
 
 /** Weights of which one is infinite or no number make no snapshot to go on from. */
