@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { checkOptions, type Parts, type Place, UsageError } from '@chop/core';
+import { checkOptions, type Parts, type Place, shown, UsageError } from '@chop/core';
 import { PlacedYaml } from '@chop/data';
 import { trainOptions } from '@chop/training';
 import { z } from 'zod';
@@ -38,7 +38,11 @@ export const trainStep = trainOptions.extend({
   seed: trainOptions.shape.seed.unwrap().optional().describe('by default that of the recipe'),
   data: z.string().default('train').describe('a name of data, or DATA'),
   prune: choice.optional(),
-  distill: z.record(z.string(), z.unknown()).optional().describe('one distiller with its options, and teacher: MODEL'),
+  distill: z
+    .record(z.string(), z.unknown())
+    .refine((given) => Object.keys(given).filter((key) => key !== 'teacher').length === 1, 'exactly one distiller with its options, and teacher: MODEL')
+    .optional()
+    .describe('one distiller with its options, and teacher: MODEL'),
   calibration: calibration.optional(),
   valid: z.string().optional().describe('data for evaluations during training; by default the data called valid'),
 });
@@ -110,14 +114,14 @@ function readStep(given: unknown, placeOf: PlaceOf): RecipeStep {
   if (kind === undefined || others.length > 0)
     throw new UsageError('OPTION_VALUE', {
       ...placeOf([]),
-      found: `a step ${JSON.stringify(given)}`,
+      found: `a step ${shown(given)}`,
       expected: `one of ${KINDS.join(', ')} with its options`,
       remedy: 'Write each step as an entry of its own: - prune: { layer-chop: { keep: 15 } }',
     });
   const within: PlaceOf = (path) => placeOf([kind, ...path]);
   const options = (given as Record<string, unknown>)[kind] ?? {};
   if (kind === 'prune') return readPrune(options as Record<string, unknown>, within);
-  if (kind in STEPS) return { kind, options: checkOptions(STEPS[kind as keyof typeof STEPS] as z.ZodType, options, kind, within) } as RecipeStep;
+  if (Object.hasOwn(STEPS, kind)) return { kind, options: checkOptions(STEPS[kind as keyof typeof STEPS] as z.ZodType, options, kind, within) } as RecipeStep;
   checkOptions(z.strictObject(Object.fromEntries(KINDS.map((name) => [name, z.unknown().optional()]))), given, 'steps', placeOf);
   throw new UsageError('OPTION_VALUE', { ...placeOf([]), found: `step ${kind} with options`, expected: kind, remedy: `Write it alone: - ${kind}` });
 }

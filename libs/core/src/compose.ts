@@ -65,11 +65,11 @@ export function named<T>(kind: PluginKind, parts: ReadonlyMap<string, T>, name: 
 
 /** The family that a config's `architectures` names. */
 export function familyOf(parts: Parts, config: Config, source: string): Family {
-  const architectures = Array.isArray(config['architectures']) ? (config['architectures'] as unknown[]).map(String) : [];
+  const architectures = Array.isArray(config['architectures']) ? (config['architectures'] as unknown[]).filter((name) => typeof name === 'string') : [];
   for (const family of parts.families.values()) if (family.architectures.some((name) => architectures.includes(name))) return family;
   throw new CheckpointError('ARCHITECTURE_UNKNOWN', {
     file: source,
-    found: architectures.length > 0 ? `architecture ${architectures.join(', ')}` : 'a config without "architectures"',
+    found: architectures.length > 0 ? `architecture ${architectures.join(', ')}` : 'a config without "architectures", a list of names',
     expected: `one of ${[...parts.families.values()].flatMap((family) => family.architectures).join(', ')}`,
     remedy: 'A plugin can add a family: see "Write a family" in the docs.',
   });

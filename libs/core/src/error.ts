@@ -12,6 +12,11 @@ export interface Facts {
   readonly [fact: string]: unknown;
 }
 
+/** A text of a file can be of any length: more of it would hide what the message says. */
+const MAX_FACT_CHARACTERS = 1000;
+/** What {@link shown} shows of a value. */
+const SHOWN_CHARACTERS = 120;
+
 /** Exit codes of the command line. */
 export const EXIT = { done: 0, failed: 1, usage: 2, missing: 3, interrupted: 130 } as const;
 
@@ -24,7 +29,8 @@ export class ChopError extends Error {
   readonly facts: Facts;
   readonly exitCode: number;
 
-  constructor(code: string, facts: Facts, exitCode: number = EXIT.failed) {
+  constructor(code: string, given: Facts, exitCode: number = EXIT.failed) {
+    const facts = shortened(given);
     super(sentence(code, facts), facts.cause === undefined ? undefined : { cause: facts.cause });
     this.name = new.target.name;
     this.code = code;
@@ -124,6 +130,22 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 /** The known name that is spelt most like `word`: for "did you mean". */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   return known.length === 0 ? undefined : closest(word, [...known]);
+}
+
+/** A value of a file as a message shows it: JSON, its beginning; whatever it is (a list that holds itself, lists in lists without end). */
+export function shown(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    text = Array.isArray(value) ? 'a list that cannot be shown' : 'an object that cannot be shown';
+  }
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}
+
+function shortened(facts: Facts): Facts {
+  const long = Object.entries(facts).filter((entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1].length > MAX_FACT_CHARACTERS);
+  return long.length === 0 ? facts : { ...facts, ...Object.fromEntries(long.map(([name, text]) => [name, `${text.slice(0, MAX_FACT_CHARACTERS)}…`])) };
 }
 
 function sentence(code: string, { file, line, found, expected, remedy }: Facts): string {

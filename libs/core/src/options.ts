@@ -1,5 +1,5 @@
 import type { ZodType } from 'zod';
-import { nearest, UsageError } from './error.js';
+import { nearest, shown, UsageError } from './error.js';
 
 /** Where something stands in a file. */
 export interface Place {
@@ -32,7 +32,7 @@ export function checkOptions<O>(schema: ZodType<O>, given: unknown, where: strin
   const meaning = schemaAt(schema, issue.path)?.description;
   throw new UsageError('OPTION_VALUE', {
     ...placeOf(issue.path),
-    found: `${path} = ${JSON.stringify(valueAt(given, issue.path))}`,
+    found: `${path} = ${shown(valueAt(given, issue.path))}`,
     expected: expectationOf(issue.message),
     remedy: meaning === undefined ? `chop schema ${where} tells what it may be.` : `${String(issue.path.at(-1))}: ${meaning}.`,
   });

@@ -116,7 +116,7 @@ test.each([
   ['no tokenizer.json', { 'vocab.json': {} }, 'TOKENIZER_MISSING', /only vocab.json/],
   ['broken JSON', { 'tokenizer.json': '{"model": ' }, 'TOKENIZER_BROKEN', /model\/tokenizer.json: found broken JSON/],
   ['a list', { 'tokenizer.json': [] }, 'TOKENIZER_BROKEN', /no object/],
-  ['no model', { 'tokenizer.json': {} }, 'TOKENIZER_BROKEN', /cannot be built/],
+  ['no model', { 'tokenizer.json': {} }, 'TOKENIZER_BROKEN', /BPE, WordPiece or Unigram/],
   ['an unknown model', { 'tokenizer.json': { model: { type: 'Runes' } } }, 'TOKENIZER_BROKEN', /Runes/],
   ['a broken config', { 'tokenizer.json': reference.tokenizer, 'tokenizer_config.json': '{' }, 'TOKENIZER_BROKEN', /tokenizer_config.json/],
 ])('%s is refused, naming the file', async (_, files, code, says) => {

@@ -3,6 +3,7 @@ import { BYTE_OF } from './byte-alphabet.js';
 import { ChatTemplate, type Message } from './chat-template.js';
 import { type AddedToken, type Json, makePackageTokenizer, type PackageTokenizer } from './package-tokenizer.js';
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.js';
+import { checkTokenizer } from './tokenizer-limits.js';
 import { WordEncoder } from './word-encoder.js';
 
 /** How a text becomes ids. */
@@ -24,6 +25,9 @@ export interface EncodedPart {
   readonly ids: readonly number[];
   readonly end?: number;
 }
+
+/** The library builds some parts when they are first needed: what is wrong with them is told at the beginning. */
+const PROBE = 'Ab 1,\n é';
 
 /** A model's tokenizer: `@huggingface/tokenizers`, with the same ids as Hugging Face's fast tokenizers and faster on long texts. */
 export class Tokenizer {
@@ -74,8 +78,11 @@ export class Tokenizer {
   static async open(checkpoint: Pick<Checkpoint, 'companions' | 'source'>): Promise<Tokenizer> {
     const { source } = checkpoint;
     const files = await readTokenizerFiles(checkpoint);
+    checkTokenizer(files.tokenizer, `${source}/tokenizer.json`);
     try {
-      return new Tokenizer(files, source);
+      const tokenizer = new Tokenizer(files, source);
+      tokenizer.decode(tokenizer.encode(PROBE, { addSpecialTokens: true }));
+      return tokenizer;
     } catch (cause) {
       if (cause instanceof DataError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -105,7 +112,8 @@ export class Tokenizer {
   /** The ids of `encode(text)`, part after part, so that long texts can be interrupted. */
   *encodeLazily(text: string): Generator<EncodedPart, void> {
     if (this.#words) yield* this.#words.words(text);
-    else if (text !== '') yield { ids: this.#package.encode(text, { add_special_tokens: false }).ids };
+    // Of a vocabulary without an unknown token, as in the library tokenizers: what it lacks is left out.
+    else if (text !== '') yield { ids: this.#package.encode(text, { add_special_tokens: false }).ids.filter((id) => id !== undefined) };
   }
 
   /** Whether {@link encodeLazily} tells where parts end in a text that {@link composed} has gone through. */

@@ -81,7 +81,8 @@ export class WordEncoder {
     const known = this.#cache.get(word);
     if (known) return known;
     const tokens = this.#tokenizer.model._call(this.#bytes.pre_tokenize_text(word));
-    const ids = tokens.map((token) => this.#tokenizer.token_to_id(token)!);
+    // What a vocabulary without an unknown token lacks is left out, as in the library tokenizers.
+    const ids = tokens.map((token) => this.#tokenizer.token_to_id(token)).filter((id) => id !== undefined);
     if (word.length <= CACHED_WORD_LENGTH) {
       if (this.#cache.size >= CACHED_WORDS) this.#cache.clear();
       this.#cache.set(word, ids);

@@ -1,5 +1,5 @@
 import type { Place } from '@chop/core';
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 
 /** How a YAML text is read. */
 export interface YamlOptions {
@@ -21,11 +21,13 @@ export class PlacedYaml {
   constructor(text: string, file: string, { version = '1.2', tags = {} }: YamlOptions = {}) {
     this.#file = file;
     const customTags = Object.entries(tags).map(([name, resolve]) => ({ tag: `!${name}`, resolve }));
-    const document = parseDocument(text, { version, lineCounter: this.#lines, customTags, uniqueKeys: version === '1.2' });
-    const [error] = document.errors;
-    this.broken = error && { line: this.#line(error.pos[0]), message: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') };
-    this.value = error ? undefined : document.toJS();
-    this.#document = document;
+    const document = understood(() => parseDocument(text, { version, lineCounter: this.#lines, customTags, uniqueKeys: version === '1.2', logLevel: 'error' }));
+    const [error] = document instanceof Error ? [] : document.errors;
+    const value = document instanceof Error || error ? document : understood(() => document.toJS() as unknown);
+    if (error) this.broken = { line: this.#line(error.pos[0]), message: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') };
+    else if (value instanceof Error) this.broken = { line: 1, message: value instanceof RangeError ? 'lists and objects nested too deep' : value.message };
+    this.value = this.broken ? undefined : value;
+    this.#document = document instanceof Error ? new Document() : document;
   }
 
   /** Where a key or an entry of a list was written; where what holds it was, when it is not there itself. */
@@ -47,5 +49,14 @@ export class PlacedYaml {
 
   #line(offset: number): number {
     return this.#lines.linePos(offset).line;
+  }
+}
+
+/** What a parser made, or why it could not: aliases that lead nowhere or that unfold without end, values nested deeper than its stack. */
+function understood<T>(parse: () => T): T | Error {
+  try {
+    return parse();
+  } catch (error) {
+    return error as Error;
   }
 }

@@ -1,6 +1,6 @@
 import { readFile, stat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Checkpoint, CheckpointError, type Config, DTYPE_BYTES, type Dtype, elementCount, type TensorInfo } from '@chop/core';
+import { type Checkpoint, CheckpointError, type Config, DTYPE_BYTES, type Dtype, elementCount, shown, type TensorInfo } from '@chop/core';
 import { atomicFolder, checkReplaceable } from './atomic.js';
 import { reading } from './byte-ranges.js';
 import { checkFileName } from './names.js';
@@ -203,7 +203,7 @@ async function readIndex(folder: string): Promise<Map<string, string>> {
     if (typeof shard !== 'string')
       throw new CheckpointError('CHECKPOINT_INDEX', {
         file,
-        found: `${JSON.stringify(shard)?.slice(0, 80)} as the shard of ${name}`,
+        found: `${shown(shard)} as the shard of ${name}`,
         expected: 'the name of a file',
       });
     checkFileName(shard, file);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Blueprint, type Checkpoint, type Dtype, elementCount, expectationOf, Mask, nearest, Plan, PlanError, toFloat32 } from '@chop/core';
+import { type Blueprint, type Checkpoint, type Dtype, elementCount, expectationOf, Mask, nearest, Plan, PlanError, shown, toFloat32 } from '@chop/core';
 import { z } from 'zod';
 import { atomicFile } from './atomic.js';
 import { checkFileName } from './names.js';
@@ -160,11 +160,11 @@ function parse(file: string, text: string): PlanDocument {
     throw noPlan(file, 'text that is no JSON', cause);
   }
   if (document?.format !== 'chop-plan')
-    throw noPlan(file, document?.format === undefined ? 'JSON that is no plan' : `JSON of the format ${JSON.stringify(document.format)}`);
+    throw noPlan(file, document?.format === undefined ? 'JSON that is no plan' : `JSON of the format ${shown(document.format)}`);
   if (document.version !== 1 && document.version !== PLAN_VERSION)
     throw new PlanError('PLAN_VERSION', {
       file,
-      found: `version ${document.version}`,
+      found: `version ${shown(document.version)}`,
       expected: `version 1 or ${PLAN_VERSION}`,
       remedy: 'Make the plan again with this chop.',
     });

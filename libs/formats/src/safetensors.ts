@@ -1,4 +1,4 @@
-import { CheckpointError, DTYPE_BYTES, type Dtype, elementCount, OutputError, type TensorInfo } from '@chop/core';
+import { CheckpointError, DTYPE_BYTES, type Dtype, elementCount, OutputError, shown, type TensorInfo } from '@chop/core';
 import { checkRange, openRanges, type RangedFile } from './byte-ranges.js';
 import { checkTensorName } from './names.js';
 import { isJsonObject, parseStrictJson } from './strict-json.js';
@@ -143,14 +143,14 @@ function storedTensor(name: string, entry: unknown, dataStart: number, file: str
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
     throw new CheckpointError('CHECKPOINT_DTYPE', {
       file,
-      found: `${name} stored as ${JSON.stringify(dtype)}`,
+      found: `${name} stored as ${shown(dtype)}`,
       expected: Object.keys(DTYPE_BYTES).join(', '),
       remedy: 'Convert the weights to F32, F16 or BF16 first.',
     });
   }
-  if (!isCounts(shape)) throw headerError(file, `the shape ${short(shape)} for ${name}`, 'whole numbers from 0 on');
+  if (!isCounts(shape)) throw headerError(file, `the shape ${shown(shape)} for ${name}`, 'whole numbers from 0 on');
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!)
-    throw headerError(file, `the data_offsets ${short(offsets)} for ${name}`, '[begin, end], begin ≤ end');
+    throw headerError(file, `the data_offsets ${shown(offsets)} for ${name}`, '[begin, end], begin ≤ end');
   const [begin, end] = offsets as [number, number];
   const bytes = elementCount(shape) * DTYPE_BYTES[dtype as Dtype];
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
@@ -205,10 +205,6 @@ function headerBytes(tensors: readonly TensorInfo[], metadata: Readonly<Record<s
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function short(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, 80);
 }
 
 function headerError(file: string, found: string, expected: string, cause?: unknown): CheckpointError {

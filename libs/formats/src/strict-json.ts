@@ -1,7 +1,7 @@
 import { CheckpointError } from '@chop/core';
 
-/** Tells one JSON string, or one structural mark outside of strings, at a time. */
-const JSON_MARKS = /"(?:[^"\\]+|\\.)*"|[{}[\],:]/gs;
+/** Model files nest three or four deep. What walks through their values recurses, and must not run out of stack. */
+const MAX_JSON_DEPTH = 64;
 
 /**
  * Parses the JSON of a model file and refuses a key that occurs twice in one object: readers disagree about which of
@@ -23,33 +23,45 @@ export function parseStrictJson(text: string, file: string, what: string): unkno
       cause,
     });
   }
-  const twice = duplicateKey(text);
-  if (twice === undefined) return value;
+  const wrong = fault(text);
+  if (wrong === undefined) return value;
   throw new CheckpointError('CHECKPOINT_JSON', {
     file,
-    found: `the key ${twice} twice in its ${what}`,
-    expected: 'every key once',
-    remedy: 'Ask for the file where it was made: it says two things at once.',
+    found: 'twice' in wrong ? `the key ${wrong.twice} twice in its ${what}` : `a ${what} whose values are nested more than ${MAX_JSON_DEPTH} deep`,
+    expected: 'twice' in wrong ? 'every key once' : 'fewer',
+    remedy: 'Ask for the file where it was made: it is not as such files are.',
   });
 }
 
-/** The first key that an object of valid JSON holds twice. */
-function duplicateKey(text: string): string | undefined {
+/** The first key that an object of valid JSON holds twice, or that it nests too deep. Character by character: a header may have 100 MB. */
+function fault(text: string): { readonly twice: string } | { readonly deep: true } | undefined {
   const open: (Set<string> | undefined)[] = [];
-  let last: string | undefined;
-  for (const [mark] of text.matchAll(JSON_MARKS)) {
-    if (mark === '{') open.push(new Set());
-    else if (mark === '[') open.push(undefined);
-    else if (mark === '}' || mark === ']') open.pop();
+  let key = '';
+  for (let at = 0; at < text.length; at++) {
+    const mark = text[at];
+    if (mark === '"') {
+      const end = stringEnd(text, at);
+      key = text.slice(at, end);
+      at = end - 1;
+    } else if (mark === '{' || mark === '[') {
+      open.push(mark === '{' ? new Set() : undefined);
+      if (open.length > MAX_JSON_DEPTH) return { deep: true };
+    } else if (mark === '}' || mark === ']') open.pop();
     else if (mark === ':') {
       const keys = open.at(-1);
-      const key = JSON.parse(last!) as string;
-      if (keys?.has(key)) return JSON.stringify(key);
-      keys?.add(key);
+      const name = JSON.parse(key) as string;
+      if (keys?.has(name)) return { twice: JSON.stringify(name) };
+      keys?.add(name);
     }
-    last = mark;
   }
   return undefined;
+}
+
+/** Behind the closing quote of the string that opens at `from`. */
+function stringEnd(text: string, from: number): number {
+  let at = from + 1;
+  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
 }
 
 /** True for what JSON calls an object. */

@@ -1,4 +1,4 @@
-import { type Axes, type AxisRule, CheckpointError, type Config, expectationOf } from '@chop/core';
+import { type Axes, type AxisRule, CheckpointError, type Config, expectationOf, shown } from '@chop/core';
 import type { RopeScaling } from '@chop/kernels';
 import { z } from 'zod';
 
@@ -89,7 +89,7 @@ export function readConfig<S extends z.ZodType>(schema: S, config: Config): z.ou
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new CheckpointError('CONFIG_INVALID', {
-    found: `config.json with ${issue.path.join('.')} = ${JSON.stringify(config[String(issue.path[0])])}`,
+    found: `config.json with ${issue.path.join('.')} = ${shown(config[String(issue.path[0])])}`,
     expected: expectationOf(issue.message),
   });
 }
@@ -130,9 +130,14 @@ export function expectSilu({ hidden_act: activation }: { readonly hidden_act: st
 
 /** The form of GELU that a config's spelling means. */
 export function geluOf(key: string, name: string): 'none' | 'tanh' {
-  const forms: Readonly<Record<string, 'none' | 'tanh'>> = { gelu: 'none', gelu_new: 'tanh', gelu_fast: 'tanh', gelu_pytorch_tanh: 'tanh' };
-  const form = forms[name];
-  if (form === undefined) throw unsupported(`${key} ${name}`, Object.keys(forms).join(', '));
+  const forms = new Map<string, 'none' | 'tanh'>([
+    ['gelu', 'none'],
+    ['gelu_new', 'tanh'],
+    ['gelu_fast', 'tanh'],
+    ['gelu_pytorch_tanh', 'tanh'],
+  ]);
+  const form = forms.get(name);
+  if (form === undefined) throw unsupported(`${key} ${name}`, [...forms.keys()].join(', '));
   return form;
 }
 

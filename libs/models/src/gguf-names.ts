@@ -145,8 +145,8 @@ async function translate(raw: Checkpoint, table: GgufTable): Promise<Checkpoint>
 
 function nameOf(raw: Checkpoint, name: string, { outer, layer, prefix, architectures }: GgufTable): string {
   const [, at, part, kind] = /^blk\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
-  const known = part === undefined ? outer[name] : layer[part] && `${prefix}${at}.${layer[part]}.${kind}`;
-  if (known) return known;
+  if (part === undefined && Object.hasOwn(outer, name)) return outer[name]!;
+  if (part !== undefined && Object.hasOwn(layer, part)) return `${prefix}${at}.${layer[part]}.${kind}`;
   throw new CheckpointError('CHECKPOINT_NAME', {
     file: raw.source,
     found: `tensor ${name}`,
