@@ -1,11 +1,26 @@
-import type { TrainResult, WrittenResult } from '@chop/chop';
+import type { TrainResult, Verified, WrittenResult } from '@chop/chop';
 import { duration, figure, short, size } from './numbers.js';
 import { printable } from './paint.js';
 
 /** A model that was written. */
-export function writtenText({ out, parameters, bytes, seconds, explanation }: Omit<WrittenResult, 'files'> & { readonly explanation?: string }): string {
+export function writtenText({
+  out,
+  parameters,
+  bytes,
+  seconds,
+  verify,
+  explanation,
+}: Omit<WrittenResult, 'files'> & { readonly explanation?: string }): string {
   const what = explanation === undefined ? [] : [printable(explanation)];
-  return [...what, `${out}  ${short(parameters)} parameters, ${size(bytes)}, in ${duration(seconds)}`].join('\n');
+  return [...what, `${out}  ${short(parameters)} parameters, ${size(bytes)}, in ${duration(seconds)}`, ...(verify ? [verifiedText(verify)] : [])].join('\n');
+}
+
+/** What opened the model again, and what came of it. */
+function verifiedText(verify: Verified): string {
+  if ('skipped' in verify) return `not verified: ${printable(verify.skipped)}`;
+  const { runtime, version, compared, maxDifference, tolerance } = verify;
+  if (compared === 'bytes') return `verified by ${runtime} ${version}: the same bytes`;
+  return `verified by ${runtime} ${printable(version)}: logits within ${maxDifference.toPrecision(2)} (allowed ${tolerance.toPrecision(2)})`;
 }
 
 /** The same of a model that was trained. */

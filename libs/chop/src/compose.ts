@@ -96,9 +96,9 @@ export class Chop {
     return evaluate(this.parts, models, request);
   }
 
-  /** Writes a model as a folder that transformers loads. */
+  /** Writes a model as a folder that transformers loads, or in the format that the request names; it is opened again before it gets its name. */
   save(model: ModelSource, out: string, request: SaveRequest = {}): Promise<WrittenResult> {
-    return withModel(this.parts, model, request, (opened) => saveModel(opened, out, request));
+    return withModel(this.parts, model, request, (opened) => saveModel(opened, out, request, this.#from));
   }
 
   /** Whether {@link save} may write there: asked before the work, so that none of it is lost. */

@@ -13,6 +13,8 @@ export type { RunRequest, RunResult, StepResult } from './run.js';
 export type { SaveRequest } from './save.js';
 export type { GgufDtype } from './save-gguf.js';
 export type { OnnxDtype } from './save-onnx.js';
+export * from './runtimes.js';
+export { type Verified, VERIFY_MODES, type VerifyMode, type VerifyRequest } from './verify.js';
 export * from './verbs.js';
 export * from './request.js';
 export type { TrainOptionsInput } from '@chop/training';

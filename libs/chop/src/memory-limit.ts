@@ -100,6 +100,17 @@ function remedy({ batchSize, window, samples, checkpointBlocks }: Savings): stri
   return ways.length === 0 ? 'Use a smaller model' : `Try ${ways.join(' or ')}`;
 }
 
+/** The error of work that would not fit into memory, or `undefined` where it fits: within the limit, or what is free. */
+export function memoryFor(bytes: number, limit: number | string | undefined): EngineError | undefined {
+  const free = limit === undefined ? freeBytes() : limitBytes(limit);
+  if (bytes <= free) return undefined;
+  return new EngineError('VERIFY_MEMORY', {
+    found: `about ${gigabytes(free)} of memory`,
+    expected: `${gigabytes(bytes)} to open the model again`,
+    remedy: 'Use a machine with more memory, or write without a look: --no-verify.',
+  });
+}
+
 /** What is free for this process: where a container has less than its machine, within its limit. */
 function freeBytes(): number {
   const available = (process as { availableMemory?: () => number }).availableMemory?.() ?? freemem();

@@ -27,3 +27,10 @@ export function blocksOf(values: Float32Array, bits: 4 | 8): Uint8Array {
   }
   return out;
 }
+
+/** What the levels and scales of {@link blocksOf} and {@link scalesOf} mean: `(level − 2^(bits − 1)) · scale`. */
+export function valuesOf(blocks: Uint8Array, scales: Float32Array, bits: 4 | 8): Float32Array {
+  const half = 2 ** (bits - 1);
+  const level = (i: number): number => (bits === 8 ? blocks[i]! : (blocks[i >> 1]! >> (4 * (i % 2))) & 15);
+  return Float32Array.from({ length: (blocks.length * 8) / bits }, (_, i) => (level(i) - half) * scales[Math.floor(i / BLOCK)]!);
+}

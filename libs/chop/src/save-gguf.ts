@@ -4,6 +4,7 @@ import {
   blockElements,
   checkFreeFile,
   ggufBytes,
+  type Check,
   type GgmlTypeName,
   type GgufSource,
   type GgufTyped,
@@ -34,6 +35,7 @@ export interface GgufRequest extends Pick<Common, 'signal' | 'onProgress'> {
   readonly dtype: GgufDtype;
   readonly force?: boolean | undefined;
   readonly lineage: Lineage;
+  readonly check: Check;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface GgufRequest extends Pick<Common, 'signal' | 'onProgress'> {
  * @throws {@link UsageError} `FORMAT_UNSUPPORTED` for a family or a feature that GGUF has no words for, `OUTPUT_NAME`, `OUTPUT_EXISTS`
  * @throws {@link CheckpointError} `CHECKPOINT_TOKENIZER`
  */
-export async function saveGguf(opened: OpenModel, out: string, { dtype, force, lineage, signal, onProgress }: GgufRequest): Promise<WrittenResult> {
+export async function saveGguf(opened: OpenModel, out: string, { dtype, force, lineage, check, signal, onProgress }: GgufRequest): Promise<WrittenResult> {
   const started = performance.now();
   const { checkpoint, family, blueprint } = opened;
   const layout = family.gguf?.layout?.(blueprint);
@@ -60,7 +62,7 @@ export async function saveGguf(opened: OpenModel, out: string, { dtype, force, l
   await writeGguf(
     out,
     { metadata: new Map([...general(layout, out, dtype, lineage), ...(await vocabulary(checkpoint, layout))]), tensors },
-    { signal, onBytes: (more) => onProgress?.({ phase: 'write', done: Math.min((bytes += more), totalBytes), total: totalBytes }) },
+    { signal, check, onBytes: (more) => onProgress?.({ phase: 'write', done: Math.min((bytes += more), totalBytes), total: totalBytes }) },
   );
   return { out, parameters: blueprint.parameters, bytes: totalBytes, files: [basename(out)], seconds: (performance.now() - started) / 1000 };
 }

@@ -23,7 +23,7 @@ import type { Common } from './request.js';
 import type { WrittenResult } from './verbs.js';
 
 /** Precisions by their names, and the ending that transformers.js knows a file by. */
-const PRECISIONS = {
+export const PRECISIONS = {
   f32: { float: 'f32', suffix: '' },
   f16: { float: 'f16', suffix: '_fp16' },
   q8: { float: 'f32', bits: 8, suffix: '_quantized' },
@@ -48,6 +48,8 @@ export interface OnnxRequest extends Pick<Common, 'signal' | 'onProgress'> {
   readonly dtype: OnnxDtype;
   readonly force?: boolean | undefined;
   readonly lineage: Lineage;
+  /** Looks at the folder, and the graph in it, before it gets its name. */
+  readonly check: (temporary: string, graph: string) => Promise<void>;
 }
 
 /**
@@ -56,7 +58,7 @@ export interface OnnxRequest extends Pick<Common, 'signal' | 'onProgress'> {
  *
  * @throws {@link UsageError} `FORMAT_UNSUPPORTED`, `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
  */
-export async function saveOnnx(opened: OpenModel, out: string, { dtype, force, lineage, signal, onProgress }: OnnxRequest): Promise<WrittenResult> {
+export async function saveOnnx(opened: OpenModel, out: string, { dtype, force, lineage, check, signal, onProgress }: OnnxRequest): Promise<WrittenResult> {
   const started = performance.now();
   const { checkpoint, blueprint } = opened;
   const { suffix, ...precision } = PRECISIONS[dtype];
@@ -78,6 +80,7 @@ export async function saveOnnx(opened: OpenModel, out: string, { dtype, force, l
     for (const [file, text] of await texts(checkpoint, lineage, blueprint, external !== undefined)) await put(file, inOnePiece(text));
     await put(`onnx/${name}`, onnxBytes(model, external));
     if (external) await put(`onnx/${external.location}`, externalParts(model, external));
+    await check(temporary, join(temporary, 'onnx', name));
   });
   return { out, parameters: blueprint.parameters, bytes: totalBytes, files, seconds: (performance.now() - started) / 1000 };
 }

@@ -6,7 +6,8 @@ import type { OpenModel } from './opened.js';
 import { GGUF_DTYPES, type GgufDtype, saveGguf } from './save-gguf.js';
 import { ONNX_DTYPES, type OnnxDtype, saveOnnx } from './save-onnx.js';
 import type { FloatName, WrittenResult } from './verbs.js';
-import type { Common } from './request.js';
+import { type Verified, verifyInRuntime, type VerifyRequest, type Written } from './verify.js';
+import { verifyFolder } from './verify-folder.js';
 
 const DTYPES: Readonly<Record<FloatName, Dtype>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
 const FLOATS = Object.keys(DTYPES) as readonly FloatName[];
@@ -16,7 +17,7 @@ const FORMATS = ['hf', 'gguf', 'onnx'];
 const OF_ONE_STEP = ['training.jsonl', 'plan.json', 'cut.json'];
 
 /** How a model is saved. */
-export interface SaveRequest extends Pick<Common, 'signal' | 'onProgress'> {
+export interface SaveRequest extends VerifyRequest {
   /** `hf`: a Hugging Face folder, which is the default; `gguf`: one file for llama.cpp; `onnx`: a folder for ONNX Runtime and transformers.js. */
   readonly format?: string;
   /** Stored dtype; by default as it is. GGUF and ONNX files may have their matrices in blocks. */
@@ -25,22 +26,43 @@ export interface SaveRequest extends Pick<Common, 'signal' | 'onProgress'> {
   readonly force?: boolean;
 }
 
-/** Writes an open model as a folder or as one file, streamed; what is there already is refused without `force`. */
-export async function saveModel(opened: OpenModel, out: string, { format = 'hf', dtype, ...request }: SaveRequest): Promise<WrittenResult> {
+/**
+ * Writes an open model as a folder or as one file, streamed; what is there already is refused without `force`. Before it gets its name it is opened
+ * again by what it is for, and its logits are compared.
+ *
+ * @param from - the user's project, where runtimes are looked for.
+ */
+export async function saveModel(opened: OpenModel, out: string, { format = 'hf', dtype, ...request }: SaveRequest, from?: string): Promise<WrittenResult> {
   if (!FORMATS.includes(format))
     throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
   const lineage = await opened.lineage();
-  if (format === 'gguf') return saveGguf(opened, out, { ...request, lineage, dtype: allowed(format, GGUF_DTYPES, dtype ?? ggufDtype(opened.dtype)) });
-  if (format === 'onnx') return saveOnnx(opened, out, { ...request, lineage, dtype: allowed(format, ONNX_DTYPES, dtype ?? 'f32') });
+  let verify: Verified | undefined;
+  const inRuntime = async (written: Omit<Written, 'file'>): Promise<void> => {
+    verify = await verifyInRuntime(opened, { ...written, file: out }, request, from);
+  };
+  if (format === 'gguf') {
+    const stored = allowed(format, GGUF_DTYPES, dtype ?? ggufDtype(opened.dtype));
+    const check = (path: string): Promise<void> => inRuntime({ path, format, dtype: stored });
+    return verified(await saveGguf(opened, out, { ...request, lineage, dtype: stored, check }), verify);
+  }
+  if (format === 'onnx') {
+    const stored = allowed(format, ONNX_DTYPES, dtype ?? 'f32');
+    const check = (path: string, graph: string): Promise<void> => inRuntime({ path, graph, format, dtype: stored });
+    return verified(await saveOnnx(opened, out, { ...request, lineage, dtype: stored, check }), verify);
+  }
   const float = dtype && allowed(format, FLOATS, dtype);
   const isOther = float !== undefined && DTYPES[float] !== opened.dtype;
-  return writeFolder(turnMatrices(opened.blueprint, opened.checkpoint), out, {
+  const written = await writeFolder(turnMatrices(opened.blueprint, opened.checkpoint), out, {
     ...request,
     dtype: float && DTYPES[float],
     lineage: isOther ? { ...lineage, made: [...lineage.made, `Stored as ${float}.`] } : lineage,
     beside: opened.beside,
+    check: async (path, tensors) => void (verify = await verifyFolder(opened, { path, file: out, tensors }, request)),
   });
+  return verified(written, verify);
 }
+
+const verified = (written: WrittenResult, verify: Verified | undefined): WrittenResult => ({ ...written, ...(verify ? { verify } : {}) });
 
 /** The dtype, if a format has it. */
 function allowed<D extends string>(format: string, dtypes: readonly D[], dtype: string): D {
@@ -57,17 +79,19 @@ export function dtypeOf(opened: OpenModel, name: FloatName | undefined): Dtype {
   return name === undefined ? opened.dtype : DTYPES[name];
 }
 
-interface FolderRequest extends Omit<SaveRequest, 'format' | 'dtype'> {
+interface FolderRequest extends Pick<SaveRequest, 'force' | 'signal' | 'onProgress'> {
   readonly dtype?: Dtype | undefined;
   readonly lineage: Lineage;
   readonly beside: Checkpoint['companions'];
+  /** Looks at the folder before it gets its name, beside what was to be written. */
+  readonly check?: (temporary: string, tensors: readonly TensorSource[]) => Promise<void>;
 }
 
 /** Writes a checkpoint, in the form in which it is stored, as a Hugging Face folder. */
 export async function writeFolder(
   checkpoint: Checkpoint,
   out: string,
-  { force, dtype, lineage, beside, signal, onProgress }: FolderRequest,
+  { force, dtype, lineage, beside, check, signal, onProgress }: FolderRequest,
 ): Promise<WrittenResult> {
   if (out === '') throw new OutputError('OUTPUT_MISSING', { found: 'no output folder', expected: 'a folder to be made', remedy: 'Give --out DIR.' });
   const started = performance.now();
@@ -77,17 +101,19 @@ export async function writeFolder(
     ...beside,
     [LINEAGE_FILE, async () => new TextEncoder().encode(`${JSON.stringify(lineage, undefined, 1)}\n`)] as const,
   ]);
+  const tensors = [...checkpoint.tensors.values()].map((info) => source(checkpoint, info.name, dtype ?? info.dtype));
   const saved = await saveFolder(
     out,
     {
       config: checkpoint.config,
-      tensors: [...checkpoint.tensors.values()].map((info) => source(checkpoint, info.name, dtype ?? info.dtype)),
+      tensors,
       companions,
       card: modelCard(lineage, parameters),
     },
     {
       ...(force ? { force } : {}),
       ...(signal ? { signal } : {}),
+      ...(check ? { check: (temporary: string) => check(temporary, tensors) } : {}),
       onProgress: ({ bytes, totalBytes }) => onProgress?.({ phase: 'write', done: bytes, total: totalBytes }),
     },
   );

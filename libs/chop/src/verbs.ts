@@ -3,6 +3,7 @@ import type { LatencyResult, PairedTasks, PerplexityResult, SampleLine, SpeedUps
 import type { TrainingEvent, TrainOptionsInput } from '@chop/training';
 import type { ModelSource, OpenModel } from './opened.js';
 import type { Cached, Common } from './request.js';
+import type { Verified } from './verify.js';
 
 /** Text that a method looks at. */
 export interface Calibration {
@@ -55,6 +56,8 @@ export interface WrittenResult {
   readonly bytes: number;
   readonly seconds: number;
   readonly files: readonly string[];
+  /** How it was opened again before it got its name. */
+  readonly verify?: Verified;
 }
 
 /** What training is told: its options (`tokens` or `steps` at least), the text, and what happens meanwhile. */

@@ -14,10 +14,18 @@ export async function atomicFile(path: string, data: Uint8Array | string): Promi
   await atomicStream(path, {}, (write) => write(bytes));
 }
 
+/** Looks at what was written before it gets its name: what it throws leaves everything as it was. */
+export type Check = (temporary: string) => Promise<void>;
+
 /** As {@link atomicFile}, piece by piece. */
-export async function atomicStream(path: string, options: WriteOptions, produce: (write: Write) => Promise<void>): Promise<void> {
+export async function atomicStream(
+  path: string,
+  { check, ...options }: WriteOptions & { readonly check?: Check | undefined },
+  produce: (write: Write) => Promise<void>,
+): Promise<void> {
   await beside(path, async (temporary, target) => {
     await writeStream(temporary, options, produce);
+    await check?.(temporary);
     await rename(temporary, target);
   });
 }

@@ -1,5 +1,5 @@
 import { elementCount, OutputError } from '@chop/core';
-import { atomicStream } from './atomic.js';
+import { atomicStream, type Check } from './atomic.js';
 import { GGML_TYPES } from './gguf-blocks.js';
 import type { QUANTISERS } from './gguf-quantise.js';
 import type { WriteOptions } from './write-stream.js';
@@ -52,7 +52,7 @@ export function ggufBytes({ shape, type }: Pick<GgufSource, 'shape' | 'type'>): 
 export async function writeGguf(
   path: string,
   { metadata, tensors }: { readonly metadata: ReadonlyMap<string, GgufTyped>; readonly tensors: readonly GgufSource[] },
-  options: WriteOptions = {},
+  options: WriteOptions & { readonly check?: Check | undefined } = {},
 ): Promise<void> {
   await atomicStream(path, options, async (write) => {
     const header = encodeHeader(metadata, tensors);

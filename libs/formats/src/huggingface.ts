@@ -1,7 +1,7 @@
 import { readFile, stat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Checkpoint, CheckpointError, type Config, DTYPE_BYTES, type Dtype, elementCount, shown, type TensorInfo } from '@chop/core';
-import { atomicFolder, checkReplaceable } from './atomic.js';
+import { atomicFolder, type Check, checkReplaceable } from './atomic.js';
 import { reading } from './byte-ranges.js';
 import { checkFileName } from './names.js';
 import { openSafetensors, type SafetensorsFile, type TensorSource, writeSafetensors } from './safetensors.js';
@@ -89,6 +89,7 @@ export interface SaveOptions {
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: { bytes: number; totalBytes: number }) => void) | undefined;
+  readonly check?: Check | undefined;
 }
 
 /** A model folder that was written. */
@@ -134,6 +135,7 @@ export async function saveFolder(folder: string, content: FolderContent, options
       await writeSafetensors(join(temporary, name), shard, { metadata: { format: 'pt' }, signal: options.signal, onBytes });
       files.push(name);
     }
+    await options.check?.(temporary);
   });
   return { folder, parameters, bytes: totalBytes, files };
 }
