@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type Checkpoint, DTYPE_BYTES, gather, type GgufLayout, readBytes, UsageError } from '@chop/core';
+import { type Checkpoint, DTYPE_BYTES, gather, type GgufLayout, readBytes, toFloat32, UsageError } from '@chop/core';
 import {
   blockElements,
   checkFreeFile,
@@ -77,7 +77,7 @@ function checkName(out: string): void {
     });
 }
 
-function general({ architecture, whole, floats, texts = {} }: GgufLayout, out: string, dtype: GgufDtype, lineage: Lineage): Map<string, GgufTyped> {
+function general({ architecture, whole, floats, texts = {}, flags = {} }: GgufLayout, out: string, dtype: GgufDtype, lineage: Lineage): Map<string, GgufTyped> {
   const own = (values: Readonly<Record<string, GgufTyped>>): [string, GgufTyped][] =>
     Object.entries(values).map(([key, value]) => [`${architecture}.${key}`, value]);
   const typed = <T>(values: Readonly<Record<string, T>>, type: (value: T) => GgufTyped): Readonly<Record<string, GgufTyped>> =>
@@ -94,6 +94,7 @@ function general({ architecture, whole, floats, texts = {} }: GgufLayout, out: s
     ...own(typed(whole, (u32) => ({ u32 }))),
     ...own(typed(floats, (f32) => ({ f32 }))),
     ...own(typed(texts, (text) => ({ text }))),
+    ...own(typed(flags, (bool) => ({ bool }))),
   ]);
 }
 
@@ -133,9 +134,9 @@ function* weights(checkpoint: Checkpoint, { tensors, whole }: GgufLayout, dtype:
   const layers = whole['block_count']!;
   const tied = ![...tensors.values()].some(({ name }) => name === OUTPUT);
   for (const { name: own, shape, dtype: stored } of checkpoint.tensors.values()) {
-    const { name, rows } = tensors.get(own)!;
-    const type = shape.length < 2 ? 'F32' : fitting(typeOf(name, dtype, { layers, tied }), shape.at(-1)!);
-    async function* floats(): AsyncGenerator<Uint8Array> {
+    const { name, rows, excess = 0 } = tensors.get(own)!;
+    const type = shape.length < 2 || name === POSITIONS ? 'F32' : fitting(typeOf(name, dtype, { layers, tied }), shape.at(-1)!);
+    async function* asStored(): AsyncGenerator<Uint8Array> {
       if (rows === undefined) yield* reencode(checkpoint.stream(own), stored, 'F32');
       else
         yield* reencode(
@@ -144,6 +145,7 @@ function* weights(checkpoint: Checkpoint, { tensors, whole }: GgufLayout, dtype:
           'F32',
         );
     }
+    const floats = (): AsyncIterable<Uint8Array> => (excess === 0 ? asStored() : larger(asStored(), excess));
     const plain = type === 'F32' || type === 'F16' || type === 'BF16';
     yield { name, shape, type, pieces: () => (type === 'F32' ? floats() : plain ? reencode(floats(), 'F32', type) : quantised(type, floats())) };
   }
@@ -151,6 +153,8 @@ function* weights(checkpoint: Checkpoint, { tensors, whole }: GgufLayout, dtype:
 
 const OUTPUT = 'output.weight';
 const EMBEDDING = 'token_embd.weight';
+/** Learned positions are added, not multiplied: llama.cpp keeps them float32. */
+const POSITIONS = 'position_embd.weight';
 
 /** Which type a matrix gets: as llama.cpp's quantiser mixes them. */
 function typeOf(name: string, dtype: GgufDtype, { layers, tied }: { readonly layers: number; readonly tied: boolean }): GgmlTypeName {
@@ -158,8 +162,9 @@ function typeOf(name: string, dtype: GgufDtype, { layers, tied }: { readonly lay
   if (dtype === 'q8_0') return 'Q8_0';
   if (name === OUTPUT || (tied && name === EMBEDDING)) return 'Q6_K';
   if (dtype === 'q4_0') return 'Q4_0';
-  const [, at, part] = /^blk\.(\d+)\.(attn_v|ffn_down)\./.exec(name) ?? [];
-  return part !== undefined && needsMoreBits(Number(at), layers) ? 'Q6_K' : 'Q4_K';
+  const [, at, part] = /^blk\.(\d+)\.(attn_v|attn_qkv|ffn_down)\./.exec(name) ?? [];
+  // Where values stand with queries and keys, all layers get more bits, as in llama.cpp (which has Q5_K there).
+  return part === 'attn_qkv' || (part !== undefined && needsMoreBits(Number(at), layers)) ? 'Q6_K' : 'Q4_K';
 }
 
 /** The first and the last eighth of the layers, and every third between. */
@@ -172,4 +177,11 @@ function needsMoreBits(at: number, layers: number): boolean {
 function fitting(type: GgmlTypeName, row: number): GgmlTypeName {
   const other = FALLBACK[type];
   return row % blockElements(type) === 0 || other === undefined ? type : fitting(other, row);
+}
+
+/** Float32 values, each larger by a number. */
+async function* larger(pieces: AsyncIterable<Uint8Array>, excess: number): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    yield new Uint8Array(Float32Array.from(toFloat32(piece, 'F32'), (value) => value + excess).buffer);
+  }
 }

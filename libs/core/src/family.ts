@@ -33,10 +33,11 @@ export interface GgufLayout {
   readonly whole: Readonly<Record<string, number>>;
   readonly floats: Readonly<Record<string, number>>;
   readonly texts?: Readonly<Record<string, string>>;
+  readonly flags?: Readonly<Record<string, boolean>>;
   /** Tensors that follow from the config, by their names there. */
   readonly constants?: ReadonlyMap<string, Float32Array>;
-  /** For every weight of the blueprint: its name there, and the order of its rows where that is another. */
-  readonly tensors: ReadonlyMap<string, { readonly name: string; readonly rows?: Int32Array }>;
+  /** For every weight of the blueprint: its name there, the order of its rows where that is another, and what its values are larger by. */
+  readonly tensors: ReadonlyMap<string, { readonly name: string; readonly rows?: Int32Array; readonly excess?: number }>;
 }
 
 /** What a family's one file says. */

@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, embedded, headsOf, predicted, project, rotary } from './blocks.js';
 import { count, grouped, groupedSchema, type GroupedSettings, groupedSettings, readConfig, resizeGrouped, unsupported } from './config.js';
-import { gemma3FromGguf } from './grouped-gguf.js';
+import { gemma3InGguf } from './grouped-gguf.js';
 import { attentionRows, gatedRows, headNormRows, modelTable } from './rows.js';
 
 const configSchema = groupedSchema.extend({
@@ -68,7 +68,7 @@ export const gemma3 = family<Gemma3Settings>({
   settings: settingsOf,
   ...grouped,
   resize,
-  gguf: gemma3FromGguf,
+  gguf: gemma3InGguf(settingsOf),
 
   table: ({ tied, biased }) =>
     modelTable(tied, {

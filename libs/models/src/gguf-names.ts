@@ -7,12 +7,12 @@ import {
   DTYPE_BYTES,
   fromFloat32,
   gather,
-  type GgufLayout,
   type GgufNames,
   readBytes,
   type TensorInfo,
   toFloat32,
 } from '@chop/core';
+import { type GgufFacts, layoutOf } from './gguf-layout.js';
 
 /** How a family's GGUF files name and lay out what its table has. */
 export interface GgufTable {
@@ -28,10 +28,11 @@ export interface GgufTable {
   readonly skip?: (name: string) => boolean;
   readonly config: (metadata: Metadata) => Config | Promise<Config>;
   /** Where rows are in another order there: for each row here, the row there. */
-  readonly rows?: (part: string, rows: number, config: Config, architecture: string) => Int32Array | undefined;
+  readonly rows?: (part: string, rows: number, inner: number, architecture: string) => Int32Array | undefined;
   /** What values are larger by there. */
   readonly excess?: (name: string) => number;
-  readonly layout?: (blueprint: Blueprint) => GgufLayout;
+  /** What a file says of a model. @throws {@link UsageError} `FORMAT_UNSUPPORTED`, {@link PlanError} `AXIS_NOT_UNIFORM` for what llama.cpp has no words for. */
+  readonly facts: (blueprint: Blueprint) => GgufFacts;
 }
 
 /** A GGUF file's metadata, by the keys behind its architecture. */
@@ -107,13 +108,17 @@ export class Metadata {
 
 /** The family in GGUF files: Hugging Face's names, its order of rows and its values, whatever they are there. */
 export function ggufNames(table: GgufTable): GgufNames {
-  const { architectures, layout } = table;
-  return { architectures, ...(layout ? { layout } : {}), translate: (raw) => translate(raw, table) };
+  return {
+    architectures: table.architectures,
+    layout: (blueprint) => layoutOf(table, blueprint, table.facts(blueprint)),
+    translate: (raw) => translate(raw, table),
+  };
 }
 
 async function translate(raw: Checkpoint, table: GgufTable): Promise<Checkpoint> {
   const metadata = new Metadata(raw);
   const config = await table.config(metadata);
+  const inner = (config['head_dim'] ?? (config['hidden_size'] as number) / (config['num_attention_heads'] as number)) as number;
   const stored = new Map([...raw.tensors.keys()].flatMap((name) => (table.skip?.(name) ? [] : [[nameOf(raw, name, table), name] as const])));
   const tensors = new Map([...stored].map(([name, from]): [string, TensorInfo] => [name, { ...raw.tensors.get(from)!, name }]));
   return {
@@ -126,7 +131,7 @@ async function translate(raw: Checkpoint, table: GgufTable): Promise<Checkpoint>
       const own = stored.get(name)!;
       const info = raw.tensors.get(own)!;
       const part = /^blk\.\d+\.(.+)\.(?:weight|bias)$/.exec(own)?.[1];
-      const rows = part === undefined ? undefined : table.rows?.(part, info.shape[0]!, config, metadata.architecture);
+      const rows = part === undefined ? undefined : table.rows?.(part, info.shape[0]!, inner, metadata.architecture);
       const excess = table.excess?.(name) ?? 0;
       if (rows === undefined && excess === 0) return yield* raw.stream(own, from, to);
       const positions = [rows, ...info.shape.slice(1).map(() => undefined)];

@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, forwardLayer, normedLayer, parts, project, rotary } from './blocks.js';
 import { axesOf, count, geluOf, layerCount, type PlainSettings, readConfig, scalingOf, scalingSchema } from './config.js';
-import { gptNeoxFromGguf } from './gpt-gguf.js';
+import { gptNeoxInGguf } from './gpt-gguf.js';
 
 const configSchema = z.looseObject({
   vocab_size: count,
@@ -80,7 +80,7 @@ export const gptNeox = family<GptNeoxSettings>({
   architectures: ['GPTNeoXForCausalLM'],
   settings: settingsOf,
   resize,
-  gguf: gptNeoxFromGguf,
+  gguf: gptNeoxInGguf(settingsOf),
   base: 'gpt_neox.',
   ignores: (name) => /attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/.test(name),
 

@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, embedded, headsOf, normedLayer, parts, positioned, predictedLayer, project } from './blocks.js';
 import { axesOf, count, geluOf, layerCount, type PlainSettings, readConfig, unsupported } from './config.js';
-import { gpt2FromGguf } from './gpt-gguf.js';
+import { gpt2InGguf } from './gpt-gguf.js';
 
 const configSchema = z.looseObject({
   vocab_size: count,
@@ -72,7 +72,7 @@ export const gpt2 = family<Gpt2Settings>({
   architectures: ['GPT2LMHeadModel'],
   settings: settingsOf,
   resize,
-  gguf: gpt2FromGguf,
+  gguf: gpt2InGguf(settingsOf),
   base: 'transformer.',
   ignores: (name) => /(^|\.)attn\.(masked_)?bias$/.test(name) || name === 'lm_head.weight',
 

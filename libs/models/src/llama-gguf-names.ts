@@ -24,6 +24,3 @@ export const ARCHITECTURES: Readonly<Record<string, { name: string; type: string
   qwen2: { name: 'Qwen2ForCausalLM', type: 'qwen2' },
   qwen3: { name: 'Qwen3ForCausalLM', type: 'qwen3' },
 };
-
-/** Llama 3's frequencies as a GGUF stores them: the factor by which each rotary pair is slowed. */
-export const ROPE_FACTORS = 'rope_freqs.weight';

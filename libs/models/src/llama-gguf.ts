@@ -1,21 +1,36 @@
-import { type Checkpoint, CheckpointError, type Config, type GgufNames, readBytes, toFloat32 } from '@chop/core';
+import { type Blueprint, type Checkpoint, CheckpointError, type Config, type GgufNames, readBytes, toFloat32 } from '@chop/core';
 import { ropeFrequencies } from '@chop/kernels';
 import { ggufNames, type Metadata } from './gguf-names.js';
-import { llamaLayout } from './llama-gguf-layout.js';
-import { ARCHITECTURES, LAYER, OUTER, ROPE_FACTORS } from './llama-gguf-names.js';
+import { type GgufFacts, groupedFacts, ROPE_FACTORS, unsupported } from './gguf-layout.js';
+import { ARCHITECTURES, LAYER, OUTER } from './llama-gguf-names.js';
+import { llamaSettings } from './llama-settings.js';
 
 /** The family in GGUF files: their names, and the row order of q and k in files of architecture `llama` (qwen files have none). */
 export const llamaFromGguf: GgufNames = ggufNames({
   architectures: Object.keys(ARCHITECTURES),
-  layout: llamaLayout,
+  facts,
   outer: OUTER,
   layer: LAYER,
   prefix: 'model.layers.',
   skip: (name) => name === ROPE_FACTORS,
   config: configOf,
-  rows: (part, rows, config, architecture) =>
-    architecture === 'llama' && (part === 'attn_q' || part === 'attn_k') ? halfSplitRows(rows, config['head_dim'] as number) : undefined,
+  rows: (part, rows, inner, architecture) => (architecture === 'llama' && (part === 'attn_q' || part === 'attn_k') ? halfSplitRows(rows, inner) : undefined),
 });
+
+function facts(blueprint: Blueprint): GgufFacts {
+  const settings = llamaSettings(blueprint.config);
+  const architecture = architectureOf(blueprint.config);
+  if (settings.sliding.some((window) => window !== undefined)) throw unsupported('a sliding window');
+  return groupedFacts(blueprint, architecture, settings);
+}
+
+function architectureOf(config: Config): string {
+  const [name] = (config['architectures'] ?? []) as string[];
+  const found = Object.entries(ARCHITECTURES).find(([, own]) => own.name === name);
+  if (found) return found[0];
+  if (name === 'MistralForCausalLM') return 'llama';
+  throw unsupported(`architecture ${name}`);
+}
 
 /** llama.cpp interleaves the two halves of each head's rotary pairs: row `2i + half` there is row `half · inner/2 + i` here. */
 function halfSplitRows(rows: number, inner: number): Int32Array {

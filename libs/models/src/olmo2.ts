@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, forwardRms, headsOf, normedRms, project, rotary } from './blocks.js';
 import { expectSilu, grouped, groupedSchema, type GroupedSettings, groupedSettings, readConfig } from './config.js';
-import { olmo2FromGguf } from './grouped-gguf.js';
+import { olmo2InGguf } from './grouped-gguf.js';
 import { attentionRows, gatedRows, modelTable } from './rows.js';
 
 const configSchema = groupedSchema.extend({ rms_norm_eps: z.number().positive().default(1e-5) });
@@ -27,7 +27,7 @@ export const olmo2 = family<Olmo2Settings>({
   architectures: ['Olmo2ForCausalLM'],
   settings: settingsOf,
   ...grouped,
-  gguf: olmo2FromGguf,
+  gguf: olmo2InGguf(settingsOf),
 
   table: ({ tied, biased }) =>
     modelTable(tied, {

@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, forwardRms, headsOf, normedRms, parts, project, rotary } from './blocks.js';
 import { count, expectSilu, grouped, groupedSchema, type GroupedSettings, groupedSettings, readConfig } from './config.js';
-import { phi3FromGguf } from './grouped-gguf.js';
+import { phi3InGguf } from './grouped-gguf.js';
 import { modelTable } from './rows.js';
 
 const configSchema = groupedSchema.extend({
@@ -35,7 +35,7 @@ export const phi3 = family<Phi3Settings>({
   architectures: ['Phi3ForCausalLM'],
   settings: settingsOf,
   ...grouped,
-  gguf: phi3FromGguf,
+  gguf: phi3InGguf(settingsOf),
 
   table: ({ tied }) =>
     modelTable(tied, {

@@ -32,6 +32,58 @@ test.each(['gpt2', 'phi3', 'olmo2', 'gemma3', 'gpt-neox'])('a GGUF file of %s is
   expect(Math.max(...found.map((value, i) => Math.abs(value - logits[i]!)))).toBeLessThan(1e-3);
 });
 
+/** What the converter leaves out: what llama.cpp takes for granted, or reads off the vocabulary. */
+const SAID_BESIDE = [
+  'vocab_size',
+  'attention.key_length',
+  'attention.value_length',
+  'rope.dimension_count',
+  'rope.freq_base',
+  'rope.freq_base_swa',
+  'attention.sliding_window_pattern',
+];
+
+test.each(['gpt2', 'phi3', 'olmo2', 'gemma3', 'gpt-neox'])("%s is laid out as llama.cpp's converter does: names, rows, values, keys", async (name) => {
+  const { checkpoint } = stored(name);
+  const { checkpoint: converted } = stored(`gguf/${name}`, '');
+  const family = familyNamed(checkpoint.config);
+  // llama.cpp scales Gemma 3's scores by the size of a head, which the reference has otherwise.
+  const config = name === 'gemma3' ? { ...checkpoint.config, query_pre_attn_scalar: 8 } : checkpoint.config;
+  const { architecture, whole, floats, flags = {}, tensors } = family.gguf!.layout!(family.blueprint(config));
+  const original = fromStorage(family, checkpoint);
+  expect([...tensors.values()].map((tensor) => tensor.name).sort()).toEqual([...converted.tensors.keys()].sort());
+  for (const [own, { name: there, rows, excess = 0 }] of tensors) {
+    const { shape } = original.tensors.get(own)!;
+    expect(converted.tensors.get(there)!.shape).toEqual(shape);
+    const row = shape.length === 1 ? 1 : shape[1]!;
+    const [values, expected] = [toFloat32(await readBytes(original, own), 'F32'), toFloat32(await readBytes(converted, there), 'F32')];
+    expect(Array.from(expected, (_, i) => Math.fround(values[rows ? rows[Math.floor(i / row)]! * row + (i % row) : i]! + excess))).toEqual([...expected]);
+  }
+  const told = Object.fromEntries(
+    Object.entries({ ...whole, ...floats, ...flags })
+      .filter(([key]) => !SAID_BESIDE.includes(key) || `${architecture}.${key}` in (converted.config['gguf'] as object))
+      .map(([key, value]) => [`${architecture}.${key}`, value]),
+  );
+  expect({ 'general.architecture': architecture, ...told }).toEqual(converted.config['gguf']);
+});
+
+test('what llama.cpp has no words for is refused, with what it expects', () => {
+  const layout = (name: string, config: object) => () => {
+    const { checkpoint } = stored(name);
+    const family = familyNamed(checkpoint.config);
+    return family.gguf!.layout!(family.blueprint({ ...checkpoint.config, ...config }));
+  };
+  const refused = (says: RegExp) => expect.objectContaining({ code: 'FORMAT_UNSUPPORTED', message: expect.stringMatching(says) as unknown }) as Error;
+  expect(layout('gemma3', {})).toThrow(refused(/query_pre_attn_scalar 6\), expected .* of query_pre_attn_scalar 8/));
+  const types = ['full_attention', 'sliding_attention', 'sliding_attention'];
+  expect(layout('gemma3', { query_pre_attn_scalar: 8, layer_types: types })).toThrow(refused(/no even order/));
+  expect(layout('gpt-neox', { attention_bias: false })).toThrow(refused(/without biases/));
+  expect(layout('gpt-neox', { head_dim: 4 })).toThrow(refused(/3 heads of 4 in a width of 24, expected .*: 6 of them/));
+  expect(layout('olmo2', { tie_word_embeddings: true })).toThrow(refused(/embedding/));
+  expect(layout('phi3', { head_dim: 8 })).toThrow(refused(/4 heads of 8/));
+  expect(layout('mistral-sliding', {})).toThrow(refused(/sliding window/));
+});
+
 test('a piece of a tensor in another order of rows is that piece of it', async () => {
   const { checkpoint: raw } = stored('gguf/gpt-neox', '');
   const translated = await familyNamed({ architectures: ['GPTNeoXForCausalLM'] }).gguf!.translate(raw);
