@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import * as tf from '@tensorflow/tfjs-core';
 import { changedAlone, hasNative } from '../test/alone.js';
-import { startBackends } from '../test/backends.js';
+import { startEngines } from '../test/backends.js';
 import { sampleData } from './conformance.js';
 import { crossEntropy } from './cross-entropy.js';
 import { klDivergence } from './kl-divergence.js';
@@ -10,7 +10,8 @@ import { linear, linearGradKernel, linearKernel } from './linear.js';
 import { factorOf, hasBfloat16Products, withPrecision } from './precision.js';
 import { projection } from './projection.js';
 
-const backends = await startBackends();
+const engines = await startEngines();
+const backends = engines.map(({ name }) => name);
 let native: boolean;
 beforeAll(() => void (native = backends.includes('tensorflow') && hasNative('Linear')));
 
@@ -31,8 +32,16 @@ const { fround } = Math;
 /** Steps along k of one chain of the native product. */
 const CHAIN = 1024;
 
+/** Steps of a chain that tiles (AMX) sum apart, even and odd ones each by themselves, before both are added to it; else 1. */
+const TILE = engines.some(({ native: kernels }) => kernels?.level.includes('amx')) ? 32 : 1;
+
 /** `left · rightᵀ` of rounded factors, every element the chain that `native/product.h` describes; products of bfloat16 are exact, so that each addition rounds once. */
-function chains(left: readonly number[], right: readonly number[], [m, n, k]: readonly [number, number, number], turned = false): number[] {
+function chains(
+  left: readonly number[],
+  right: readonly number[],
+  [m, n, k]: readonly [number, number, number],
+  { turned = false, tile = TILE }: { turned?: boolean; tile?: number } = {},
+): number[] {
   const [a, b] = [left.map(bfloat16), right.map(bfloat16)];
   const at = (row: number, step: number, rows: number): number => (turned ? step * rows + row : row * k + step);
   return Array.from({ length: m * n }, (_, i) => {
@@ -41,7 +50,16 @@ function chains(left: readonly number[], right: readonly number[], [m, n, k]: re
     for (let begin = 0; begin < k; begin += CHAIN) {
       let sum = 0;
       const end = Math.min(k, begin + CHAIN);
-      for (let step = begin; step < end; step++) sum = fround(sum + a[at(row, step, m)]! * b[at(column, step, n)]!);
+      for (let first = begin; first < end; first += tile) {
+        if (tile === 1) {
+          sum = fround(sum + a[at(row, first, m)]! * b[at(column, first, n)]!);
+          continue;
+        }
+        const apart: [number, number] = [0, 0];
+        for (let step = first; step < Math.min(end, first + tile); step++)
+          apart[step % 2] = fround(apart[step % 2]! + a[at(row, step, m)]! * b[at(column, step, n)]!);
+        sum = fround(sum + fround(apart[0] + apart[1]));
+      }
       total = total === undefined ? sum : fround(total + sum);
     }
     return total!;
@@ -152,7 +170,7 @@ describe('the native product of bfloat16', () => {
         for (const k of [1, 2, 33, 1025, 2051]) {
           const [x, w] = [sampleData([m, k], m + k).values, sampleData([n, k], n + k).values];
           const made = numbers(() => linearKernel({ x: tensor(x, [m, k]), weight: tensor(w, [n, k]), bias: undefined }, { precision }));
-          expect({ m, n, k, made }).toEqual({ m, n, k, made: chains(x, w, [m, n, k]) });
+          expect({ m, n, k, made }).toEqual({ m, n, k, made: chains(x, w, [m, n, k], precision === 1 ? {} : { tile: 1 }) });
         }
   });
 
@@ -168,7 +186,7 @@ describe('the native product of bfloat16', () => {
       const [dy, x] = [sampleData([rows, out], 7).values, sampleData([rows, into], 8).values];
       const weight = tf.zeros([out, into]);
       const made = numbers(() => linearGradKernel({ dy: tensor(dy, [rows, out]), x: tensor(x, [rows, into]), weight }, { precision })[1]!);
-      expect(made).toEqual(chains(dy, x, [out, into, rows], true));
+      expect(made).toEqual(chains(dy, x, [out, into, rows], { turned: true, ...(precision === 1 ? {} : { tile: 1 }) }));
       weight.dispose();
     }
   });
@@ -202,6 +220,7 @@ describe('the native product of bfloat16', () => {
 test('products of bfloat16 are told to be fast where the native kernels have them', () => {
   const native = { names: [], peakBytes: () => undefined };
   expect(hasBfloat16Products({ native: { ...native, level: 'x86-64-v4 with avx512_bf16' } })).toBe(true);
+  expect(hasBfloat16Products({ native: { ...native, level: 'x86-64-v4 with amx_bf16' } })).toBe(true);
   expect(hasBfloat16Products({ native: { ...native, level: 'x86-64-v4' } })).toBe(false);
   expect(hasBfloat16Products({})).toBe(false);
 });

@@ -33,7 +33,7 @@ export function withPrecision<T>(precision: Precision, run: () => T): T {
 
 /** Whether products of bfloat16 are instructions of the processor on this engine; elsewhere they give the same numbers, no faster than float32. */
 export function hasBfloat16Products({ native }: { readonly native?: { readonly level: string } }): boolean {
-  return native?.level.endsWith('avx512_bf16') ?? false;
+  return native?.level.endsWith('bf16') ?? false;
 }
 
 /** The precision that holds now. A function that computes again later takes it along. */

@@ -15,7 +15,12 @@ import { findWebgpu, startWebgpu } from '../src/engine/webgpu.js';
  *
  * @param which - `webgpu`: a GPU too, where WebGPU finds one or SwiftShader; its values come back asynchronously only. Default: not.
  */
-export async function startBackends({ webgpu = false } = {}): Promise<string[]> {
+export async function startBackends(which: { webgpu?: boolean } = {}): Promise<string[]> {
+  return (await startEngines(which)).map(({ name }) => name);
+}
+
+/** As {@link startBackends}: the engines themselves. */
+export async function startEngines({ webgpu = false } = {}): Promise<Engine[]> {
   await registerGradients();
   const engines = [await startCpu('test'), await startWasm(undefined, 'test')];
   const installed = await findEngine();
@@ -25,7 +30,7 @@ export async function startBackends({ webgpu = false } = {}): Promise<string[]> 
     engines.push(engine);
   }
   if (webgpu && (await findWebgpu()) !== undefined) engines.push(await startWebgpu('test'));
-  return engines.map(({ name }) => name);
+  return engines;
 }
 
 async function expectNative({ native }: Engine): Promise<void> {

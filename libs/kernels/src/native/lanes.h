@@ -7,6 +7,16 @@
 #include <string>
 #include <utility>
 
+// Assemblers learnt the instructions of AMX together with compilers that have its header.
+#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__) && __has_include(<amxtileintrin.h>)
+#define CHOP_AMX 1
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#else
+#define CHOP_AMX 0
+#endif
+
 #define CHOP_INLINE inline __attribute__((always_inline))
 
 // A loop function with this mark is compiled once per level; the loader picks. (`haswell` falls to default on AMD; `avx2` alone omits FMA.)
@@ -67,7 +77,7 @@ CHOP_INLINE void turn(typename Lanes<L>::Vector* rows) {
 
 enum class Level { kBase, kV3, kV4 };
 
-/** The highest level of this processor, or the lower one that the environment variable `CHOP_LEVEL` (`base`, `v3`; `v4` is AVX-512 without avx512_bf16) asks for. */
+/** The highest level of this processor, or the lower one that the environment variable `CHOP_LEVEL` (`base`, `v3`; `v4` is AVX-512 without avx512_bf16, `pairs` with it, without AMX) asks for. */
 inline Level level() {
   static const Level chosen = [] {
 #if CHOP_X86
@@ -96,7 +106,25 @@ inline bool hasBfloat16Pairs() {
 #endif
 }
 
+/** Whether the processor multiplies tiles of bfloat16 (AMX), and lets this process do so. */
+inline bool hasTiles() {
+#if CHOP_AMX
+  static const bool has = [] {
+    constexpr unsigned kTile = 1u << 24, kBfloat16 = 1u << 22;      // cpuid 7, EDX
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;      // arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!hasBfloat16Pairs() || std::getenv("CHOP_LEVEL") != nullptr) return false;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & kTile) || !(d & kBfloat16)) return false;
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
 inline const char* levelName() {
+  if (hasTiles()) return "x86-64-v4 with amx_bf16";
   if (hasBfloat16Pairs()) return "x86-64-v4 with avx512_bf16";
   return level() == Level::kV4 ? "x86-64-v4" : level() == Level::kV3 ? "x86-64-v3" : "base";
 }

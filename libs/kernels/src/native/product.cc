@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "amx.h"
 #include "lanes.h"
 #include "pack.h"
 
@@ -70,6 +71,15 @@ struct Pairs {
 };
 #endif
 
+/** What was summed becomes the result, or is added to it, as far as it is wanted. */
+CHOP_INLINE void put(const Tile& tile, const float* sums, int stride) {
+  for (int row = 0; row < tile.rows; ++row) {
+    float* to = tile.c + row * tile.stride;
+    const float* from = sums + row * stride;
+    for (int column = 0; column < tile.columns; ++column) to[column] = tile.accumulate ? to[column] + from[column] : from[column];
+  }
+}
+
 /** `R` rows times two registers of `L` columns. */
 template <int R, int L, typename Chain>
 CHOP_INLINE void multiply(const Tile& tile) {
@@ -95,11 +105,17 @@ CHOP_INLINE void multiply(const Tile& tile) {
   }
   float edge[R][2 * L];
   std::memcpy(edge, sums, sizeof edge);
-  for (int row = 0; row < tile.rows; ++row) {
-    float* to = tile.c + row * tile.stride;
-    for (int column = 0; column < tile.columns; ++column) to[column] = tile.accumulate ? to[column] + edge[row][column] : edge[row][column];
-  }
+  put(tile, edge[0], 2 * L);
 }
+
+#if CHOP_AMX
+/** 32 × 32 numbers by the matrix units. */
+CHOP_V4 void multiplyV4Tiles(const Tile& tile) {
+  alignas(64) float sums[32 * 32];
+  multiplyTiles(tile.a, tile.b, tile.words / kTileWords, sums);
+  put(tile, sums, 32);
+}
+#endif
 
 /** `M` rows times `n` ≤ `L` rows of b, which are turned in registers, so that every element is the same chain as in a tile. */
 template <int M, int L, typename T>
@@ -143,13 +159,13 @@ CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bS
 
 /** What differs between the levels of a processor. */
 struct Shape {
-  int rows, columns, lanes, steps;
+  int rows, columns, lanes, steps, grain;
   void (*multiply)(const Tile&);
   void (*packA)(const Matrix&, int64_t depth, int64_t width, float* to);
   void (*packB)(const Matrix&, int64_t depth, int64_t width, float* to);
 
-  /** In a sliver, for so many steps along k. */
-  int64_t words(int64_t depth) const { return (depth + steps - 1) / steps; }
+  /** In a sliver, for so many steps along k: whole grains. */
+  int64_t words(int64_t depth) const { return (depth + steps * grain - 1) / (steps * grain) * grain; }
 };
 
 /** All `n` rows of b, `L` at a time. */
@@ -174,7 +190,7 @@ CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c,
   TARGET void multiply##NAME(const Tile& tile) { multiply<ROWS, LANES, CHAIN>(tile); }                                                                \
   TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES, HELD>(part, false, depth, width, to); }     \
   TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES, HELD>(part, true, depth, width, to); } \
-  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, stepsOf(HELD), multiply##NAME, packA##NAME, packB##NAME};
+  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, stepsOf(HELD), 1, multiply##NAME, packA##NAME, packB##NAME};
 
 /** What a level does in both precisions, and its products of a few rows. */
 #define CHOP_PRECISIONS(NAME, TARGET, ROWS, LANES)                                                                                          \
@@ -192,6 +208,9 @@ CHOP_SHAPE(Emulated, CHOP_V3, 14, 16, EmulatedPairs, Held::kPairs)
 CHOP_PRECISIONS(V4, CHOP_V4, 14, 16)
 CHOP_SHAPE(V4Pairs, CHOP_V4, 14, 16, Pairs, Held::kPairs)
 #endif
+#if CHOP_AMX
+constexpr Shape kV4Tiles = {32, 32, 16, 2, kTileWords, multiplyV4Tiles, packATiles, packBTiles};
+#endif
 
 using Few = void (*)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
 
@@ -199,6 +218,9 @@ const Shape& shape(Precision precision) {
   const bool rounded = precision != Precision::kFloat;
 #if CHOP_X86
   if (precision == Precision::kEmulatedPairs && level() != Level::kBase) return kEmulated;
+#if CHOP_AMX
+  if (precision == Precision::kBfloat16 && hasTiles()) return kV4Tiles;
+#endif
   if (precision == Precision::kBfloat16 && hasBfloat16Pairs()) return kV4Pairs;
   if (level() == Level::kV4) return rounded ? kV4Rounded : kV4;
   if (level() == Level::kV3) return rounded ? kV3Rounded : kV3;

@@ -22,7 +22,7 @@ struct Matrix {
 /** What the numbers of both factors count as. Sums are float32 always. */
 enum class Precision {
   kFloat,
-  /** Each is rounded to the nearest bfloat16 when the factors are copied; products of pairs where the processor has an instruction for them (avx512_bf16), else of floats. */
+  /** Each is rounded to the nearest bfloat16 when the factors are copied; products of tiles (amx_bf16) or pairs (avx512_bf16) where the processor has them, else of floats. */
   kBfloat16,
   /** The same with that instruction emulated, so that its way through slivers and tiles can be tested on a processor with AVX2. */
   kEmulatedPairs,
@@ -43,7 +43,8 @@ constexpr int64_t kDepth = 1024;
  *
  * Every element is one chain of fused multiply-adds over each `kDepth` steps of k, and the sum of these, whatever m, n and the number of threads are: a row's result
  * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.) Of factors
- * that were rounded to bfloat16 the products are exact, and the chain is the same on every level, but for subnormal numbers: the instruction for pairs takes them for zero.
+ * that were rounded to bfloat16 the products are exact, and the chain is the same on every level, but for subnormal numbers, which the instruction for pairs takes for
+ * zero, and for tiles: of every 32 steps they sum the even and the odd ones apart, and add both together to the chain.
  */
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate = false,
              Precision precision = Precision::kFloat);
