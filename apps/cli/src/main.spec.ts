@@ -357,11 +357,13 @@ describe('what goes where', () => {
 
   test('doctor tells what is wrong, plugins included, and ends with 3', async () => {
     const engines: Partial<Engines> = { diagnoseEngine: async () => [{ name: 'node', status: 'ok', found: 'v20' }] };
-    expect(JSON.parse((await chop(['doctor', '--json'], { engines, verbs: methods })).stdout)).toEqual({
+    const runtimes: Verbs['runtimes'] = () => [{ name: 'llama.cpp', package: 'p', version: '1.2', folder: '/f', where: 'cache' }];
+    expect(JSON.parse((await chop(['doctor', '--json'], { engines, verbs: { ...methods, runtimes } })).stdout)).toEqual({
       ok: true,
       checks: [
         { name: 'node', status: 'ok', found: 'v20' },
         { name: 'plugins', status: 'ok', found: '2 from 2 packages' },
+        { name: 'runtimes', status: 'ok', found: 'llama.cpp 1.2 (cache)', remedy: expect.stringContaining('--runtime') as unknown },
       ],
     });
     const broken = await chop(['doctor', '--plugin', 'absent', '--json'], {

@@ -14,6 +14,8 @@ import { planModel, type PlanRequest } from './plan.js';
 import { recipeJsonSchema } from './recipe.js';
 import { report, type ReportRequest, type ReportResult } from './report.js';
 import { run, type RunRequest, type RunResult } from './run.js';
+import { installRuntime, type InstalledRuntime, type InstallRuntimeRequest } from './runtime-install.js';
+import { findRuntime, type FoundRuntime, RUNTIME_NAMES, type RuntimeName } from './runtimes.js';
 import { saveModel, type SaveRequest } from './save.js';
 import { train } from './train.js';
 import type {
@@ -142,6 +144,16 @@ export class Chop {
   /** One page on any runs, by their folders. */
   report(runs: readonly string[], request: ReportRequest): Promise<ReportResult> {
     return report(runs, request);
+  }
+
+  /** The programs that are here to open what chop writes: in the user's project, beside chop, or in its cache. */
+  runtimes(): FoundRuntime[] {
+    return RUNTIME_NAMES.map((name) => findRuntime(name, { from: this.#from })).filter((found) => found !== undefined);
+  }
+
+  /** Puts one of them into chop's cache. */
+  installRuntime(name: RuntimeName, request: InstallRuntimeRequest = {}): Promise<InstalledRuntime> {
+    return installRuntime(name, request);
   }
 
   /** Of every package that is loaded, by its name. */

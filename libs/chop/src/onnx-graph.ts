@@ -153,7 +153,8 @@ class Graph implements GraphBuilder {
     const { bits } = this.#precision;
     if (bits !== undefined && inputs % BLOCK === 0) {
       const parts = (['levels', 'scales'] as const).map((use) => this.#use(own, use));
-      const attributes = { K: { i: inputs }, N: { i: out }, bits: { i: bits }, block_size: { i: BLOCK } };
+      // Level 4: activations are rounded to 8 bits too, and products are those of whole numbers.
+      const attributes = { K: { i: inputs }, N: { i: out }, bits: { i: bits }, block_size: { i: BLOCK }, accuracy_level: { i: 4 } };
       return this.add('MatMulNBits', [x, ...parts], { domain: MICROSOFT, attributes });
     }
     // The matrix of the embedding is there already, as it is: ONNX Runtime joins the exchange of axes with the product.

@@ -1,34 +1,29 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { applyToCheckpoint, familyOf, Plan } from '@chop/core';
 import { randomCheckpoint } from '@chop/core/testing';
-import { cacheFolder, startEngine } from '@chop/kernels';
+import { startEngine } from '@chop/kernels';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Chop, compose, OpenModel, type OnnxDtype } from '../src/index.js';
-
-/** ONNX Runtime as npm has it, in the cache: its own binaries are in the package. */
-const RUNTIME = 'onnxruntime-node@1.30.0';
-const packages = join(cacheFolder(), 'runtimes', RUNTIME);
+import { runtimeFolder } from '../src/runtimes.js';
 
 let chop: Chop;
+/** ONNX Runtime as npm has it: its own binaries are in the package. */
+let packages: string;
 let folder: string;
 let source: OpenModel;
 
 beforeAll(async () => {
-  if (!existsSync(join(packages, 'complete'))) {
-    mkdirSync(packages, { recursive: true });
-    writeFileSync(join(packages, 'package.json'), '{ "private": true }');
-    execFileSync('npm', ['install', '--prefix', packages, '--ignore-scripts', '--no-audit', '--no-fund', RUNTIME], { stdio: 'ignore' });
-    mkdirSync(join(packages, 'complete'));
-  }
   folder = await mkdtemp(join(tmpdir(), 'chop-onnx-'));
   await startEngine();
   chop = await compose();
+  await chop.installRuntime('onnxruntime');
+  packages = runtimeFolder('onnxruntime');
   source = await chop.open('embedded');
 }, 300_000);
 afterAll(async () => {

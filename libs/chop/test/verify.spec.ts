@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEngine } from '@chop/kernels';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Chop, compose, type OpenModel, type RuntimeName, RUNTIMES } from '../src/index.js';
+import { type Chop, compose, findRuntime, type OpenModel, type RuntimeName, RUNTIMES } from '../src/index.js';
+import { installRuntime } from '../src/runtime-install.js';
 
 /** A project with a runtime that says what a test tells it to: reading, comparing and failing need no real one. */
 async function project(name: RuntimeName, source: string): Promise<string> {
@@ -96,4 +97,35 @@ test('no look is taken where none is asked for, and none in a runtime of another
 test('a folder of transformers is read again by chop: the same bytes, the same logits', async () => {
   const written = await (await compose()).save(source, join(folder, 'as-folder'), { dtype: 'bf16' });
   expect(written.verify).toMatchObject({ runtime: 'chop', compared: 'bytes and logits', maxDifference: 0 });
+});
+
+test('a runtime is looked for in the project, then in the cache; where there is none an export is written, unless one is required', async () => {
+  const empty = await mkdtemp(join(folder, 'empty-'));
+  const environment = { CHOP_HOME: empty };
+  expect(findRuntime('llama.cpp', { from: empty, environment })).toBeUndefined();
+  const from = await project('llama.cpp', '');
+  expect(findRuntime('llama.cpp', { from, environment })).toMatchObject({ version: '0.0.1', where: 'project' });
+  const home = process.env['CHOP_HOME'];
+  process.env['CHOP_HOME'] = empty;
+  try {
+    const chop = await compose({ from: empty });
+    expect(chop.runtimes()).toEqual([]);
+    const out = join(empty, 'x.gguf');
+    const heard: string[] = [];
+    const request = { format: 'gguf', onMessage: (line: string) => void heard.push(line) };
+    await expect(chop.save(source, out, { ...request, verify: 'required' })).rejects.toMatchObject({ code: 'RUNTIME_MISSING', exitCode: 3 });
+    await expect(chop.save(source, out, request)).resolves.toMatchObject({ verify: { skipped: 'no llama.cpp here' } });
+    expect(heard).toEqual([expect.stringContaining('chop engine install --runtime llama.cpp')]);
+  } finally {
+    if (home === undefined) delete process.env['CHOP_HOME'];
+    else process.env['CHOP_HOME'] = home;
+  }
+});
+
+test('an install that npm refuses leaves nothing', async () => {
+  const empty = await mkdtemp(join(folder, 'npm-'));
+  await writeFile(join(empty, 'npm'), '#!/bin/sh\necho E404 not in this registry >&2\nexit 1\n', { mode: 0o755 });
+  const install = installRuntime('onnxruntime', { environment: { PATH: `${empty}:${process.env['PATH']}`, CHOP_HOME: join(empty, 'home') } });
+  await expect(install).rejects.toMatchObject({ code: 'RUNTIME_INSTALL', exitCode: 3, message: expect.stringContaining('E404') as unknown });
+  expect(await readdir(join(empty, 'home', 'runtimes'))).toEqual([]);
 });
