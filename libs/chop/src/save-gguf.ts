@@ -58,10 +58,12 @@ export async function saveGguf(opened: OpenModel, out: string, { dtype, force, l
   await checkFreeFile(out, { force });
   const tensors = [...constants(layout), ...weights(checkpoint, layout, dtype)];
   const totalBytes = tensors.reduce((sum, tensor) => sum + ggufBytes(tensor), 0);
+  const words = await vocabulary(checkpoint, layout);
+  const metadata = new Map([...general(layout, nameOf(out, words), dtype, lineage), ...words]);
   let bytes = 0;
   await writeGguf(
     out,
-    { metadata: new Map([...general(layout, out, dtype, lineage), ...(await vocabulary(checkpoint, layout))]), tensors },
+    { metadata, tensors },
     { signal, check, onBytes: (more) => onProgress?.({ phase: 'write', done: Math.min((bytes += more), totalBytes), total: totalBytes }) },
   );
   return { out, parameters: blueprint.parameters, bytes: totalBytes, files: [basename(out)], seconds: (performance.now() - started) / 1000 };
@@ -77,7 +79,21 @@ function checkName(out: string): void {
     });
 }
 
-function general({ architecture, whole, floats, texts = {}, flags = {} }: GgufLayout, out: string, dtype: GgufDtype, lineage: Lineage): Map<string, GgufTyped> {
+/** The file's name; not one in which llama.cpp sees Phi-3 (`phi3`, `phi-3`) where the vocabulary lacks the tokens that it then asks for. */
+function nameOf(out: string, words: ReadonlyMap<string, GgufTyped>): string {
+  const name = basename(out).replace(/\.gguf$/i, '');
+  const tokens = words.get('tokenizer.ggml.tokens') as { readonly texts: readonly string[] };
+  return PHI3_TOKENS.every((token) => tokens.texts.includes(token)) ? name : name.replace(/phi-?3/gi, 'phi 3');
+}
+
+const PHI3_TOKENS = ['</s>', '<unk>', '<s>', '<|endoftext|>'];
+
+function general(
+  { architecture, whole, floats, texts = {}, flags = {} }: GgufLayout,
+  name: string,
+  dtype: GgufDtype,
+  lineage: Lineage,
+): Map<string, GgufTyped> {
   const own = (values: Readonly<Record<string, GgufTyped>>): [string, GgufTyped][] =>
     Object.entries(values).map(([key, value]) => [`${architecture}.${key}`, value]);
   const typed = <T>(values: Readonly<Record<string, T>>, type: (value: T) => GgufTyped): Readonly<Record<string, GgufTyped>> =>
@@ -85,7 +101,7 @@ function general({ architecture, whole, floats, texts = {}, flags = {} }: GgufLa
   return new Map<string, GgufTyped>([
     ['general.architecture', { text: architecture }],
     ['general.type', { text: 'model' }],
-    ['general.name', { text: basename(out).replace(/\.gguf$/i, '') }],
+    ['general.name', { text: name }],
     ...(lineage.made.length > 0
       ? [['general.description', { text: `Made from ${lineage.base} with chop: ${lineage.made.join(' ')}` }] as [string, GgufTyped]]
       : []),

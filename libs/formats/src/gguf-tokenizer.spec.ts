@@ -65,14 +65,22 @@ describe('text is cut as the file names it', () => {
     [undefined, ['1234', '5']],
     ['llama-bpe', ['123', '4', '5']],
     ['qwen2', ['1', '2', '3', '4', '5']],
+    ['dbrx', ['123', '4', '5']],
+    ['gpt-4o', ['123', '4', '5']],
+    ['tekken', ['1', '2', '3', '4', '5']],
+    ['refact', ['1', '2', '3', '4', '5']],
+    ['olmo', ['1234', '5']],
   ])('%s: digits', async (pre, expected) => {
     expect(await pieces('12345', cut(pre))).toEqual(expected);
   });
 
-  test.each(['smollm', 'gpt-2', 'llama-bpe', 'qwen2'])('%s: words keep the space before them, contractions stay together', async (pre) => {
-    expect(await pieces("hello hello't", cut(pre))).toEqual(['hello', 'Ġhe', 'll', 'o', "'t"]);
-    expect(await pieces('a   he', cut(pre))).toEqual(['a', 'ĠĠ', 'Ġhe']);
-  });
+  test.each(['smollm', 'gpt-2', 'llama-bpe', 'qwen2', 'olmo', 'dbrx', 'gpt-4o'])(
+    '%s: words keep the space before them, contractions stay together',
+    async (pre) => {
+      expect(await pieces("hello hello't", cut(pre))).toEqual(['hello', 'Ġhe', 'll', 'o', "'t"]);
+      expect(await pieces('a   he', cut(pre))).toEqual(['a', 'ĠĠ', 'Ġhe']);
+    },
+  );
 
   test('a newline after punctuation belongs to it in llama-bpe and qwen2, not in gpt-2', async () => {
     const over = (pre: string) => ({
@@ -139,8 +147,8 @@ test('a file without a tokenizer has no tokenizer files', () => {
 });
 
 test.each<[what: string, over: Record<string, GgufValue | undefined>, says: RegExp]>([
-  ['another kind of tokenizer', { 'tokenizer.ggml.model': 'llama' }, /kind "llama"/],
-  ['an unknown pre-tokenizer', { 'tokenizer.ggml.pre': 'tekken' }, /"tekken".*expected gpt-2, default, smollm, llama-bpe/],
+  ['another kind of tokenizer', { 'tokenizer.ggml.model': 't5' }, /kind "t5"/],
+  ['an unknown pre-tokenizer', { 'tokenizer.ggml.pre': 'superbpe' }, /"superbpe".*expected gpt-2, default, .*smollm, .*llama-bpe, .*tekken/],
   ['a pre-tokenizer named like a method', { 'tokenizer.ggml.pre': 'constructor' }, /"constructor"/],
   ['no tokens', { 'tokenizer.ggml.tokens': undefined }, /no tokenizer.ggml.tokens/],
   ['a token twice', { 'tokenizer.ggml.tokens': [...TOKENS.slice(0, -1), 'a'] }, /"a" twice/],

@@ -1,54 +1,17 @@
 import { CheckpointError } from '@chop/core';
 import type { GgufValue } from './gguf-header.js';
+import { type PreTokenizer, preTokenizers, byteLevel } from './gguf-pre-tokenizers.js';
+import { type Cutting, KIND, type Merge, sentencePieceCutting } from './gguf-sentencepiece.js';
 
 type Metadata = ReadonlyMap<string, GgufValue>;
 type Json = Readonly<Record<string, unknown>>;
-
-/** llama.h, `enum llama_token_type`. */
-const CONTROL = 3;
-const USER_DEFINED = 4;
-
-/** How text is cut before merging. */
-interface PreTokenizer {
-  readonly normalizer: Json | null;
-  readonly steps: readonly Json[];
-  /** A piece that is a token itself is taken before any merge is tried. */
-  readonly ignoreMerges?: boolean;
-  /** What counts when the file does not say whether the begin-of-text token comes first. */
-  readonly addBos?: boolean;
-}
-
-/** Bytes to letters, and GPT-2's pattern first when `use_regex` says so. */
-const byteLevel = (useRegex: boolean): Json => ({ type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: useRegex });
-const split = (pattern: string): Json => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false });
-
-/** Llama 3 and Qwen 2 share it but for how many digits stay together. */
-const words = (digits: string): string =>
-  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
-
-const GPT2: PreTokenizer = { normalizer: null, steps: [byteLevel(true)] };
-const LLAMA3: PreTokenizer = { normalizer: null, steps: [split(words(String.raw`\p{N}{1,3}`)), byteLevel(false)], ignoreMerges: true, addBos: true };
-const SMOLLM: PreTokenizer = { normalizer: null, steps: [{ type: 'Digits', individual_digits: true }, byteLevel(true)] };
-const QWEN2: PreTokenizer = { normalizer: { type: 'NFC' }, steps: [split(words(String.raw`\p{N}`)), byteLevel(false)] };
-
-/** By `tokenizer.ggml.pre`, in llama.cpp's spelling. */
-export const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
-  'gpt-2': GPT2,
-  default: GPT2,
-  smollm: SMOLLM,
-  'llama-bpe': LLAMA3,
-  llama3: LLAMA3,
-  'llama-v3': LLAMA3,
-  qwen2: QWEN2,
-  'deepseek-r1-qwen': QWEN2,
-};
 
 /**
  * The tokenizer of a GGUF file as Hugging Face's files, made when they are asked for: `tokenizer.json`,
  * `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`. A file without vocabulary has none.
  *
- * @throws {@link CheckpointError} `CHECKPOINT_TOKENIZER`, when a file is asked for: another kind of tokenizer than byte-level BPE, an unknown
- * pre-tokenizer (named), a vocabulary that contradicts itself.
+ * @throws {@link CheckpointError} `CHECKPOINT_TOKENIZER`, when a file is asked for: another kind of tokenizer than byte-level BPE (`gpt2`) or SentencePiece's
+ * BPE (`llama`), an unknown pre-tokenizer (named), a vocabulary that contradicts itself.
  */
 export function ggufTokenizerFiles(metadata: Metadata, file: string): ReadonlyMap<string, () => Promise<Uint8Array>> {
   if (!metadata.has('tokenizer.ggml.model')) return new Map();
@@ -64,9 +27,11 @@ export function ggufTokenizerFiles(metadata: Metadata, file: string): ReadonlyMa
 
 interface Vocabulary {
   readonly tokens: readonly string[];
-  readonly merges: readonly (readonly [string, string])[];
   readonly added: readonly Json[];
-  readonly pre: PreTokenizer;
+  /** How text becomes tokens. */
+  readonly cutting: Cutting;
+  /** What stands behind the tokens where no special ones are put around a text. */
+  readonly plainEnd: Json | null;
   /** `bos_token`, `eos_token`, `unk_token`, `pad_token`: their text. */
   readonly named: Readonly<Record<string, string>>;
   readonly bos: number | undefined;
@@ -83,28 +48,19 @@ function readVocabulary(metadata: Metadata, file: string): Vocabulary {
     remedy = 'The file is corrupt, or made by another tool: use the model as a Hugging Face folder.',
   ): CheckpointError => new CheckpointError('CHECKPOINT_TOKENIZER', { file, found, expected, remedy });
   const get = (key: string): GgufValue | undefined => metadata.get(`tokenizer.ggml.${key}`);
-  const model = get('model');
-  if (model !== 'gpt2') throw wrong(`a tokenizer of kind ${JSON.stringify(model)}`, '"gpt2" (byte-level BPE)', 'Use the model as a Hugging Face folder.');
-  const preName = get('pre') ?? 'default';
-  if (typeof preName !== 'string' || !Object.hasOwn(preTokenizers, preName))
+  const kind = get('model');
+  if (kind !== 'gpt2' && kind !== 'llama')
     throw wrong(
-      `the pre-tokenizer ${JSON.stringify(preName)} (tokenizer.ggml.pre)`,
-      Object.keys(preTokenizers).join(', '),
+      `a tokenizer of kind ${JSON.stringify(kind)}`,
+      '"gpt2" (byte-level BPE) or "llama" (SentencePiece BPE)',
       'Use the model as a Hugging Face folder.',
     );
-  const pre = preTokenizers[preName]!;
+  const pre = kind === 'gpt2' ? preTokenizerNamed(get('pre') ?? 'default', wrong) : undefined;
 
   const tokens = texts(get('tokens'));
   if (!tokens || tokens.length === 0) throw wrong('no tokenizer.ggml.tokens', 'the list of tokens');
   const ids = new Map(tokens.map((token, id) => [token, id]));
   if (ids.size !== tokens.length) throw wrong(`the token ${JSON.stringify(tokens.find((token, id) => ids.get(token) !== id))} twice`, 'every token once');
-  const merges = (texts(get('merges')) ?? []).map((merge): [string, string] => {
-    const space = merge.indexOf(' ', 1);
-    const [left, right] = [merge.slice(0, space), merge.slice(space + 1)];
-    if (space < 0 || !ids.has(left) || !ids.has(right) || !ids.has(left + right))
-      throw wrong(`the merge ${JSON.stringify(merge)}`, 'two tokens that make a third');
-    return [left, right];
-  });
   const kinds = get('token_type');
   if (kinds !== undefined && (!Array.isArray(kinds) || kinds.length !== tokens.length))
     throw wrong(`${Array.isArray(kinds) ? kinds.length : 'no'} token types`, `one for each of ${tokens.length} tokens`);
@@ -117,12 +73,15 @@ function readVocabulary(metadata: Metadata, file: string): Vocabulary {
   const [bos, eos, unk, pad, turn] = [id('bos'), id('eos'), id('unknown'), id('padding'), id('eot')];
   const text = (number: number | undefined): string | undefined => (number === undefined ? undefined : tokens[number]);
   const flag = (key: string): boolean | undefined => (typeof get(key) === 'boolean' ? (get(key) as boolean) : undefined);
+  const cutting = pre
+    ? byteCutting(tokens, pre, mergesOf(texts(get('merges')) ?? [], ids, wrong))
+    : sentencePieceCutting(tokens, scoresOf(get('scores'), tokens.length, wrong), { prefixed: flag('add_space_prefix') ?? true, unknown: text(unk) });
   return {
     tokens,
-    merges,
-    pre,
+    cutting,
+    plainEnd: pre ? { ...byteLevel(true), trim_offsets: false } : null,
     added: tokens.flatMap((content, number) =>
-      kinds?.[number] === CONTROL || kinds?.[number] === USER_DEFINED ? [addedToken(number, content, kinds[number] === CONTROL)] : [],
+      isAdded(kinds?.[number], pre !== undefined) ? [addedToken(number, content, kinds?.[number] !== KIND.userDefined)] : [],
     ),
     named: Object.fromEntries(
       Object.entries({ bos_token: text(bos), eos_token: text(eos), unk_token: text(unk), pad_token: text(pad) }).filter(
@@ -132,28 +91,51 @@ function readVocabulary(metadata: Metadata, file: string): Vocabulary {
     bos,
     eos: [...new Set([eos, turn].filter((number) => number !== undefined))],
     pad,
-    addBos: bos !== undefined && (flag('add_bos_token') ?? pre.addBos ?? false),
+    addBos: bos !== undefined && (flag('add_bos_token') ?? (pre ? (pre.addBos ?? false) : true)),
     addEos: eos !== undefined && (flag('add_eos_token') ?? false),
   };
+}
+
+type Wrong = (found: string, expected: string, remedy?: string) => CheckpointError;
+
+function preTokenizerNamed(name: GgufValue, wrong: Wrong): PreTokenizer {
+  if (typeof name === 'string' && Object.hasOwn(preTokenizers, name)) return preTokenizers[name]!;
+  throw wrong(
+    `the pre-tokenizer ${JSON.stringify(name)} (tokenizer.ggml.pre)`,
+    Object.keys(preTokenizers).join(', '),
+    'Use the model as a Hugging Face folder.',
+  );
+}
+
+function mergesOf(merges: readonly string[], ids: ReadonlyMap<string, number>, wrong: Wrong): Merge[] {
+  return merges.map((merge): Merge => {
+    const space = merge.indexOf(' ', 1);
+    const [left, right] = [merge.slice(0, space), merge.slice(space + 1)];
+    if (space < 0 || !ids.has(left) || !ids.has(right) || !ids.has(left + right))
+      throw wrong(`the merge ${JSON.stringify(merge)}`, 'two tokens that make a third');
+    return [left, right];
+  });
+}
+
+function scoresOf(scores: GgufValue | undefined, count: number, wrong: Wrong): number[] {
+  if (Array.isArray(scores) && scores.length === count && scores.every((score) => typeof score === 'number')) return scores;
+  throw wrong(`${Array.isArray(scores) ? scores.length : 'no'} scores (tokenizer.ggml.scores)`, `one for each of ${count} tokens`);
+}
+
+/** Tokens that are found in a text before it is cut; SentencePiece's unknown one is among those with a name. */
+function isAdded(kind: GgufValue | undefined, byteLevel: boolean): boolean {
+  return kind === KIND.control || kind === KIND.userDefined || (kind === KIND.unknown && !byteLevel);
 }
 
 function addedToken(id: number, content: string, special: boolean): Json {
   return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special };
 }
 
-/** `tokenizer.json` as the library tokenizers has it. */
-function tokenizer({ tokens, merges, added, pre, addBos, addEos, named, bos, eos }: Vocabulary): Json {
+/** Byte-level BPE as the library tokenizers has it. */
+function byteCutting(tokens: readonly string[], pre: PreTokenizer, merges: readonly Merge[]): Cutting {
   return {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: added,
     normalizer: pre.normalizer,
-    pre_tokenizer: pre.steps.length === 1 ? pre.steps[0] : { type: 'Sequence', pretokenizers: pre.steps },
-    post_processor:
-      addBos || addEos
-        ? template(addBos ? [named['bos_token']!, bos!] : undefined, addEos ? [named['eos_token']!, eos[0]!] : undefined)
-        : { ...byteLevel(true), trim_offsets: false },
+    pre_tokenizer: pre.steps.length === 1 ? pre.steps[0]! : { type: 'Sequence', pretokenizers: pre.steps },
     decoder: { ...byteLevel(true), add_prefix_space: true },
     model: {
       type: 'BPE',
@@ -167,6 +149,22 @@ function tokenizer({ tokens, merges, added, pre, addBos, addEos, named, bos, eos
       vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
       merges,
     },
+  };
+}
+
+/** `tokenizer.json` as the library tokenizers has it. */
+function tokenizer({ cutting: { normalizer, pre_tokenizer, decoder, model }, plainEnd, added, addBos, addEos, named, bos, eos }: Vocabulary): Json {
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer,
+    pre_tokenizer,
+    post_processor:
+      addBos || addEos ? template(addBos ? [named['bos_token']!, bos!] : undefined, addEos ? [named['eos_token']!, eos[0]!] : undefined) : plainEnd,
+    decoder,
+    model,
   };
 }
 

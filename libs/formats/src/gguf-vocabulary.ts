@@ -1,10 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CheckpointError } from '@chop/core';
-import { preTokenizers } from './gguf-tokenizer.js';
+import { preTokenizers } from './gguf-pre-tokenizers.js';
+import { KIND, kindOfPiece, type Merge, scoresOf, sentencePiecePrefix } from './gguf-sentencepiece.js';
 import type { GgufTyped } from './gguf-write.js';
-
-/** llama.h, `enum llama_token_type`. */
-const KIND = { normal: 1, control: 3, userDefined: 4, unused: 5 } as const;
 
 interface AddedToken {
   readonly id: number;
@@ -19,6 +17,8 @@ interface TokenizerJson {
   readonly model: {
     readonly type?: string;
     readonly byte_fallback?: boolean;
+    readonly ignore_merges?: boolean;
+    readonly unk_token?: string | null;
     readonly vocab: Readonly<Record<string, number>>;
     readonly merges: readonly (string | readonly [string, string])[];
   };
@@ -41,7 +41,7 @@ export interface TokenizerFiles {
 /**
  * The metadata `tokenizer.…` that makes llama.cpp cut text as the Hugging Face tokenizer does.
  *
- * @throws {@link CheckpointError} `CHECKPOINT_TOKENIZER`: no byte-level BPE, or a pre-tokenizer that llama.cpp has no name for.
+ * @throws {@link CheckpointError} `CHECKPOINT_TOKENIZER`: neither byte-level BPE nor SentencePiece's, or a pre-tokenizer that llama.cpp has no name for.
  */
 export function ggufVocabulary({ tokenizer, config, chatTemplate, vocab, source }: TokenizerFiles): Map<string, GgufTyped> {
   const parsed = JSON.parse(tokenizer) as TokenizerJson;
@@ -49,12 +49,13 @@ export function ggufVocabulary({ tokenizer, config, chatTemplate, vocab, source 
   const refuse = (found: string, expected: string): CheckpointError =>
     new CheckpointError('CHECKPOINT_TOKENIZER', { file: source, found, expected, remedy: 'Save the model as --format hf.' });
   const { model } = parsed;
-  if (model.type !== 'BPE' || model.byte_fallback === true)
-    throw refuse(`a tokenizer of kind ${model.byte_fallback ? 'SentencePiece' : model.type}`, 'byte-level BPE');
-  const pre = preTokenizerOf(parsed);
+  if (model.type !== 'BPE') throw refuse(`a tokenizer of kind ${model.type}`, "byte-level BPE, or SentencePiece's BPE with bytes for what it does not know");
+  const prefixed = sentencePiecePrefix(parsed);
+  const pre = prefixed === undefined ? preTokenizerOf(parsed) : 'default';
   if (pre === undefined)
     throw refuse(`the pre-tokenizer ${JSON.stringify(parsed.pre_tokenizer)}`, `one that llama.cpp has a name for: ${Object.keys(preTokenizers).join(', ')}`);
   const { texts, kinds, ids } = tokensOf(parsed, vocab);
+  const merges = model.merges.map((merge) => (typeof merge === 'string' ? halves(merge) : merge));
   const id = (name: string): number | undefined => {
     const token = settings[name];
     const text = typeof token === 'string' ? token : (token as { content?: string } | null | undefined)?.content;
@@ -63,11 +64,13 @@ export function ggufVocabulary({ tokenizer, config, chatTemplate, vocab, source 
   const named = { bos: id('bos_token'), eos: id('eos_token'), unknown: id('unk_token'), padding: id('pad_token') };
   const template = chatTemplate ?? settings['chat_template'];
   const metadata: readonly (readonly [string, GgufTyped])[] = [
-    ['model', { text: 'gpt2' }],
+    ['model', { text: prefixed === undefined ? 'gpt2' : 'llama' }],
     ['pre', { text: pre }],
     ['tokens', { texts }],
     ['token_type', { i32s: kinds }],
-    ['merges', { texts: model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' '))) }],
+    ...(prefixed === undefined
+      ? [['merges', { texts: merges.map((merge) => merge.join(' ')) }] as const]
+      : [['scores', { f32s: scoresOf(texts, merges) }] as const, ['add_space_prefix', { bool: prefixed }] as const]),
     ...Object.entries(named).flatMap(([name, value]) => (value === undefined ? [] : [[`${name}_token_id`, { u32: value }] as const])),
     ['add_bos_token', { bool: putsFirst(parsed, named.bos) }],
   ];
@@ -77,12 +80,22 @@ export function ggufVocabulary({ tokenizer, config, chatTemplate, vocab, source 
   ]);
 }
 
+/** `a b` in its two halves; neither is empty. */
+function halves(merge: string): Merge {
+  const space = merge.indexOf(' ', 1);
+  return [merge.slice(0, space), merge.slice(space + 1)];
+}
+
 /** llama.cpp's name of the way in which text is cut before merging. */
-function preTokenizerOf({ normalizer, pre_tokenizer: given }: TokenizerJson): string | undefined {
+function preTokenizerOf({ normalizer, pre_tokenizer: given, model }: TokenizerJson): string | undefined {
   const steps = (given?.type === 'Sequence' ? given.pretokenizers! : [given]).map(plain);
   return Object.keys(preTokenizers).find((name) => {
     const known = preTokenizers[name]!;
-    return isDeepStrictEqual(plain(normalizer), plain(known.normalizer)) && isDeepStrictEqual(steps, known.steps.map(plain));
+    return (
+      (known.ignoreMerges ?? false) === (model.ignore_merges ?? false) &&
+      isDeepStrictEqual(plain(normalizer), plain(known.normalizer)) &&
+      isDeepStrictEqual(steps, known.steps.map(plain))
+    );
   });
 }
 
@@ -90,6 +103,10 @@ function preTokenizerOf({ normalizer, pre_tokenizer: given }: TokenizerJson): st
 function plain(step: unknown): unknown {
   if (step === null || typeof step !== 'object') return null;
   const { trim_offsets: _, ...rest } = (step as Json)['type'] === 'ByteLevel' ? { use_regex: true, ...step } : (step as Json);
+  // All of these patterns match every character, so that it is the same whether matches or what lies between them are taken.
+  const matches = rest as Json;
+  if (matches['type'] === 'Split' && matches['behavior'] === 'Removed' && matches['invert'] === true)
+    return { ...matches, behavior: 'Isolated', invert: false };
   return JSON.parse(JSON.stringify(rest));
 }
 
@@ -100,9 +117,10 @@ function tokensOf({ model, added_tokens: added = [] }: TokenizerJson, vocab: num
   const kinds = new Array<number>(size).fill(KIND.unused);
   for (const [text, id] of ids) {
     texts[id] = text;
-    kinds[id] = KIND.normal;
+    kinds[id] = model.byte_fallback ? kindOfPiece(text, model.unk_token ?? undefined) : KIND.normal;
   }
-  for (const { id, special } of added) kinds[id] = special ? KIND.control : KIND.userDefined;
+  for (const { id, special, content } of added)
+    if (kinds[id] !== KIND.unknown || content !== model.unk_token) kinds[id] = special ? KIND.control : KIND.userDefined;
   return { texts, kinds, ids };
 }
 

@@ -11,6 +11,7 @@ export type GgufTyped =
   | { readonly bool: boolean }
   | { readonly text: string }
   | { readonly i32s: readonly number[] }
+  | { readonly f32s: readonly number[] }
   | { readonly texts: readonly string[] };
 
 /** The stored types that are written, by ggml's name. */
@@ -118,6 +119,7 @@ class Writer {
 
   value(value: GgufTyped): void {
     if ('i32s' in value) return this.#list(TYPE.i32, value.i32s, (each) => this.#room(4).setInt32(0, each, true));
+    if ('f32s' in value) return this.#list(TYPE.f32, value.f32s, (each) => this.#room(4).setFloat32(0, each, true));
     if ('texts' in value) return this.#list(TYPE.text, value.texts, (each) => this.text(each));
     if ('u32' in value) {
       this.u32(TYPE.u32);
