@@ -3,12 +3,11 @@ import { createHash } from 'node:crypto';
 import { ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { register } from 'node:module';
 import { join } from 'node:path';
+import { PLACES } from './instrument.mjs';
 import { mutated, randomOf } from './mutate.mjs';
 
 /** Counts are told apart by their size only, as AFL does: 1, 2, 3, 4–7, 8–15, 16–31, 32–127, more. */
 const BUCKETS = Uint8Array.from({ length: 256 }, (_, n) => (n === 0 ? 0 : n < 4 ? 1 << (n - 1) : n < 8 ? 8 : n < 16 ? 16 : n < 32 ? 32 : n < 128 ? 64 : 128));
-/** Places that can be counted: chop's readers have some ten thousand. */
-const PLACES = 1 << 17;
 const REPORT_MS = 200;
 
 const { target, runs, seconds, seed, work, findings, current, corpus, inputBytes, memoryBytes } = JSON.parse(process.argv[2]);

@@ -1,8 +1,8 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted, UsageError } from '@chop/core';
 import { type BreakEven, breakEven, type LatencyResult, type SpeedUps } from '@chop/eval';
-import { atomicFile } from '@chop/formats';
+import { atomicFile, removeFolder } from '@chop/formats';
 import { type Budget, checkBudget, pilotOf, tokensWithin, withTokens } from './budget.js';
 import type { Chop } from './compose.js';
 import { engineFor } from './evaluate.js';
@@ -142,7 +142,7 @@ async function runPilot(
   const { before } = beforehand(recipe, done, done);
   const result = await runAfter(chop, recipe, out, before, request);
   const { written } = result.steps.at(-1)!;
-  await rm(join(out, modelFolder(recipe.steps.at(-1)!, recipe.steps.length)!), { recursive: true, force: true });
+  await removeFolder(join(out, modelFolder(recipe.steps.at(-1)!, recipe.steps.length)!));
   return {
     resolved: { ...recipe, steps: recipe.steps.slice(0, -1) },
     result,
@@ -207,5 +207,5 @@ async function prepare(out: string, own: readonly string[], { resume, force }: {
       expected: 'what an earlier comparison of these recipes has left',
       remedy: 'Move it away yourself, or choose another --out.',
     });
-  await rm(out, { recursive: true });
+  await removeFolder(out);
 }

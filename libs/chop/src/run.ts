@@ -1,10 +1,10 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { throwIfAborted, UsageError } from '@chop/core';
 import { prepareTasks } from '@chop/eval';
-import { atomicFile, outputError } from '@chop/formats';
+import { atomicFile, outputError, recover } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
-import { readEvents, type TrainingEvent, type TrainOptionsInput } from '@chop/training';
+import { readEvents, type TrainOptionsInput } from '@chop/training';
 import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
 import { engineFor, measure } from './evaluate.js';
@@ -13,6 +13,7 @@ import { hubData } from './hub-data.js';
 import { limitBytes } from './memory-limit.js';
 import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type RecipeStep, type TrainStep } from './recipe.js';
 import { machineOf, readRecord, writeRecord } from './record.js';
+import { beginRun } from './run-folder.js';
 import { modelFolder, resolveRecipe, withoutTeacher, writtenStep } from './resolve.js';
 import type { Calibration, EvalResult, TrainResult, WrittenResult } from './verbs.js';
 import type { Cached, Common } from './request.js';
@@ -265,16 +266,17 @@ class Runner {
       ...(valid === undefined ? {} : { valid: this.#data(valid) }),
     });
     await trained.close();
-    const events = await readEvents(join(out, 'training.jsonl'));
-    await this.#log(events);
+    await this.#log(out);
     const { training } = trained;
     return { model: out, written: { ...training, out, files: training.files ?? [] }, explanation: training.explanation };
   }
 
-  async #log(events: readonly TrainingEvent[]): Promise<void> {
-    const file = join(this.#out, 'events.jsonl');
-    const before = await readFile(file, 'utf8').catch(() => '');
-    await atomicFile(file, before + events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  /** The training events of all steps, from the folders of their models: a step that was done and not yet recorded when the run was killed counts once. */
+  async #log(trained: string): Promise<void> {
+    const before = this.#done.filter(({ kind }) => kind === 'train').map(({ model }) => model);
+    const own = [...before, trained].filter((folder) => resolve(folder).startsWith(`${resolve(this.#out)}${sep}`));
+    const events = (await Promise.all(own.map((folder) => readEvents(join(folder, 'training.jsonl'))))).flat();
+    await atomicFile(join(this.#out, 'events.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
   }
 
   /** A name of the recipe's data, or DATA itself. */
@@ -294,6 +296,7 @@ class Runner {
 /** A new run needs a place of its own; one that goes on needs the same recipe. */
 async function prepare(out: string, resolved: string, { resume, force }: RunRequest): Promise<void> {
   const file = join(out, 'recipe.yaml');
+  await recover(out);
   const before = await readFile(file, 'utf8').catch(() => undefined);
   if (resume && before !== undefined && before !== resolved)
     throw new UsageError('RESUME_OTHER_RUN', {
@@ -302,35 +305,14 @@ async function prepare(out: string, resolved: string, { resume, force }: RunRequ
       expected: 'the same',
       remedy: 'Start again with --force.',
     });
-  if (!resume && (await stat(out).catch(() => undefined))) {
-    if (!force)
-      throw new UsageError('OUTPUT_EXISTS', {
-        file: out,
-        found: 'something there already',
-        expected: 'a new run folder',
-        remedy: 'Go on with --resume, replace it with --force, or choose another --out.',
-      });
-    await checkOwn(out);
-    await rm(out, { recursive: true });
-  }
-  await mkdir(join(out, 'models'), { recursive: true }).catch((cause: unknown) => Promise.reject(outputError(cause, out)));
-  await atomicFile(file, resolved);
-  if (!resume || before === undefined) await atomicFile(join(out, 'events.jsonl'), '');
-}
-
-/** All that a run leaves in its folder: what holds anything else is not deleted. */
-const RUN_FILES = ['recipe.yaml', 'events.jsonl', 'results.json', 'report.html', 'models', 'samples', 'export'];
-
-async function checkOwn(out: string): Promise<void> {
-  const names = await readdir(out).catch(() => undefined);
-  const foreign = names?.find((name) => !RUN_FILES.includes(name));
-  if (names?.includes('events.jsonl') && foreign === undefined) return;
-  throw new UsageError('OUTPUT_FOREIGN', {
-    file: out,
-    found: foreign === undefined ? 'something that is no run' : `${JSON.stringify(foreign)} in a folder that is no run`,
-    expected: 'a run folder, which chop may replace',
-    remedy: 'Move it away yourself, or choose another --out.',
-  });
+  if (!resume && !force && (await stat(out).catch(() => undefined)))
+    throw new UsageError('OUTPUT_EXISTS', {
+      file: out,
+      found: 'something there already',
+      expected: 'a new run folder',
+      remedy: 'Go on with --resume, replace it with --force, or choose another --out.',
+    });
+  if (!resume || before === undefined) await beginRun(out, { 'recipe.yaml': resolved }, { force: force && !resume });
 }
 
 function title(step: RecipeStep): string {

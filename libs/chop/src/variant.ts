@@ -1,13 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '@chop/core';
-import { atomicFile } from '@chop/formats';
 import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
 import { type Recipe, readRecipe } from './recipe.js';
 import type { Cached, Common } from './request.js';
 import { resolveRecipe, writtenStep } from './resolve.js';
+import { beginRun } from './run-folder.js';
 import { run, type RunResult, type StepResult } from './run.js';
 
 /** One of the recipes that are compared. */
@@ -85,12 +85,8 @@ export async function runAfter(chop: Chop, resolved: Recipe, out: string, before
       expected: 'the same',
       remedy: 'Start again with --force.',
     });
-  if (begun === undefined) {
-    await mkdir(out, { recursive: true });
-    await atomicFile(join(out, 'events.jsonl'), '');
-    await atomicFile(join(out, 'results.json'), `${JSON.stringify({ name: resolved.name, steps: before }, undefined, 1)}\n`);
-    await atomicFile(file, text);
-  }
+  if (begun === undefined)
+    await beginRun(out, { 'recipe.yaml': text, 'results.json': `${JSON.stringify({ name: resolved.name, steps: before }, undefined, 1)}\n` });
   return run(chop, file, { ...request, out, resume: true });
 }
 

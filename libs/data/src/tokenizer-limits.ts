@@ -24,6 +24,7 @@ const isWhole =
 const isId = isWhole(0, MAX_TOKENS - 1);
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isNamed: Check = (value) => isText(value) && value !== '';
+const isCharacter: Check = (value) => isText(value) && [...(value as string)].length === 1;
 const isTokenAndId: Check = (value) => Array.isArray(value) && value.length === 2 && isText(value[0]) && isId(value[1]);
 const isTemplate: Check = (value) => Array.isArray(value) && value.length <= MAX_STEPS && value.every(isPieceOfTemplate);
 
@@ -32,7 +33,7 @@ const KEYS: ReadonlyMap<string, readonly [check: Check, expected: string]> = new
   ...['content', 'prepend', 'prefix', 'suffix', 'pad_token', 'word_delimiter_token', 'behavior', 'prepend_scheme'].map(
     (key) => [key, [isText, 'a text']] as const,
   ),
-  ...['replacement'].map((key) => [key, [isNamed, 'a text']] as const),
+  ['replacement', [isCharacter, 'one character']],
   ...['add_prefix_space', 'trim_offsets', 'use_regex', 'individual_digits', 'split', 'invert', 'cleanup', 'lowercase', 'clean_text'].map(
     (key) => [key, [isFlag, 'true or false']] as const,
   ),

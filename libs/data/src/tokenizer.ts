@@ -101,7 +101,7 @@ export class Tokenizer {
     return this.#frame.before;
   }
 
-  /** Special tokens in the text are recognised. */
+  /** Special tokens in the text are recognised. @throws {@link DataError} `TEXT_TOO_LONG` for one that a SentencePiece tokenizer cannot take at once. */
   encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): number[] {
     const ids: number[] = addSpecialTokens ? [...this.#frame.before] : [];
     for (const part of this.encodeLazily(text)) for (const id of part.ids) ids.push(id);
@@ -112,8 +112,7 @@ export class Tokenizer {
   /** The ids of `encode(text)`, part after part, so that long texts can be interrupted. */
   *encodeLazily(text: string): Generator<EncodedPart, void> {
     if (this.#words) yield* this.#words.words(text);
-    // Of a vocabulary without an unknown token, as in the library tokenizers: what it lacks is left out.
-    else if (text !== '') yield { ids: this.#package.encode(text, { add_special_tokens: false }).ids.filter((id) => id !== undefined) };
+    else if (text !== '') yield { ids: this.#encodeWhole(text) };
   }
 
   /** Whether {@link encodeLazily} tells where parts end in a text that {@link composed} has gone through. */
@@ -172,6 +171,22 @@ export class Tokenizer {
       expected: 'chat_template.jinja, or chat_template in tokenizer_config.json',
       remedy: 'Use an instruction-tuned model, or leave out --chat.',
     });
+  }
+
+  /** By the library, which hands over all ids of a piece as arguments of one call: what its stack does not hold is refused. */
+  #encodeWhole(text: string): number[] {
+    try {
+      // Of a vocabulary without an unknown token, as in the library tokenizers: what it lacks is left out.
+      return this.#package.encode(text, { add_special_tokens: false }).ids.filter((id) => id !== undefined);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new DataError('TEXT_TOO_LONG', {
+        found: `a text of ${text.length} characters, which the tokenizer of ${this.#source} takes as one piece`,
+        expected: 'texts of at most some ten thousand words',
+        remedy: 'Split it into documents, a line of a .jsonl file each.',
+        cause,
+      });
+    }
   }
 
   #idOf(name: string): number | undefined {

@@ -30,6 +30,14 @@ export async function atomicStream(
   });
 }
 
+/** Runs `write` with a free name beside `path`, for it to rename or link from; what is left under that name is removed. */
+export async function atomicPlace(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  await beside(path, async (temporary) => {
+    await write(temporary);
+    await rm(temporary, { force: true });
+  });
+}
+
 /** When a folder that is there already may be replaced. */
 export interface AtomicFolderOptions {
   /** Replace a folder that is there already; without it, one that is not empty is refused. */
@@ -39,7 +47,8 @@ export interface AtomicFolderOptions {
 }
 
 /**
- * Writes a folder as a whole: `build` fills a hidden folder beside it, which is synced and renamed. An old folder is
+ * Writes a folder as a whole: `build` fills a hidden folder beside it with files that it syncs
+ * itself ({@link writeStream} does); then the folder is synced and renamed. An old folder is
  * set aside first, comes back if the new one cannot take its place, and is deleted last.
  *
  * @throws {@link UsageError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
@@ -52,7 +61,7 @@ export async function atomicFolder(path: string, options: AtomicFolderOptions, b
   await beside(path, async (temporary, target) => {
     await mkdir(temporary);
     await build(temporary);
-    await syncFolder(temporary);
+    await syncFolders(temporary);
     await swap(temporary, target, options);
   });
 }
@@ -67,16 +76,13 @@ export async function removeFolder(path: string): Promise<void> {
       throw outputError(error, path);
     },
   );
-  if (there) await rm(doomed, { recursive: true, force: true });
+  // It is gone from its place; what cannot be removed now goes with the next write beside it.
+  if (there) await rm(doomed, { recursive: true, force: true }).catch(() => undefined);
 }
 
-/** Syncs the files of a folder that were written by other means, then the folder itself. */
-export async function syncFolder(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) await syncFolder(path);
-    else if (entry.isFile()) await syncPath(path);
-  }
+/** Syncs a folder and those in it: which names they hold. */
+async function syncFolders(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) if (entry.isDirectory()) await syncFolders(join(folder, entry.name));
   await syncPath(folder);
 }
 
@@ -86,6 +92,7 @@ export async function syncFolder(folder: string): Promise<void> {
  * @throws {@link UsageError} `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
  */
 export async function checkReplaceable(path: string, { force, objection }: AtomicFolderOptions): Promise<void> {
+  await recover(path);
   const found = await lstat(await real(path)).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isDirectory()) throw new UsageError('OUTPUT_EXISTS', { file: path, found: 'a file', expected: 'a new folder', remedy: 'Choose another output.' });
@@ -127,7 +134,7 @@ export async function checkFreeFile(file: string, { force = false }: { readonly 
 
 async function swap(temporary: string, target: string, options: AtomicFolderOptions): Promise<void> {
   await checkReplaceable(target, options);
-  const old = `${temporary}-old`;
+  const old = `${temporary}${ASIDE}`;
   const aside = await rename(target, old).then(
     () => true,
     (error: NodeJS.ErrnoException) => {
@@ -141,7 +148,8 @@ async function swap(temporary: string, target: string, options: AtomicFolderOpti
     if (aside) await rename(old, target);
     throw error;
   }
-  if (aside) await rm(old, { recursive: true, force: true });
+  // The new one stands; what cannot be removed now goes with the next write of another process.
+  if (aside) await rm(old, { recursive: true, force: true }).catch(() => undefined);
 }
 
 /** Runs `write` with a free name beside `path`, and removes everything it made when it fails. */
@@ -152,7 +160,7 @@ async function beside(path: string, write: (temporary: string, target: string) =
   let made: string | undefined;
   try {
     made = await mkdir(parent, { recursive: true });
-    await removeStale(parent, partialPrefix(target));
+    await removeStale(target);
     await write(temporary, target);
     await syncPath(parent);
   } catch (cause) {
@@ -162,6 +170,9 @@ async function beside(path: string, write: (temporary: string, target: string) =
   }
 }
 
+/** Ends the name of what is set aside while something takes its place. */
+const ASIDE = '-old';
+
 function partialPrefix(target: string): string {
   return `.${basename(target)}.partial-`;
 }
@@ -170,12 +181,28 @@ function partialName(target: string): string {
   return join(dirname(target), `${partialPrefix(target)}${process.pid}-${randomBytes(3).toString('hex')}`);
 }
 
+/**
+ * Brings back what a process had set aside when it was killed between the two renames of a replacement: the only moment when neither the old state nor the new one
+ * stands in its place. True when there was something.
+ */
+export async function recover(path: string): Promise<boolean> {
+  const target = await real(path);
+  if (await lstat(target).catch(() => undefined)) return false;
+  const [parent, prefix] = [dirname(target), partialPrefix(target)];
+  const aside = (await readdir(parent).catch(() => [])).find((name) => name.endsWith(ASIDE) && isStale(name, prefix));
+  return aside !== undefined && rename(join(parent, aside), target).then(() => true);
+}
+
 /** What a killed process left: a partial whose process no longer runs. */
-async function removeStale(parent: string, prefix: string): Promise<void> {
-  for (const name of await readdir(parent)) {
-    const process = name.startsWith(prefix) ? /^(\d+)-[0-9a-f]+$/.exec(name.slice(prefix.length))?.[1] : undefined;
-    if (process !== undefined && !isRunning(Number(process))) await rm(join(parent, name), { recursive: true, force: true });
-  }
+async function removeStale(target: string): Promise<void> {
+  const [parent, prefix] = [dirname(target), partialPrefix(target)];
+  await recover(target);
+  for (const name of await readdir(parent)) if (isStale(name, prefix)) await rm(join(parent, name), { recursive: true, force: true });
+}
+
+function isStale(name: string, prefix: string): boolean {
+  const process = name.startsWith(prefix) ? /^(\d+)-[0-9a-f]+(?:-old)?$/.exec(name.slice(prefix.length))?.[1] : undefined;
+  return process !== undefined && !isRunning(Number(process));
 }
 
 function isRunning(process_: number): boolean {
@@ -216,7 +243,7 @@ async function syncPath(path: string): Promise<void> {
 }
 
 const DISK_FULL = ['ENOSPC', 'EDQUOT', 'EFBIG'];
-const GONE = ['ENOENT', 'ENOTDIR'];
+const GONE = ['ENOENT', 'ENOTDIR', 'EEXIST'];
 const READ_ONLY = ['EROFS', 'EACCES', 'EPERM'];
 
 /** What the system said while writing, in our words; every other error as it is. */

@@ -16,3 +16,4 @@ export * from './hub.js';
 export * from './hub-data.js';
 export type { HubOptions } from './hub-repository.js';
 export * from './plan-file.js';
+export { savePlan } from './plan-write.js';

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Checkpoint, CheckpointError, nearest } from '@chop/core';
+import { recover } from './atomic.js';
 import { openGguf } from './gguf.js';
 import { resolveHub } from './hub.js';
 import type { HubOptions } from './hub-repository.js';
@@ -19,7 +20,7 @@ export async function openCheckpoint(model: string, options: HubOptions = {}): P
     const folder = await resolveHub(id!, revision.length > 0 ? { ...options, revision: revision.join('@') } : options);
     return { ...(await openFolder(folder)), source: model };
   }
-  const found = await stat(model).catch(() => undefined);
+  const found = await stat(model).catch(async () => ((await recover(model)) ? stat(model) : undefined));
   if (found?.isDirectory()) return openFolder(model);
   if (found?.isFile() && /\.gguf$/i.test(model)) return openGguf(model);
   if (found)

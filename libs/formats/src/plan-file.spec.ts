@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Blueprint, Mask, Plan, type Shapes } from '@chop/core';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { loadPlan, type PlanDocument, savePlan } from './plan-file.js';
+import { loadPlan, type PlanDocument } from './plan-file.js';
+import { savePlan } from './plan-write.js';
 
 const shapes = (layers: number, name = 'toy'): Shapes => ({
   name,

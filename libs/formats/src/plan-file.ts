@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Blueprint, type Checkpoint, type Dtype, elementCount, expectationOf, Mask, nearest, Plan, PlanError, shown, toFloat32 } from '@chop/core';
 import { z } from 'zod';
-import { atomicFile } from './atomic.js';
 import { checkFileName } from './names.js';
-import { openSafetensors, type TensorSource, writeSafetensors } from './safetensors.js';
+import { openSafetensors, type TensorSource } from './safetensors.js';
 
 /**
  * The newest version of plan files. Version 1 has no fingerprint: a plan that holds for every model of its sizes is still written so.
@@ -63,15 +62,6 @@ export function planDocument({ plan, made, fingerprint }: SavedPlan, tensors?: s
     explanation: plan.explain(),
     ...(tensors ? { tensors } : {}),
   };
-}
-
-/** Writes `plan.json`, and beside it `plan.safetensors` when there are masks or new values. Returns the files written. */
-export async function savePlan(file: string, saved: SavedPlan): Promise<string[]> {
-  const sources = planTensors(saved.plan);
-  const side = join(dirname(file), `${basename(file).replace(/\.json$/, '')}.safetensors`);
-  if (sources.length > 0) await writeSafetensors(side, sources, { metadata: { format: 'chop-plan' } });
-  await atomicFile(file, `${JSON.stringify(planDocument(saved, sources.length > 0 ? basename(side) : undefined), undefined, 1)}\n`);
-  return sources.length > 0 ? [file, side] : [file];
 }
 
 /**

@@ -1,7 +1,7 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { applyToModel, type Blueprint, type Dtype, DTYPE_BYTES, type Family, Mask, type Model, Plan, TrainingError, toFloat32, UsageError } from '@chop/core';
-import { atomicFile, atomicFolder, openSafetensors, planTensors, readPlanTensors, type TensorSource, writeSafetensors } from '@chop/formats';
+import { atomicFile, atomicFolder, openSafetensors, planTensors, readPlanTensors, removeFolder, type TensorSource, writeSafetensors } from '@chop/formats';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** The version of snapshots; another one is refused. */
@@ -42,10 +42,10 @@ export class SnapshotStore {
   async save(model: Model, plan: Plan, step: number): Promise<string> {
     const folder = await this.#write(STEP, model, plan, step);
     this.latest = folder;
-    for (const old of (await list(this.folder, STEP)).slice(0, -this.#keep)) await rm(join(this.folder, old), { recursive: true });
+    for (const old of (await list(this.folder, STEP)).slice(0, -this.#keep)) await removeFolder(join(this.folder, old));
     // From here the run goes on, if it is killed: the best before the best is of no use any more.
     const bests = (await list(this.folder, BEST)).filter((name) => name <= nameOf(BEST, step));
-    for (const old of bests.slice(0, -1)) await rm(join(this.folder, old), { recursive: true });
+    for (const old of bests.slice(0, -1)) await removeFolder(join(this.folder, old));
     return folder;
   }
 
@@ -129,7 +129,7 @@ export class SnapshotStore {
 
   /** Removes all snapshots of the run. */
   async clear(): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
+    await removeFolder(this.folder);
   }
 }
 
