@@ -1,6 +1,7 @@
 import { CHUNK_BYTES, type Checkpoint, CheckpointError, DTYPE_BYTES, elementCount, type TensorInfo } from '@chop/core';
 import { checkRange, openRanges, type RangedFile } from './byte-ranges.js';
 import { type GgufHeader, type GgufTensor, type GgufValue, parseGgufHeader } from './gguf-header.js';
+import { checkParts, otherParts } from './gguf-split.js';
 import { ggufTokenizerFiles } from './gguf-tokenizer.js';
 
 /** Enough for the header of most files; doubled until the header fits. */
@@ -19,30 +20,56 @@ export interface GgufCheckpoint extends Checkpoint {
  * and are dequantised while they are streamed; shapes are row-major. The config is `{ gguf: metadata }`, the companions
  * are a tokenizer and a generation config made from the metadata.
  *
- * @throws {@link CheckpointError} what `parseGgufHeader` throws, `CHECKPOINT_SPLIT`, `CHECKPOINT_MISSING`, `CHECKPOINT_READ`; asking for a
- * companion: `CHECKPOINT_TOKENIZER`.
+ * A model that was split is opened by its first part (`NAME-00001-of-00003.gguf`), the others lying beside it.
+ *
+ * @throws {@link CheckpointError} what `parseGgufHeader` throws, `CHECKPOINT_SPLIT`, `CHECKPOINT_SHARD_MISSING`, `CHECKPOINT_MISSING`, `CHECKPOINT_READ`;
+ * asking for a companion: `CHECKPOINT_TOKENIZER`.
  */
 export async function openGguf(file: string): Promise<GgufCheckpoint> {
-  const ranges = await openRanges(file);
+  const parts: Part[] = [];
+  const close = async (): Promise<void> => void (await Promise.all(parts.map(({ ranges }) => ranges.close())));
   try {
-    const { metadata, tensors } = await readHeader(ranges);
-    refuseSplit(metadata.get('split.count'), file);
-    const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+    const first = await openPart(file, parts);
+    for (const other of await otherParts(file, first)) await openPart(other, parts);
+    if (parts.length > 1) checkParts(first, parts, file);
+    const { metadata } = first;
+    const byName = new Map(parts.flatMap(({ ranges, header }) => header.tensors.map((tensor) => [tensor.name, { ranges, tensor }] as const)));
     return {
       source: file,
       config: { gguf: Object.fromEntries(metadata) },
       metadata,
-      tensors: new Map(tensors.map(({ name, shape, type }): [string, TensorInfo] => [name, { name, shape, dtype: type.dtype }])),
+      tensors: new Map([...byName.values()].map(({ tensor: { name, shape, type } }): [string, TensorInfo] => [name, { name, shape, dtype: type.dtype }])),
       companions: ggufTokenizerFiles(metadata, file),
       stream(name, from, to) {
-        const tensor = byName.get(name);
-        if (!tensor)
+        const found = byName.get(name);
+        if (!found)
           throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', { file, found: `no tensor ${name} among ${byName.size}`, expected: 'a tensor of this file' });
+        const { ranges, tensor } = found;
         const [begin, end] = checkRange(name, elementCount(tensor.shape) * DTYPE_BYTES[tensor.type.dtype], from, to);
         return tensor.type.dequantise ? dequantised(ranges, tensor, begin, end) : ranges.pieces(tensor.from + begin, tensor.from + end);
       },
-      close: ranges.close,
+      close,
     };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A file of a model. */
+interface Part {
+  readonly file: string;
+  readonly ranges: RangedFile;
+  readonly header: GgufHeader;
+}
+
+/** Opens a part and puts it to the others, so that it is closed with them. */
+async function openPart(file: string, parts: Part[]): Promise<GgufHeader> {
+  const ranges = await openRanges(file);
+  try {
+    const header = await readHeader(ranges);
+    parts.push({ file, ranges, header });
+    return header;
   } catch (error) {
     await ranges.close();
     throw error;
@@ -62,16 +89,6 @@ async function readHeader(ranges: RangedFile): Promise<GgufHeader> {
         remedy: 'The header is corrupt: download the file again.',
       });
   }
-}
-
-function refuseSplit(parts: GgufValue | undefined, file: string): void {
-  if (typeof parts !== 'number' || parts <= 1) return;
-  throw new CheckpointError('CHECKPOINT_SPLIT', {
-    file,
-    found: `one of ${parts} parts of a model`,
-    expected: 'a model in one file',
-    remedy: 'Join the parts with llama.cpp: llama-gguf-split --merge FIRST-PART OUT.gguf',
-  });
 }
 
 /** Bytes `[from, to)` of a tensor as float32: the blocks that hold them are read and widened, the ends cut off. */
