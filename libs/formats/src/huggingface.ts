@@ -4,6 +4,7 @@ import { type Checkpoint, CheckpointError, type Config, DTYPE_BYTES, type Dtype,
 import { atomicFolder, type Check, checkReplaceable } from './atomic.js';
 import { reading } from './byte-ranges.js';
 import { checkFileName } from './names.js';
+import { refuseQuantised } from './quantised.js';
 import { openSafetensors, type SafetensorsFile, type TensorSource, writeSafetensors } from './safetensors.js';
 import { isJsonObject, parseStrictJson } from './strict-json.js';
 import { writeStream } from './write-stream.js';
@@ -38,7 +39,7 @@ export function isCompanion(name: string, bytes: number): boolean {
  * Opens a Hugging Face folder: `config.json`, weights in one safetensors file or in shards with an index, companions.
  *
  * @throws {@link CheckpointError} `CHECKPOINT_MISSING`, `CHECKPOINT_CONFIG`, `CHECKPOINT_WEIGHTS_MISSING`, `CHECKPOINT_PICKLE`,
- * `CHECKPOINT_INDEX`, `CHECKPOINT_SHARD_MISSING`, `CHECKPOINT_NAME`, and what {@link openSafetensors} throws.
+ * `CHECKPOINT_INDEX`, `CHECKPOINT_SHARD_MISSING`, `CHECKPOINT_NAME`, `CHECKPOINT_QUANTISED`, and what {@link openSafetensors} throws.
  */
 export async function openFolder(folder: string): Promise<Checkpoint> {
   const names = await reading(folder, () => readdir(folder));
@@ -49,6 +50,7 @@ export async function openFolder(folder: string): Promise<Checkpoint> {
     const tensors = new Map<string, TensorInfo>(
       files.flatMap((file) => [...file.tensors].map(([name, { shape, dtype }]) => [name, { name, shape, dtype }] as const)),
     );
+    refuseQuantised(config, tensors, folder);
     return {
       source: folder,
       config,

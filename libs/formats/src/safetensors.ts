@@ -1,5 +1,6 @@
-import { CheckpointError, DTYPE_BYTES, type Dtype, elementCount, OutputError, shown, type TensorInfo } from '@chop/core';
+import { byteLength, CheckpointError, DTYPE_BYTES, type Dtype, elementCount, OutputError, shown, type TensorInfo } from '@chop/core';
 import { checkRange, openRanges, type RangedFile } from './byte-ranges.js';
+import { type Float8, isFloat8, widenedFloat8 } from './float8.js';
 import { checkTensorName } from './names.js';
 import { isJsonObject, parseStrictJson } from './strict-json.js';
 import { writeStream } from './write-stream.js';
@@ -15,6 +16,8 @@ const ALIGNMENT = 8;
 export interface StoredTensor extends TensorInfo {
   readonly from: number;
   readonly to: number;
+  /** How it is stored where that is as floats of eight bits: they are widened to BF16 while they are read. */
+  readonly float8?: Float8;
 }
 
 /** One open safetensors file: header read and checked, data on disk. */
@@ -43,7 +46,7 @@ export interface SafetensorsOptions {
 }
 
 /**
- * Opens one safetensors file and checks its whole header: every byte of the data belongs to exactly one tensor, as the
+ * Opens one safetensors file (floats of eight bits are shown as BF16, in which they are exact) and checks its whole header: every byte of the data belongs to exactly one tensor, as the
  * format demands (a file with holes or trailing bytes is refused by the reference reader too).
  *
  * @throws {@link CheckpointError} `CHECKPOINT_TRUNCATED`, `CHECKPOINT_HEADER`, `CHECKPOINT_JSON`, `CHECKPOINT_OVERLAP`,
@@ -66,8 +69,9 @@ export async function openSafetensors(file: string): Promise<SafetensorsFile> {
         const tensor = byName.get(name);
         if (!tensor)
           throw new CheckpointError('CHECKPOINT_TENSOR_MISSING', { file, found: `no tensor ${name} among ${byName.size}`, expected: 'a tensor of this file' });
-        const [begin, end] = checkRange(name, tensor.to - tensor.from, from, to);
-        return ranges.pieces(tensor.from + begin, tensor.from + end);
+        const [begin, end] = checkRange(name, byteLength(tensor), from, to);
+        const stored = (first: number, last: number): AsyncIterable<Uint8Array> => ranges.pieces(tensor.from + first, tensor.from + last);
+        return tensor.float8 ? widenedFloat8(tensor.float8, stored, begin, end) : stored(begin, end);
       },
       close: ranges.close,
     };
@@ -140,11 +144,11 @@ function storedTensor(name: string, entry: unknown, dataStart: number, file: str
   checkTensorName(name, file);
   if (!isJsonObject(entry)) throw headerError(file, `an entry for ${name} that is no object`, '{ dtype, shape, data_offsets }');
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
+  if (typeof dtype !== 'string' || !(isFloat8(dtype) || Object.hasOwn(DTYPE_BYTES, dtype))) {
     throw new CheckpointError('CHECKPOINT_DTYPE', {
       file,
       found: `${name} stored as ${shown(dtype)}`,
-      expected: Object.keys(DTYPE_BYTES).join(', '),
+      expected: [...Object.keys(DTYPE_BYTES), 'F8_E4M3', 'F8_E5M2'].join(', '),
       remedy: 'Convert the weights to F32, F16 or BF16 first.',
     });
   }
@@ -152,7 +156,7 @@ function storedTensor(name: string, entry: unknown, dataStart: number, file: str
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!)
     throw headerError(file, `the data_offsets ${shown(offsets)} for ${name}`, '[begin, end], begin ≤ end');
   const [begin, end] = offsets as [number, number];
-  const bytes = elementCount(shape) * DTYPE_BYTES[dtype as Dtype];
+  const bytes = elementCount(shape) * (isFloat8(dtype) ? 1 : DTYPE_BYTES[dtype as Dtype]);
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
     throw new CheckpointError('CHECKPOINT_SHAPE', {
       file,
@@ -161,7 +165,8 @@ function storedTensor(name: string, entry: unknown, dataStart: number, file: str
       remedy: 'The header is corrupt: download the file again.',
     });
   }
-  return { name, shape, dtype: dtype as Dtype, from: dataStart + begin, to: dataStart + end };
+  const place = { from: dataStart + begin, to: dataStart + end };
+  return isFloat8(dtype) ? { name, shape, dtype: 'BF16', float8: dtype, ...place } : { name, shape, dtype: dtype as Dtype, ...place };
 }
 
 /** Tensors sorted by offset must follow each other without gap up to the end of the file. */
