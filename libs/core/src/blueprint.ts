@@ -140,16 +140,23 @@ export function checkTensors(blueprint: Blueprint, checkpoint: Checkpoint, extra
 }
 
 function tabulate(table: WeightTable, axes: Axes): Weight[] {
-  const rows = (records: WeightTable['outer'], prefix: string, at?: number): Weight[] =>
-    Object.entries(records).map(([role, [label, ...texts]]) => {
-      const name = label.replace(/ᵀ$/, '');
-      const dimensions = texts.map((text) => new Dimension(text));
+  // Dimensions are read once, not for every layer.
+  const read = (records: WeightTable['outer']) =>
+    Object.entries(records).map(([role, [label, ...texts]]) => ({
+      role,
+      label,
+      name: label.replace(/ᵀ$/, ''),
+      dimensions: texts.map((text) => new Dimension(text)),
+    }));
+  const rows = (records: ReturnType<typeof read>, prefix: string, at?: number): Weight[] =>
+    records.map(({ role, label, name, dimensions }) => {
       const shape = dimensions.map((dimension) => dimension.size(axes, at));
       const linear = at !== undefined && shape.length === 2;
       return { name: prefix + name, role, dimensions, shape, linear, ...(at === undefined ? {} : { at }), ...(name === label ? {} : { turned: true }) };
     });
-  const layers = Array.from({ length: axes.layers }, (_, at) => rows(table.layer, table.prefix(at), at));
-  return [...rows(table.outer, ''), ...layers.flat()];
+  const layer = read(table.layer);
+  const layers = Array.from({ length: axes.layers }, (_, at) => rows(layer, table.prefix(at), at));
+  return [...rows(read(table.outer), ''), ...layers.flat()];
 }
 
 function checkIndices(axes: Axes, axis: string, at: number | undefined, indices: ArrayLike<number>): void {

@@ -9,8 +9,8 @@ export const count = z
   .min(1)
   .max(1 << 24);
 
-/** Twenty times the deepest models in use: a config that lies about it would fill the memory with names of weights. */
-const MAX_LAYERS = 4096;
+/** Five times the deepest models in use: a config that lies about it would fill the memory with names of weights. */
+const MAX_LAYERS = 1024;
 
 /** A number of layers. */
 export const layerCount = count.max(MAX_LAYERS);
