@@ -345,6 +345,7 @@ describe('what goes where', () => {
       layersBefore: 4,
       layersAfter: 2,
       explanation: 'layer 4 → 2',
+      loaders: [{ loader: 'transformers', loads: true }],
       seconds: 1,
     } satisfies PlanResult;
     const plan: Verbs['plan'] = async () => ({ summary, save: async (to: string) => (await writeFile(to, '{}'), [to]) }) as never;

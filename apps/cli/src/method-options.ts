@@ -1,5 +1,5 @@
-import { type Command, Option } from 'commander';
-import type { PlanRequest } from '@chop/chop';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { LoaderName, PlanRequest } from '@chop/chop';
 import type { Call } from './call.js';
 import { given } from './given.js';
 import type { Verbs } from './surroundings.js';
@@ -12,6 +12,7 @@ export interface MethodFlags {
   readonly samples?: number;
   readonly window?: number;
   readonly join?: string;
+  readonly for?: readonly LoaderName[];
 }
 
 /** `--set`, and the calibration text that a method looks at. */
@@ -23,7 +24,8 @@ export function addMethodOptions(command: Command): Command {
     .addOption(dataOption('--data <data...>', 'calibration text, for strategies that look at activations'))
     .addOption(new Option('--samples <n>', 'windows of calibration text; 128 if not given').argParser(positive))
     .addOption(new Option('--window <tokens>', 'tokens of a calibration window; 512 if not given').argParser(positive))
-    .addOption(joinOption());
+    .addOption(joinOption())
+    .addOption(loadersOption());
 }
 
 export function dataOption(flags: string, description: string): Option {
@@ -34,11 +36,24 @@ export function joinOption(): Option {
   return new Option('--join <text>', 'put between documents instead of the end-of-text token; \\n is a newline').argParser(joiner);
 }
 
+const LOADERS: readonly LoaderName[] = ['transformers', 'llama.cpp', 'transformers.js', 'onnxruntime'];
+
+/** `--for llama.cpp,transformers.js` */
+export function loadersOption(): Option {
+  return new Option('--for <programs>', `programs that must take the result, with commas: ${LOADERS.join(', ')}`).argParser((text): LoaderName[] =>
+    text.split(',').map((word) => {
+      const loader = LOADERS.find((each) => each === word.trim());
+      if (loader === undefined) throw new InvalidArgumentError(`Expected some of ${LOADERS.join(', ')}.`);
+      return loader;
+    }),
+  );
+}
+
 /** The strategy of that name, with what `--set` says. */
 export async function methodOf(chop: Verbs, strategy: string, { set = [] }: MethodFlags): Promise<ReturnType<Verbs['method']>> {
   return chop.method(strategy, (await import('./settings.js')).settingsOf(set));
 }
 
-export function planRequest({ common }: Call, { data, samples, window, join }: MethodFlags): PlanRequest {
-  return { ...common, ...given({ data, samples, window, join }) };
+export function planRequest({ common }: Call, { data, samples, window, join, for: loaders }: MethodFlags): PlanRequest {
+  return { ...common, ...given({ data, samples, window, join, for: loaders }) };
 }

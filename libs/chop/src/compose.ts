@@ -6,6 +6,7 @@ import { compare, type CompareRequest, type Comparison } from './compare.js';
 import { evaluate } from './evaluate.js';
 import { generate } from './generate.js';
 import { inspect } from './inspect.js';
+import { inWholeBlocks } from './loaders.js';
 import { type MadePlan, readPlan } from './made-plan.js';
 import { lossNamed, methodNamed } from './methods.js';
 import { type ModelSource, type OpenModel, openModel, withModel } from './opened.js';
@@ -90,7 +91,8 @@ export class Chop {
 
   /** Goes on training a model; with `out` into a folder, else in memory. */
   train(model: ModelSource | FromScratch, request: TrainRequest): Promise<TrainedModel> {
-    return train(this.parts, model, request);
+    const { for: loaders = [], ...rest } = request;
+    return train(this.parts, model, { ...rest, ...(rest.prune ? { prune: inWholeBlocks(rest.prune, loaders) } : {}) });
   }
 
   /** Measures models, each under its name: `chop.evaluate({ base, small, tuned }, { perplexity: { data } })`. */

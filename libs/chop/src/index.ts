@@ -4,6 +4,7 @@ export type { Budget } from './budget.js';
 export { Chop, compose, type ComposeOptions } from './compose.js';
 export { EMBEDDED_MODEL } from './embedded.js';
 export type { Lineage } from './lineage.js';
+export { LOADER_NAMES, type LoaderName, loadersOf, type LoaderVerdict } from './loaders.js';
 export { MadePlan } from './made-plan.js';
 export { type ModelSource, OpenModel, type OpenParts } from './opened.js';
 export type { PlanRequest } from './plan.js';

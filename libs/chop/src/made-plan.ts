@@ -1,5 +1,6 @@
 import { applyToCheckpoint, type Plan } from '@chop/core';
 import { loadPlan, planDocument, type SavedPlan, savePlan } from '@chop/formats';
+import { loadersOf } from './loaders.js';
 import { type OpenModel, storedBytes } from './opened.js';
 import type { PlanResult } from './verbs.js';
 
@@ -55,6 +56,7 @@ export function summaryOf(opened: OpenModel, saved: SavedPlan, started: number):
     layersBefore: plan.before.axes.layers,
     layersAfter: plan.after.axes.layers,
     explanation,
+    loaders: loadersOf({ family: opened.family, blueprint: plan.after }),
     seconds: (performance.now() - started) / 1000,
   };
 }

@@ -3,6 +3,7 @@ import { startEngine, withPackedWeights } from '@chop/kernels';
 import { sweepMemory } from '@chop/training';
 import { CALIBRATION_SAMPLES, CALIBRATION_WINDOW, calibrationWindows } from './calibrate.js';
 import { withDefaults } from './defaults.js';
+import { checkLoaders, inWholeBlocks, type LoaderName } from './loaders.js';
 import { checkMemory, engineOptions, withinMemory } from './memory-limit.js';
 import { MadePlan, summaryOf } from './made-plan.js';
 import type { OpenModel } from './opened.js';
@@ -10,14 +11,18 @@ import type { Calibration } from './verbs.js';
 import type { Common } from './request.js';
 
 /** How a method is run over a model, and the text that it looks at. */
-export interface PlanRequest extends Common, Calibration {}
+export interface PlanRequest extends Common, Calibration {
+  /** Programs that must take the result: sizes that a method chooses are whole blocks there, and a result that one of them cannot load is refused. */
+  readonly for?: readonly LoaderName[];
+}
 
 /**
  * Runs a method over a model, which stays as it is, and returns what it would do.
  *
- * @throws {@link UsageError} `OPTION_UNKNOWN`, `OPTION_VALUE`, `METHOD_NEEDS_TRAINING`, `SESSION_NEEDS_TEXT`
+ * @throws {@link UsageError} `OPTION_UNKNOWN`, `OPTION_VALUE`, `METHOD_NEEDS_TRAINING`, `SESSION_NEEDS_TEXT`, `LOADER_REFUSES`
  */
-export async function planModel(opened: OpenModel, { method, options: given }: Configured<Pruner>, request: PlanRequest): Promise<MadePlan> {
+export async function planModel(opened: OpenModel, configured: Configured<Pruner>, request: PlanRequest): Promise<MadePlan> {
+  const { method, options: given } = inWholeBlocks(configured, request.for ?? []);
   const started = performance.now();
   const { seed = 0, signal, onProgress, onMessage, memoryLimit: limit } = request;
   const savings = { samples: request.samples ?? CALIBRATION_SAMPLES, window: request.window ?? CALIBRATION_WINDOW };
@@ -58,6 +63,7 @@ export async function planModel(opened: OpenModel, { method, options: given }: C
   const plan = await withinMemory({ limit, savings }, () => drive(method.plan(session, options), session, method.name));
   model.drop();
   plan.after.checkUniform();
+  checkLoaders({ family: opened.family, blueprint: plan.after }, request.for ?? []);
   // Indices that were chosen without a look at the weights are right for every model of these sizes.
   const ofThisModel = needs !== 'nothing' || session.sawWeights || plan.masks.size > 0 || plan.replacements.size > 0;
   const made = { strategy: method.name, options: withDefaults(method.options, given as Record<string, unknown>), seed, source: opened.source };

@@ -2,6 +2,7 @@ import { byteLength, type Checkpoint, CHUNK_BYTES, type Dtype, elementCount, nea
 import { reencode, saveFolder, type TensorSource } from '@chop/formats';
 import { modelCard } from './card.js';
 import { LINEAGE_FILE, type Lineage } from './lineage.js';
+import { loadersOf } from './loaders.js';
 import type { OpenModel } from './opened.js';
 import { GGUF_DTYPES, type GgufDtype, saveGguf } from './save-gguf.js';
 import { ONNX_DTYPES, type OnnxDtype, saveOnnx } from './save-onnx.js';
@@ -37,18 +38,23 @@ export async function saveModel(opened: OpenModel, out: string, { format = 'hf',
     throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
   const lineage = await opened.lineage();
   let verify: Verified | undefined;
+  const told = (written: WrittenResult, verify: Verified | undefined): WrittenResult => ({
+    ...written,
+    loaders: loadersOf(opened),
+    ...(verify ? { verify } : {}),
+  });
   const inRuntime = async (written: Omit<Written, 'file'>): Promise<void> => {
     verify = await verifyInRuntime(opened, { ...written, file: out }, request, from);
   };
   if (format === 'gguf') {
     const stored = allowed(format, GGUF_DTYPES, dtype ?? ggufDtype(opened.dtype));
     const check = (path: string): Promise<void> => inRuntime({ path, format, dtype: stored });
-    return verified(await saveGguf(opened, out, { ...request, lineage, dtype: stored, check }), verify);
+    return told(await saveGguf(opened, out, { ...request, lineage, dtype: stored, check }), verify);
   }
   if (format === 'onnx') {
     const stored = allowed(format, ONNX_DTYPES, dtype ?? 'f32');
     const check = (path: string, graph: string): Promise<void> => inRuntime({ path, graph, format, dtype: stored });
-    return verified(await saveOnnx(opened, out, { ...request, lineage, dtype: stored, check }), verify);
+    return told(await saveOnnx(opened, out, { ...request, lineage, dtype: stored, check }), verify);
   }
   const float = dtype && allowed(format, FLOATS, dtype);
   const isOther = float !== undefined && DTYPES[float] !== opened.dtype;
@@ -59,10 +65,8 @@ export async function saveModel(opened: OpenModel, out: string, { format = 'hf',
     beside: opened.beside,
     check: async (path, tensors) => void (verify = await verifyFolder(opened, { path, file: out, tensors }, request)),
   });
-  return verified(written, verify);
+  return told(written, verify);
 }
-
-const verified = (written: WrittenResult, verify: Verified | undefined): WrittenResult => ({ ...written, ...(verify ? { verify } : {}) });
 
 /** The dtype, if a format has it. */
 function allowed<D extends string>(format: string, dtypes: readonly D[], dtype: string): D {

@@ -1,6 +1,7 @@
 import type { Configured, Pruner, Taught } from '@chop/core';
 import type { LatencyResult, PairedTasks, PerplexityResult, SampleLine, SpeedUps, TasksInput, TasksResult } from '@chop/eval';
 import type { TrainingEvent, TrainOptionsInput } from '@chop/training';
+import type { LoaderName, LoaderVerdict } from './loaders.js';
 import type { ModelSource, OpenModel } from './opened.js';
 import type { Cached, Common } from './request.js';
 import type { Verified } from './verify.js';
@@ -46,6 +47,8 @@ export interface PlanResult {
   readonly layersBefore: number;
   readonly layersAfter: number;
   readonly explanation: string;
+  /** Who will take the result. */
+  readonly loaders: readonly LoaderVerdict[];
   readonly seconds: number;
 }
 
@@ -56,6 +59,8 @@ export interface WrittenResult {
   readonly bytes: number;
   readonly seconds: number;
   readonly files: readonly string[];
+  /** Who takes a model of these sizes. */
+  readonly loaders?: readonly LoaderVerdict[];
   /** How it was opened again before it got its name. */
   readonly verify?: Verified;
 }
@@ -70,6 +75,8 @@ export interface TrainRequest extends Omit<Common, 'seed'>, TrainOptionsInput {
   readonly resume?: boolean;
   /** Prunes while training: `dimChop({ sparsity: 0.25 })`. */
   readonly prune?: Configured<Pruner>;
+  /** Programs that must take the result: sizes that a method chooses are whole blocks there. */
+  readonly for?: readonly LoaderName[];
   /** Learns from a teacher: `distillLogits({ teacher: base })`. */
   readonly loss?: Taught<ModelSource>;
   /** Text for evaluations during training. */

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
-import type { TrainRequest } from '@chop/chop';
+import type { LoaderName, TrainRequest } from '@chop/chop';
 import { type Action, type Call } from '../call.js';
 import { examples } from '../examples.js';
 import { given } from '../given.js';
-import { dataOption } from '../method-options.js';
+import { dataOption, loadersOption } from '../method-options.js';
 import { each, positive } from '../option-values.js';
 import type { Verbs } from '../surroundings.js';
 import { trainingChoices, trainingOptions } from '../training-flags.js';
@@ -13,6 +13,7 @@ interface TrainFlags {
   readonly out: string;
   readonly resume?: boolean;
   readonly prune?: string;
+  readonly for?: readonly LoaderName[];
   readonly distill?: string;
   readonly teacher?: string;
   readonly set?: readonly string[];
@@ -36,6 +37,7 @@ export function addTrain(program: Command, action: Action): void {
     .requiredOption('-o, --out <folder>', 'the folder to be made')
     .option('--resume', 'go on where a run that was cut off has saved its state')
     .option('--prune <strategy>', 'prune while training')
+    .addOption(loadersOption())
     .option('--distill <strategy>', 'learn from a teacher')
     .option('--teacher <model>', 'the MODEL to learn from; the one that is trained if not given')
     .addOption(new Option('--set <name=value>', 'an option of the strategy (repeatable); strategy.name=value where two have it').argParser(each))
@@ -108,7 +110,7 @@ async function trainRequest(call: Call, chop: Verbs, model: string | undefined, 
     data,
     out,
     ...trainingChoices(flags),
-    ...given({ resume, valid, dtype }),
+    ...given({ resume, valid, dtype, for: flags.for }),
     ...call.force,
     ...(prune === undefined ? {} : { prune: chop.method(prune, settings.get(prune)) }),
     ...(distill === undefined ? {} : { loss: chop.loss(distill, { ...settings.get(distill), teacher: from! }) }),

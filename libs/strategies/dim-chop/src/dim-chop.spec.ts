@@ -5,7 +5,7 @@ import { llama } from '@chop/models';
 import { train, trainOptions } from '@chop/training';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { dimChop, shareAt } from './dim-chop.js';
+import { dimChop, nearestMultiple, shareAt } from './dim-chop.js';
 import { lowest } from './score.js';
 
 const CONFIG = {
@@ -88,6 +88,16 @@ describe('DimCHOP', () => {
     expect(model.latent.size).toBe(0);
     expect(plan.masks.size).toBe(0);
     for (const name of model.names) for (const slot of model.entry(name).slots.values()) expect(slot.shape).toEqual(model.value(name).shape);
+  });
+
+  test('with a multiple the sizes of rows that are left are multiples of it, heads are counted as before', async () => {
+    const { model } = await trained(8, { every: 2, endStep: 6, shared: ['ffn', 'kv', 'width'], multiple: 4 });
+    const { axes } = model.blueprint;
+    expect([axes.size('width'), axes.size('ffn', 0), axes.size('kv', 0)]).toEqual([8, 8, 1]); // of 16, 12 and 2; half of 12 is as near to 8 as to 4
+    expect([nearestMultiple(768, 256, 1536), nearestMultiple(100, 256, 1536), nearestMultiple(1530, 256, 1536), nearestMultiple(300, 256, 576)]).toEqual([
+      768, 256, 1536, 256,
+    ]);
+    expect(nearestMultiple(10, 32, 20)).toBe(20);
   });
 
   test('the cut model says what the masked one said right before', async () => {

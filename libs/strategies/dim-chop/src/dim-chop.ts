@@ -12,6 +12,12 @@ const options = z.strictObject({
   rate: z.number().positive().default(3).describe('steepness of the exponential schedule'),
   beta1: z.number().min(0).lt(1).default(0.85).describe('memory of the smoothed sensitivity'),
   beta2: z.number().min(0).lt(1).default(0.95).describe('memory of the uncertainty'),
+  multiple: z
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe('with shared: sizes of ffn and width that are left at the end are multiples of this, where they can be (blocks of 8 and 4 bits have 32)'),
   shared: z.array(z.enum(SHARED)).default([]).describe('axes along which scores are summed, so that matrices really get smaller'),
 });
 
@@ -25,7 +31,7 @@ export const dimChop = pruner({
   description: 'Masks the least important columns while training, with regrowth (DimCHOP; Just CHOP, arXiv 2305.14864, section 3.2).',
   options,
   needs: 'training',
-  async *plan(session, { every, shared, ...o }) {
+  async *plan(session, { every, shared, multiple, ...o }) {
     const endStep = o.endStep ?? Math.max(1, Math.floor(0.8 * session.budget.steps));
     if (endStep > session.budget.steps || endStep <= o.warmupSteps) {
       throw new UsageError('OPTION_VALUE', {
@@ -51,7 +57,7 @@ export const dimChop = pruner({
       }
       const share = shareAt(step.index, { ...o, endStep });
       const last = step.index === endStep;
-      yield* shared.length > 0 ? sharedEdits(session, shared, share, score, last) : columnEdits(linears, share, score, last);
+      yield* shared.length > 0 ? sharedEdits(session, { shared, share, multiple }, score, last) : columnEdits(linears, share, score, last);
       if (last) return;
     }
   },
@@ -74,14 +80,26 @@ async function* columnEdits(linears: readonly Weight[], share: number, score: (w
 }
 
 /** The same scores summed along whole axes: latent while they may return, cut off at the end. All are chosen before the first is cut. */
-async function* sharedEdits(session: Session, shared: readonly (typeof SHARED)[number][], share: number, score: (w: Weight) => tf.Tensor, last: boolean) {
+async function* sharedEdits(
+  session: Session,
+  { shared, share, multiple }: { readonly shared: readonly (typeof SHARED)[number][]; readonly share: number; readonly multiple: number },
+  score: (w: Weight) => tf.Tensor,
+  last: boolean,
+) {
   const edits: Edit[] = [];
   for (const { axis, at } of sharedAxes(session.model.axes, shared)) {
     const scores = await axisScores(session.model, axis, at, score);
-    const masked = lowest(scores, Math.min(Math.floor(share * scores.length + 0.5), scores.length - 1));
+    const stays = Math.max(1, scores.length - Math.floor(share * scores.length + 0.5));
+    const masked = lowest(scores, scores.length - (last && axis !== 'kv' ? nearestMultiple(stays, multiple, scores.length) : stays));
     const kept = Array.from(scores, (_, index) => index).filter((index) => !masked.has(index));
     if (!last) edits.push(maskAxis(axis, kept, at));
     else if (masked.size > 0) edits.push(keep(axis, kept, at));
   }
   yield* edits;
+}
+
+/** The multiple nearest to a size, at least one and at most all that there is; a size too small for two stays the whole. */
+export function nearestMultiple(size: number, multiple: number, of: number): number {
+  if (multiple > of) return of;
+  return Math.min(Math.max(1, Math.round(size / multiple)), Math.floor(of / multiple)) * multiple;
 }
