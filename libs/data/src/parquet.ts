@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { DataError, nearest } from '@chop/core';
 import { type AsyncBuffer, type ColumnChunk, type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema, type SchemaTree } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import { checkPages } from './parquet-pages.js';
 
 /** Rows read at once where the file says where its pages begin; elsewhere a row group is read at once. */
 const ROWS_AT_ONCE = 1024;
@@ -31,7 +32,7 @@ export async function* parquetRows(file: string, column?: string): AsyncGenerato
     const source = await bufferOf(handle, file);
     const metadata = await parquetMetadataAsync(source, { geoparquet: false }).catch((cause: unknown) => broken(file, cause));
     if (column !== undefined) checkColumn(metadata, column, file);
-    for (const { from, to } of pieces(metadata, column, file)) {
+    for await (const { from, to } of pieces(source, metadata, column, file)) {
       const rows = await parquetReadObjects({
         file: source,
         metadata,
@@ -70,12 +71,16 @@ async function bufferOf(handle: FileHandle, file: string): Promise<AsyncBuffer> 
 }
 
 /** Which rows are read at once. */
-function* pieces(metadata: FileMetaData, column: string | undefined, file: string): Generator<{ from: number; to: number }> {
+async function* pieces(source: AsyncBuffer, metadata: FileMetaData, column: string | undefined, file: string): AsyncGenerator<{ from: number; to: number }> {
   let start = 0;
   for (const { columns, num_rows } of metadata.row_groups) {
     const rows = Number(num_rows);
     const chunks = columns.filter(({ meta_data: meta }) => column === undefined || meta?.path_in_schema[0] === column || meta === undefined);
-    for (const chunk of chunks) checkChunk(chunk, file);
+    for (const chunk of chunks) {
+      checkChunk(chunk, file);
+      await checkPages(source, chunk.meta_data!, rows, file).catch((cause: unknown) => broken(file, cause, start + 1));
+    }
+    if (chunks.length === 0 && rows > 0) broken(file, new Error(`${rows} rows without columns`));
     const step = chunks.every(({ offset_index_offset: at }) => at !== undefined) ? ROWS_AT_ONCE : rows;
     for (let from = 0; from < rows; from += step) yield { from: start + from, to: start + Math.min(rows, from + step) };
     start += rows;
@@ -137,6 +142,7 @@ function encrypted(file: string, what: string): never {
 }
 
 function broken(file: string, cause: unknown, line?: number): never {
+  if (cause instanceof DataError) throw cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   throw new DataError('DATA_BROKEN', {
     file,
