@@ -1,13 +1,13 @@
-import { checkOptions, type EvaluationContext, type Model, named, type Parts, UsageError } from '@chop/core';
+import { type Checkpoint, checkOptions, type EvaluationContext, type Model, named, type Parts, UsageError } from '@chop/core';
 import type { Tokenizer } from '@chop/data';
-import { type LatencyResult, pairedTasks, type PerplexityResult, type PreparedTasks, prepareTasks } from '@chop/eval';
+import { type LatencyResult, pairedTasks, type PerplexityResult, type PreparedTasks, prepareTasks, TOKENS_IN_FLIGHT } from '@chop/eval';
 import { atomicFile, checkFreeFile } from '@chop/formats';
 import { type Engine, holdPacked, startEngine } from '@chop/kernels';
-import { forwardMemory } from '@chop/training';
+import { forwardMemory, sweepMemory } from '@chop/training';
 import { withAnswers } from './answers.js';
 import { readText } from './calibrate.js';
 import { hubData } from './hub-data.js';
-import { checkMemory, engineOptions, withinMemory } from './memory-limit.js';
+import { checkMemory, engineOptions, fitsMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, type OpenModel, withModel } from './opened.js';
 import type { EvalResult, EvaluateRequest } from './verbs.js';
 import type { Common } from './request.js';
@@ -90,13 +90,19 @@ async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateR
   if (prepared) await opened.tokenizer();
   const window = Math.max(request.perplexity?.window ?? EVALUATION_WINDOW, prepared ? TASK_TOKENS : 0);
   const savings = { ...(request.perplexity ? { window } : {}) };
-  if (limit !== undefined)
-    checkMemory(forwardMemory(opened.blueprint, { batchSize: 1, window }, { native: engine.native !== undefined }), { limit, savings, onMessage });
+  const native = engine.native !== undefined;
+  const whole = forwardMemory(opened.blueprint, { batchSize: 1, window }, { native });
+  // A perplexity needs no more than a layer at a time; whatever else is measured needs the whole model.
+  const streamed = !request.latency && !prepared && !fitsMemory(whole, limit);
+  const need = streamed ? sweepMemory(opened.blueprint, { samples: Math.ceil(TOKENS_IN_FLIGHT / window), window }, { native }) : whole;
   const facts = { model: opened.source, parameters: opened.blueprint.parameters, bytes: opened.bytes, engine: engine.name };
   if (!request.perplexity && !request.latency && !prepared) return facts;
-  const model = await opened.load(request.signal);
+  checkMemory(need, { limit, savings, onMessage });
+  if (streamed) onMessage?.('the model is read layer by layer: all of it would not fit into memory');
+  const model = streamed ? opened.family.model(opened.blueprint) : await opened.load(request.signal);
   try {
-    const scores = await withinMemory({ limit, savings }, async () => measure(parts, model, { opened, engine, prepared }, request));
+    const measured = { opened, engine, prepared, ...(streamed ? { layersFrom: opened.checkpoint } : {}) };
+    const scores = await withinMemory({ limit, savings }, async () => measure(parts, model, measured, request));
     return { ...facts, ...scores };
   } finally {
     model.drop();
@@ -115,6 +121,8 @@ export interface Measured {
   readonly opened: OpenModel;
   readonly engine: Engine;
   readonly prepared: PreparedTasks | undefined;
+  /** Where the weights are, if none of them is in memory: see {@link EvaluationContext}. */
+  readonly layersFrom?: Checkpoint;
 }
 
 /** What was asked of a model that is in memory. Its 2:4 weights are packed before tasks and latency: it can only be dropped afterwards. */
@@ -124,8 +132,9 @@ export async function measure(
   measured: Measured,
   request: EvaluateRequest,
 ): Promise<Omit<EvalResult, 'model' | 'parameters' | 'bytes' | 'engine'>> {
-  const { opened, prepared } = measured;
-  const perplexity = request.perplexity && (await measurePerplexity(parts, model, await opened.tokenizer(), request.perplexity, request));
+  const { opened, prepared, layersFrom } = measured;
+  const source = { tokenizer: await opened.tokenizer(), ...(layersFrom ? { layersFrom } : {}) };
+  const perplexity = request.perplexity && (await measurePerplexity(parts, model, source, request.perplexity, request));
   const release = prepared || request.latency ? holdPacked(model.linears) : () => {};
   try {
     return { ...(perplexity ? { perplexity } : {}), ...(await measureRunning(parts, model, measured, request)) };
@@ -165,7 +174,7 @@ async function measureTasks(
 export async function measurePerplexity(
   parts: Parts,
   model: Model,
-  tokenizer: Tokenizer,
+  { tokenizer, ...source }: { readonly tokenizer: Tokenizer; readonly layersFrom?: Checkpoint },
   { data, join, ...options }: PerplexityRequest,
   common: Common,
 ): Promise<PerplexityResult> {
@@ -173,7 +182,12 @@ export async function measurePerplexity(
   const maxTokens = windows === undefined ? {} : { maxTokens: window + stride * (windows - 1) };
   const text = async (): Promise<Int32Array> =>
     (await readText(data, tokenizer, { join, ...maxTokens, ...(common.signal ? { signal: common.signal } : {}) })).ids;
-  const context = { text, byteLength: (ids: Int32Array) => tokenizer.byteLength(ids), ...(tokenizer.bosId === undefined ? {} : { bosId: tokenizer.bosId }) };
+  const context = {
+    ...source,
+    text,
+    byteLength: (ids: Int32Array) => tokenizer.byteLength(ids),
+    ...(tokenizer.bosId === undefined ? {} : { bosId: tokenizer.bosId }),
+  };
   return (await run(parts, 'perplexity', model, options, context, common)) as PerplexityResult;
 }
 

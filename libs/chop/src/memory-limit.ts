@@ -43,8 +43,16 @@ export interface Savings {
   readonly checkpointBlocks?: boolean;
 }
 
+/** Work below it is not worth a word. */
+const TOLD_FROM = 1e9;
+
+/** Whether work fits into what it may take: the limit, else what is free. */
+export function fitsMemory({ total }: Pick<MemoryForecast, 'total'>, limit: number | string | undefined): boolean {
+  return total <= (limit === undefined ? freeBytes() : limitBytes(limit));
+}
+
 /**
- * Says what a piece of work will need, and refuses one that would need more than it may.
+ * Says what a piece of work will need, and refuses one that would need more than it may: the limit, or what is free where there is none.
  *
  * @throws {@link UsageError} `MEMORY_LIMIT`
  */
@@ -52,12 +60,15 @@ export function checkMemory(
   { total }: Pick<MemoryForecast, 'total'>,
   { limit, savings, onMessage }: { limit?: number | string | undefined; savings: Savings; onMessage?: ((line: string) => void) | undefined },
 ): void {
-  onMessage?.(`will need about ${gigabytes(total)}; ${gigabytes(freeBytes())} free`);
-  if (limit === undefined || total <= limitBytes(limit)) return;
+  if (limit !== undefined || total >= TOLD_FROM) onMessage?.(`will need about ${gigabytes(total)}; ${gigabytes(freeBytes())} free`);
+  if (fitsMemory({ total }, limit)) return;
   throw new UsageError('MEMORY_LIMIT', {
     found: `work that will need about ${gigabytes(total)}`,
-    expected: `at most ${gigabytes(limitBytes(limit))} (the memory limit)`,
-    remedy: `${remedy(savings)}, or raise --memory-limit.`,
+    expected: `at most ${limit === undefined ? `${gigabytes(freeBytes())}, which are free` : `${gigabytes(limitBytes(limit))} (the memory limit)`}`,
+    remedy:
+      limit === undefined
+        ? `${remedy(savings)}; --memory-limit ${gigabytes(total).replace(' ', '')} tries all the same.`
+        : `${remedy(savings)}, or raise --memory-limit.`,
   });
 }
 

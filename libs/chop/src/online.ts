@@ -64,7 +64,7 @@ async function perplexityOf(
   { valid, options: { window, join: between }, common: { signal } }: { valid: readonly string[]; options: TrainOptions; common: Common },
 ): Promise<{ perplexity: number }> {
   const request = { data: valid, window, windows: ONLINE_WINDOWS, ...(between === undefined ? {} : { join: between }) };
-  return { perplexity: (await measurePerplexity(parts, live, tokenizer, request, signal ? { signal } : {})).value };
+  return { perplexity: (await measurePerplexity(parts, live, { tokenizer }, request, signal ? { signal } : {})).value };
 }
 
 function checkAsked({ evalEvery, evalTasks, evalTasksDir, evalTaskData, evalLimit, patience, watch }: TrainOptions, hasText: boolean): void {

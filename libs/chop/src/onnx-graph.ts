@@ -1,4 +1,4 @@
-import { type Model, PlanError, tensorsIn } from '@chop/core';
+import { type Blueprint, type Checkpoint, type KeyValueCache, type Model, Pass, PlanError, tensorsIn, visitLayers } from '@chop/core';
 import { inOnePiece, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxType, type OnnxValue } from '@chop/formats';
 import { hearCalls, type KernelCall, keyValueCache } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
@@ -27,15 +27,15 @@ export interface ModelGraph extends Pick<OnnxModel, 'nodes' | 'inputs' | 'output
   readonly constants: readonly OnnxTensor[];
 }
 
-/** A walk through the model that was listened to: one more token after another one, with a cache. */
+/** A walk through the model that was listened to. */
 interface Walk {
   readonly calls: readonly KernelCall[];
   readonly ids: tf.Tensor;
   readonly logits: tf.Tensor;
   /** What layers share. */
   readonly shared: readonly Shared[];
-  /** The same of a walk of {@link STRIDE} tokens, in the same order. */
-  readonly wide: readonly Shared[];
+  /** The names of the weights, by the memory that they had. */
+  readonly weights: ReadonlyMap<object, string>;
 }
 
 /** What layers share, and how it is made for another position. */
@@ -45,32 +45,68 @@ type Shared = readonly [tf.TensorContainer, (offset: number) => tf.TensorContain
 const STRIDE = 64;
 
 /**
- * The graph of a model whose weights are on the engine: the kernel rows that one token goes through, in the words of ONNX. No family needs to know
- * of it. Inputs: `input_ids`, `attention_mask`, `position_ids`, `past_key_values.AT.key/value`; outputs: `logits`, `present.AT.key/value`.
+ * The graph of a model: the kernel rows that one token goes through, in the words of ONNX. No family needs to know of it. One layer is in memory at a time.
+ * Inputs: `input_ids`, `attention_mask`, `position_ids`, `past_key_values.AT.key/value`; outputs: `logits`, `present.AT.key/value`.
  *
+ * @param model - with no weight in memory.
  * @param context - positions that the model knows.
  * @throws {@link UsageError} `FORMAT_UNSUPPORTED` for a kernel that ONNX has no words for.
  */
-export function modelGraph(model: Model, context: number, precision: OnnxPrecision): ModelGraph {
-  let graph: ModelGraph | undefined;
-  tf.tidy(() => {
-    const cache = keyValueCache();
-    try {
-      const [wide, shared]: [Shared[], Shared[]] = [[], []];
-      model.forward(tf.zeros([1, STRIDE], 'int32'), { cache, onShared: (...heard) => wide.push(heard) });
-      const ids = tf.zeros([1, 1], 'int32');
-      const { value: logits, calls } = hearCalls(() => model.forward(ids, { cache, onShared: (...heard) => shared.push(heard) }));
-      graph = new Graph(model, { calls, ids, logits, shared, wide }, context, precision).build();
-    } finally {
-      cache.dispose();
+export async function modelGraph(model: Model, checkpoint: Checkpoint, { context, precision, signal }: GraphOptions): Promise<ModelGraph> {
+  const cache = keyValueCache();
+  try {
+    const wide = await walked(model, checkpoint, { cache, tokens: STRIDE, signal });
+    const walk = await walked(model, checkpoint, { cache, tokens: 1, signal });
+    return new Graph(model.blueprint, { ...walk, wide: wide.shared }, context, precision).build();
+  } finally {
+    cache.dispose();
+  }
+}
+
+export interface GraphOptions {
+  readonly context: number;
+  readonly precision: OnnxPrecision;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Some more tokens through the model, behind those in the cache. Of the tensors that are told, only who they are and their shapes can be looked at. */
+async function walked(
+  model: Model,
+  checkpoint: Checkpoint,
+  { cache, tokens, signal }: { cache: KeyValueCache; tokens: number; signal: AbortSignal | undefined },
+): Promise<Walk> {
+  const [calls, shared, weights]: [KernelCall[], Shared[], Map<object, string>] = [[], [], new Map()];
+  const pass = new Pass(model, { cache, onShared: (...heard) => shared.push(heard) });
+  const ids = tf.zeros([1, tokens], 'int32');
+  const heard = (run: () => tf.Tensor): tf.Tensor => {
+    for (const name of model.names) weights.set(model.value(name).dataId, name);
+    const { value, calls: own } = hearCalls(() => tf.keep(tf.tidy(run)));
+    calls.push(...own);
+    return value;
+  };
+  let hidden: tf.Tensor | undefined;
+  const next = (after: tf.Tensor): void => {
+    hidden?.dispose();
+    hidden = after;
+  };
+  try {
+    for await (const at of visitLayers(model, checkpoint, signal)) {
+      if (at === 0) next(heard(() => model.embed(pass, ids)));
+      next(heard(() => model.layer(pass, at, hidden!)));
     }
-  });
-  return graph!;
+    next(heard(() => model.project(pass, hidden!).logits()));
+    cache.advance(tokens);
+    return { calls, ids, logits: hidden!, shared, weights };
+  } finally {
+    tf.dispose([ids, ...(hidden ? [hidden] : [])]);
+    pass.close();
+    model.drop();
+  }
 }
 
 class Graph implements GraphBuilder {
-  readonly #model: Model;
-  readonly #walk: Walk;
+  readonly #blueprint: Blueprint;
+  readonly #walk: Walk & { readonly wide: readonly Shared[] };
   readonly #context: number;
   readonly #precision: OnnxPrecision;
   readonly #nodes: OnnxNode[] = [];
@@ -81,17 +117,18 @@ class Graph implements GraphBuilder {
   readonly #fresh = new Map<object, string>();
   readonly #caches: { heads: number; inner: number }[] = [];
 
-  constructor(model: Model, walk: Walk, context: number, precision: OnnxPrecision) {
-    this.#model = model;
+  /** @param walk - of one token; `wide`: what layers share in a walk of {@link STRIDE} tokens, in the same order. */
+  constructor(blueprint: Blueprint, walk: Walk & { readonly wide: readonly Shared[] }, context: number, precision: OnnxPrecision) {
+    this.#blueprint = blueprint;
     this.#walk = walk;
     this.#context = context;
     this.#precision = precision;
   }
 
   build(): ModelGraph {
-    const { calls, ids, logits } = this.#walk;
+    const { calls, ids, logits, weights } = this.#walk;
     this.bind(ids, 'input_ids');
-    for (const name of this.#model.names) this.bind(this.#model.value(name), name);
+    for (const [memory, name] of weights) this.#names.set(memory, name);
     this.#lengths();
     for (const call of calls) translate(call, this);
     this.#nodes.push({ op: 'Cast', inputs: [this.nameOf(logits)], outputs: ['logits'], attributes: { to: { i: 1 } } });
@@ -123,7 +160,7 @@ class Graph implements GraphBuilder {
     const name = this.#names.get(dataId);
     if (name === undefined)
       throw new PlanError('GRAPH_UNKNOWN', { found: 'a value that no kernel row has made', expected: 'weights, inputs and what rows make of them' });
-    if (this.#model.has(name)) this.#weights.set(name, { weight: name, use: 'plain' });
+    if (this.#blueprint.weights.has(name)) this.#weights.set(name, { weight: name, use: 'plain' });
     return name;
   }
 

@@ -52,8 +52,7 @@ export async function planModel(opened: OpenModel, configured: Configured<Pruner
     withMasked: withPackedWeights,
     ready: async () => {
       const engine = await startEngine(engineOptions(request));
-      if (limit !== undefined && needs === 'text')
-        checkMemory(sweepMemory(opened.blueprint, savings, { native: engine.native !== undefined }), { limit, savings, onMessage });
+      if (needs === 'text') checkMemory(sweepMemory(opened.blueprint, savings, { native: engine.native !== undefined }), { limit, savings, onMessage });
       return engine;
     },
     ...(text ? { text } : {}),

@@ -53,8 +53,8 @@ export interface OnnxRequest extends Pick<Common, 'signal' | 'onProgress'> {
 }
 
 /**
- * Writes an open model as a folder for ONNX Runtime and transformers.js: config, tokenizer, and `onnx/model….onnx` with a cache of keys and values. Its
- * weights are on the engine while the graph is made; they are written one at a time.
+ * Writes an open model as a folder for ONNX Runtime and transformers.js: config, tokenizer, and `onnx/model….onnx` with a cache of keys and values. One
+ * layer is on the engine at a time while the graph is made; weights are written one at a time.
  *
  * @throws {@link UsageError} `FORMAT_UNSUPPORTED`, `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
  */
@@ -87,15 +87,11 @@ export async function saveOnnx(opened: OpenModel, out: string, { dtype, force, l
 
 async function onnxModel(opened: OpenModel, precision: OnnxPrecision, signal: AbortSignal | undefined): Promise<OnnxModel> {
   await startEngine();
-  const live = await opened.load(signal);
-  try {
-    const context = Number(opened.checkpoint.config['max_position_embeddings'] ?? DEFAULT_CONTEXT);
-    const { weights, constants, ...graph } = modelGraph(live, context, precision);
-    const tensors = [...weights].map(([name, { weight, use }]) => tensor(opened.checkpoint, name, weight, use, precision));
-    return { ...graph, tensors: [...constants, ...tensors], producer: 'chop' };
-  } finally {
-    live.drop();
-  }
+  const { checkpoint, family, blueprint } = opened;
+  const context = Number(checkpoint.config['max_position_embeddings'] ?? DEFAULT_CONTEXT);
+  const { weights, constants, ...graph } = await modelGraph(family.model(blueprint), checkpoint, { context, precision, signal });
+  const tensors = [...weights].map(([name, { weight, use }]) => tensor(checkpoint, name, weight, use, precision));
+  return { ...graph, tensors: [...constants, ...tensors], producer: 'chop' };
 }
 
 /** A weight of the checkpoint as the graph wants it. */

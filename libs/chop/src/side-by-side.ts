@@ -38,7 +38,7 @@ export async function timeSideBySide<Name extends string>(
     const window = Math.max(...checked.context);
     const setting = { batchSize: Math.max(...checked.batch), window };
     const forecasts = opened.map(([, { blueprint }]) => forwardMemory(blueprint, setting, { native: engine.native !== undefined }).total);
-    if (limit !== undefined) checkMemory({ total: forecasts.reduce((sum, bytes) => sum + bytes, 0) }, { limit, savings: setting, onMessage });
+    checkMemory({ total: forecasts.reduce((sum, bytes) => sum + bytes, 0) }, { limit, savings: setting, onMessage });
     for (const [name, each] of opened) {
       const model = await each.load(signal);
       loaded[name] = model;

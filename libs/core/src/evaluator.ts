@@ -1,4 +1,5 @@
 import type { ZodType, z } from 'zod';
+import type { Checkpoint } from './checkpoint.js';
 import type { Model } from './model.js';
 import { type Definition, type Described, methodPlugin, type MethodPlugin } from './plugin.js';
 
@@ -21,6 +22,8 @@ export interface EvaluationContext {
   readonly tokenizer?: TextCodec;
   /** UTF-8 bytes of the text that these tokens stand for. */
   readonly byteLength?: (ids: Int32Array) => number;
+  /** Where the model's weights are, none of which is in memory: the model is too large. Only evaluators that visit layer by layer are given this. */
+  readonly layersFrom?: Checkpoint;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }

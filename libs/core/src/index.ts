@@ -23,3 +23,4 @@ export * from './random.js';
 export * from './session.js';
 export * from './statistic.js';
 export * from './storage.js';
+export { visitLayers } from './visit-layers.js';
