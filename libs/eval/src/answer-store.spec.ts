@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Random } from '@chop/core';
+import { type Model, Random } from '@chop/core';
 import { startEngine } from '@chop/kernels';
 import { llama } from '@chop/models';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function tinyModel(theta = 10000): InstanceType<typeof llama.family.model> {
+function tinyModel(theta = 10000): Model {
   const blueprint = llama.family.blueprint({
     ...{ architectures: ['LlamaForCausalLM'], model_type: 'llama', vocab_size: VOCABULARY, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2 },
     ...{ num_attention_heads: 2, num_key_value_heads: 1, rms_norm_eps: 1e-5, rope_theta: theta, tie_word_embeddings: true },
