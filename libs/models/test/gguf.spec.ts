@@ -73,7 +73,8 @@ test('what llama.cpp has no words for is refused, with what it expects', () => {
     const family = familyNamed(checkpoint.config);
     return family.gguf!.layout!(family.blueprint({ ...checkpoint.config, ...config }));
   };
-  const refused = (says: RegExp) => expect.objectContaining({ code: 'FORMAT_UNSUPPORTED', message: expect.stringMatching(says) as unknown }) as unknown as Error;
+  const refused = (says: RegExp) =>
+    expect.objectContaining({ code: 'FORMAT_UNSUPPORTED', message: expect.stringMatching(says) as unknown }) as unknown as Error;
   expect(layout('gemma3', {})).toThrow(refused(/query_pre_attn_scalar 6\), expected .* of query_pre_attn_scalar 8/));
   const types = ['full_attention', 'sliding_attention', 'sliding_attention'];
   expect(layout('gemma3', { query_pre_attn_scalar: 8, layer_types: types })).toThrow(refused(/no even order/));
