@@ -3,14 +3,14 @@ import { type Checkpoint, checkTensors, type Dtype, fromStorage, OutputError } f
 import { openFolder, type TensorSource } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
 import { compareLogits } from './compare-logits.js';
-import { engineOptions } from './memory-limit.js';
+import { engineOptions, memoryFor } from './memory-limit.js';
 import type { OpenModel } from './opened.js';
 import { logitsOf, through } from './stored-logits.js';
-import { probeOf, type Verified, type VerifyRequest } from './verify.js';
+import { BYTES_IN_USE, probeOf, type Verified, type VerifyRequest } from './verify.js';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
-/** Models up to this size (as float32) are run once more: a second or two. Of larger ones the bytes are compared, in pieces. */
+/** Models up to this size (as float32) are run once more: a second or two. Of larger ones, and beyond a memory limit, the bytes are compared, in pieces. */
 const RUN_BYTES = 1e9;
 /** The same weights through the same kernels: only a processor's own choice of an order of sums may differ. */
 const SHARE = 1e-6;
@@ -38,7 +38,8 @@ export async function verifyFolder(
     const written = { family, blueprint: family.blueprint(raw.config), checkpoint: fromStorage(family, raw) };
     checkTensors(written.blueprint, written.checkpoint, family.ignores);
     const chop = { runtime: 'chop', version } as const;
-    if (4 * blueprint.parameters > RUN_BYTES) return { ...chop, compared: 'bytes', maxDifference: 0, tolerance: 0 };
+    const runs = 4 * blueprint.parameters <= RUN_BYTES && memoryFor(BYTES_IN_USE * blueprint.parameters, request.memoryLimit) === undefined;
+    if (!runs) return { ...chop, compared: 'bytes', maxDifference: 0, tolerance: 0 };
     await startEngine(engineOptions(request));
     const ids = probeOf(blueprint.axes.size('vocab'));
     const dtypes = new Map<string, Dtype>(tensors.map(({ name, dtype }) => [name, dtype]));

@@ -99,7 +99,7 @@ export async function verifyInRuntime(opened: OpenModel, written: Written, reque
 }
 
 /** Float32 weights on the engine and what is beside them while one of them is read; a runtime, which comes afterwards, takes less. */
-const BYTES_IN_USE = 5;
+export const BYTES_IN_USE = 5;
 
 async function compareIn(runtime: FoundRuntime, opened: OpenModel, written: Written, { signal }: VerifyRequest): Promise<Verified> {
   const { file, dtype } = written;

@@ -97,6 +97,8 @@ test('no look is taken where none is asked for, and none in a runtime of another
 test('a folder of transformers is read again by chop: the same bytes, the same logits', async () => {
   const written = await (await compose()).save(source, join(folder, 'as-folder'), { dtype: 'bf16' });
   expect(written.verify).toMatchObject({ runtime: 'chop', compared: 'bytes and logits', maxDifference: 0 });
+  const little = await (await compose()).save(source, join(folder, 'in-little-memory'), { memoryLimit: '1MB' });
+  expect(little.verify).toMatchObject({ runtime: 'chop', compared: 'bytes' });
 });
 
 test('a runtime is looked for in the project, then in the cache; where there is none an export is written, unless one is required', async () => {
