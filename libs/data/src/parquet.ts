@@ -54,12 +54,18 @@ export async function* parquetRows(file: string, column?: string): AsyncGenerato
 /** The file as the library reads it; its magic words are checked. */
 async function bufferOf(handle: FileHandle, file: string): Promise<AsyncBuffer> {
   const { size: byteLength } = await handle.stat();
-  const slice = async (start: number, end = byteLength): Promise<ArrayBuffer> => {
+  const read = async (start: number, end: number): Promise<ArrayBuffer> => {
     if (start < 0 || end > byteLength || end < start) throw new Error(`bytes ${start} to ${end} of a file of ${byteLength}`);
     const bytes = new Uint8Array(end - start);
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
     if (bytesRead !== bytes.length) throw new Error(`${bytesRead} of ${bytes.length} bytes at ${start}`);
     return bytes.buffer;
+  };
+  const slice = (start: number, end = byteLength): Promise<ArrayBuffer> => {
+    const bytes = read(start, end);
+    // The library reads ahead: a failure is told where the bytes are asked for, if they are.
+    bytes.catch(() => undefined);
+    return bytes;
   };
   if (byteLength < LEAST_BYTES) broken(file, new Error(`${byteLength} bytes`));
   const word = async (at: number): Promise<string> => Buffer.from(await slice(at, at + 4)).toString('latin1');
