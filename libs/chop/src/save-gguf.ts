@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { type Checkpoint, DTYPE_BYTES, gather, type GgufLayout, readBytes, toFloat32, UsageError } from '@chop/core';
 import {
   blockElements,
+  checkDisk,
   checkFreeFile,
   ggufBytes,
   type Check,
@@ -60,6 +61,7 @@ export async function saveGguf(opened: OpenModel, out: string, { dtype, force, l
   const totalBytes = tensors.reduce((sum, tensor) => sum + ggufBytes(tensor), 0);
   const words = await vocabulary(checkpoint, layout);
   const metadata = new Map([...general(layout, nameOf(out, words), dtype, lineage), ...words]);
+  await checkDisk(out, totalBytes);
   let bytes = 0;
   await writeGguf(
     out,

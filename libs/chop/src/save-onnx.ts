@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Blueprint, type Checkpoint, DTYPE_BYTES, elementCount, fromFloat32, readBytes, toFloat32, transpose } from '@chop/core';
 import {
   atomicFolder,
+  checkDisk,
   externalParts,
   inOnePiece,
   type OnnxExternal,
@@ -68,6 +69,7 @@ export async function saveOnnx(opened: OpenModel, out: string, { dtype, force, l
   const external: OnnxExternal | undefined = totalBytes > LARGEST_FILE ? { location: `${name}_data`, from: EXTERNAL_FROM } : undefined;
   const files: string[] = [];
   let bytes = 0;
+  await checkDisk(out, totalBytes);
   await atomicFolder(out, { force, objection }, async (temporary) => {
     await mkdir(join(temporary, 'onnx'));
     const put = async (file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> => {

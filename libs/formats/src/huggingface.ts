@@ -2,6 +2,7 @@ import { readFile, stat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Checkpoint, CheckpointError, type Config, DTYPE_BYTES, type Dtype, elementCount, shown, type TensorInfo } from '@chop/core';
 import { atomicFolder, type Check, checkReplaceable } from './atomic.js';
+import { checkDisk } from './disk.js';
 import { reading } from './byte-ranges.js';
 import { checkFileName } from './names.js';
 import { refuseQuantised } from './quantised.js';
@@ -121,6 +122,7 @@ export async function saveFolder(folder: string, content: FolderContent, options
   const parameters = tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
   const shards = splitShards(tensors, sizes, options.shardBytes ?? SHARD_BYTES);
   checkContent(folder, tensors, content.companions.keys());
+  await checkDisk(folder, totalBytes);
   const files: string[] = [];
   let bytes = 0;
   await atomicFolder(folder, { force: options.force, objection: modelFolderObjection }, async (temporary) => {

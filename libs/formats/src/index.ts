@@ -1,4 +1,5 @@
 export * from './atomic.js';
+export { checkDisk } from './disk.js';
 export * from './safetensors.js';
 export * from './huggingface.js';
 export * from './fingerprint.js';
