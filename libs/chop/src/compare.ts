@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { throwIfAborted, UsageError } from '@chop/core';
 import { type BreakEven, breakEven, type LatencyResult, type SpeedUps } from '@chop/eval';
 import { atomicFile, removeFolder } from '@chop/formats';
@@ -37,6 +37,10 @@ export interface ComparedVariant {
   /** The last that its recipe measured of it. */
   readonly evaluation?: NonNullable<StepResult['evaluation']>;
   readonly latency?: LatencyResult;
+  /** That of the base, in turns with it. */
+  readonly baseLatency?: LatencyResult;
+  /** The most that the engine held meanwhile: both models, and what they read. */
+  readonly peakBytes?: number;
   /** Over the base, timed in turns with it. */
   readonly speedUps?: readonly SpeedUps[];
   /** Queries (of the first batch and context) after which pruning and training have paid. */
@@ -54,24 +58,22 @@ export interface Comparison {
   readonly files: readonly string[];
 }
 
-/** What holds the table, as JSON. */
-const TABLE = 'comparison.json';
-/** Where the pilots of a budget of seconds run. */
-const PILOTS = 'pilots';
+/** What lies in the folder of a comparison beside the runs of its variants: the table as JSON, the page, and the pilots of a budget of seconds. */
+export const COMPARISON_FILES = { table: 'comparison.json', page: 'report.html', pilots: 'pilots' } as const;
 
 /**
  * `chop compare`: runs several recipes for one model under an equal budget, each into a run folder of its own. Steps that recipes begin with in common
- * (the base's scores, a cut, a first training) are done once. A budget of seconds is turned into tokens by a pilot of a few steps of each variant's own training.
+ * (the base's scores, a cut, a first training) are done once. The table and a page on all of them lie in the folder of the comparison. A budget of seconds is turned into tokens by a pilot of a few steps of each variant's own training.
  *
  * @throws {@link UsageError} `COMPARE_RECIPES`, `COMPARE_BUDGET`, `OUTPUT_EXISTS`, `OUTPUT_FOREIGN`
  */
 export async function compare(chop: Chop, files: readonly string[], request: CompareRequest): Promise<Comparison> {
   const { tokens, seconds, latency, resume = false, force = false, out: given, ...common } = request;
   const budget = { ...(tokens === undefined ? {} : { tokens }), ...(seconds === undefined ? {} : { seconds }) };
-  const variants = await readVariants(chop, files, { seed: common.seed, taken: [PILOTS, TABLE] });
+  const variants = await readVariants(chop, files, { seed: common.seed, taken: Object.values(COMPARISON_FILES) });
   checkBudget(variants, budget);
   const out = given ?? join('runs', variants.map(({ recipe }) => recipe.name).join('-vs-'));
-  await prepare(out, [...variants.map(({ recipe }) => recipe.name), PILOTS, TABLE], { resume, force });
+  await prepare(out, [...variants.map(({ recipe }) => recipe.name), ...Object.values(COMPARISON_FILES)], { resume, force });
   const started = performance.now();
   const done: Done[] = [];
   for (const variant of variants) {
@@ -83,16 +85,17 @@ export async function compare(chop: Chop, files: readonly string[], request: Com
   const compared: ComparedVariant[] = [];
   for (const each of done) compared.push({ ...factsOf(each), ...(latency ? await timed(chop, model, each, latency === true ? {} : latency, common) : {}) });
   const measured = done.flatMap(({ result }) => result.steps).find(({ evaluation }) => evaluation?.model === model)?.evaluation;
-  const file = join(out, TABLE);
+  const [file, page] = [join(out, COMPARISON_FILES.table), join(out, COMPARISON_FILES.page)];
   const comparison: Comparison = {
     out,
     base: { model, ...(measured ? { evaluation: measured } : {}) },
     budget,
     variants: compared,
     seconds: (performance.now() - started) / 1000,
-    files: [file],
+    files: [file, page],
   };
   await atomicFile(file, `${JSON.stringify(comparison, undefined, 1)}\n`);
+  await (await import('./report.js')).report([out], { out: page, title: basename(out), force: true });
   return comparison;
 }
 
@@ -116,7 +119,7 @@ async function perform(
   const begun = pilot && (await begunRecipe(folder));
   if (begun) budgeted = begun;
   else if (pilot) {
-    const piloted = await runPilot({ chop, recipe: resolve(pilot) }, join(out, PILOTS, recipe.name), done, request);
+    const piloted = await runPilot({ chop, recipe: resolve(pilot) }, join(out, COMPARISON_FILES.pilots, recipe.name), done, request);
     budgeted = withTokens(recipe, tokensWithin(recipe, seconds!, piloted.tokensPerSecond));
     others = [...done, piloted];
   }
@@ -172,13 +175,18 @@ async function timed(
   done: Done,
   options: unknown,
   request: Common,
-): Promise<Pick<ComparedVariant, 'latency' | 'speedUps' | 'breakEven'>> {
+): Promise<Pick<ComparedVariant, 'latency' | 'baseLatency' | 'peakBytes' | 'speedUps' | 'breakEven'>> {
   const { model } = done.result;
-  const { results, speedUps } = await timeSideBySide(chop.parts, { base, variant: model }, options, { ...request, engine: await engineFor(request) });
+  const { results, speedUps, peakBytes } = await timeSideBySide(chop.parts, { base, variant: model }, options, {
+    ...request,
+    engine: await engineFor(request),
+  });
   const { pruneSeconds, trainSeconds } = factsOf(done);
   const querySeconds = ({ settings }: LatencyResult): number => settings[0]!.query.median / 1000;
   return {
     latency: results.variant,
+    baseLatency: results.base,
+    peakBytes,
     speedUps: speedUps.variant!,
     breakEven: breakEven({
       pruneSeconds,

@@ -3,12 +3,20 @@ import type { ReportFacts, RunFacts, VariantFacts } from '@chop/report';
 import { comparisonsOf } from './paired-runs.js';
 import { type MeasuredRun, runFacts, type RunSource } from './run-facts.js';
 
+/** What the writer of a page decides. */
+export interface PageWords {
+  readonly title?: string;
+  readonly note?: string;
+  /** Whether the texts of flipped examples are shown; they are if not given. */
+  readonly texts?: boolean;
+}
+
 /** Several runs as the facts of one page: what they share is told once, and every model has a name of its own. */
-export async function comparedFacts(sources: readonly RunSource[], title?: string): Promise<ReportFacts> {
+export async function comparedFacts(sources: readonly RunSource[], { title, note, texts = true }: PageWords = {}): Promise<ReportFacts> {
   const names = namesOf(sources);
   const facts = await Promise.all(sources.map(async (source, index) => ({ ...(await runFacts(source)), name: names[index]! })));
   const runs = facts.length === 1 ? facts : ownNames(withoutTwins(facts));
-  const comparisons = await comparisonsOf(runs);
+  const comparisons = await comparisonsOf(runs, texts);
   const created =
     sources
       .flatMap((source) => source.created ?? [])
@@ -20,6 +28,7 @@ export async function comparedFacts(sources: readonly RunSource[], title?: strin
     created,
     runs,
     ...(comparisons.length > 0 ? { comparisons } : {}),
+    ...(note === undefined ? {} : { note }),
     nextCommand: `npx chop report ${folders} --out report.html`,
   };
 }
@@ -65,8 +74,16 @@ function ownNames(runs: readonly MeasuredRun[]): MeasuredRun[] {
       taken.add(name);
       return { ...variant, name };
     });
-    return { ...run, variants };
+    const timed = run.timed?.map((each) => ({ ...each, name: timedName(each.name, run, variants) }));
+    return { ...run, variants, ...(timed ? { timed } : {}) };
   });
+}
+
+/** A model that was timed by the name that it has among the variants; those that took turns have names of their own. */
+function timedName(name: string, run: MeasuredRun, renamed: readonly VariantFacts[]): string {
+  if (name === run.name || name.endsWith(run.name)) return name;
+  const at = run.variants.findIndex((variant) => variant.name === name);
+  return renamed[at]?.name ?? `${run.name}: ${name}`;
 }
 
 /** `hf:org/name@revision` is `name`, a path its last part. */

@@ -9,17 +9,21 @@ interface Sampled {
   /** The variant's. */
   readonly name: string;
   readonly samples: readonly SampleLine[];
+  /** By which of its numbers each task is known. */
+  readonly headlines: Readonly<Record<string, string>>;
 }
 
 /** Characters of a question's end that are told: in few-shot prompts the question comes last. */
 const QUESTION_LENGTH = 200;
 
 /** Every later variant beside the first that was tested, by what their runs tell of each example. */
-export async function comparisonsOf(runs: readonly MeasuredRun[]): Promise<PairedFacts[]> {
+export async function comparisonsOf(runs: readonly MeasuredRun[], texts = true): Promise<PairedFacts[]> {
   const sampled: Sampled[] = [];
   for (const { folder, variants } of runs)
-    for (const { name, samplesFile } of variants) if (samplesFile !== undefined) sampled.push({ name, samples: await readSamples(folder, samplesFile) });
-  return pairedFacts(sampled);
+    for (const { name, samplesFile, headlines = {} } of variants)
+      if (samplesFile !== undefined) sampled.push({ name, samples: await readSamples(folder, samplesFile), headlines });
+  const facts = pairedFacts(sampled);
+  return texts ? facts : facts.map((one) => ({ ...one, flips: one.flips.map(({ id, right }) => ({ id, right })) }));
 }
 
 /** The lines of a samples file; none where it is gone. */
@@ -58,7 +62,9 @@ function compared(
   second: ReadonlyMap<ExampleId, SampleLine> | undefined,
 ): PairedFacts | undefined {
   const isSame = second?.size === first.size && [...first].every(([id, { doc_hash: hash }]) => second.get(id)?.doc_hash === hash);
-  const metric = ['acc', 'exact_match'].find((known) => [...first.values()].every((sample) => typeof sample[known] === 'number'));
+  const metric = [base.headlines[task] ?? 'acc', 'acc', 'exact_match'].find((known) =>
+    [...first.values()].every((sample) => typeof sample[known] === 'number'),
+  );
   if (!isSame || metric === undefined) return undefined;
   const scores = (lines: ReadonlyMap<ExampleId, SampleLine>): Map<ExampleId, number> => new Map([...lines].map(([id, sample]) => [id, Number(sample[metric])]));
   const { examples, difference, interval, flips, examplesNeeded } = paired(scores(first), scores(second!));

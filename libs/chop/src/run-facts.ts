@@ -3,13 +3,15 @@ import { basename, join, relative } from 'node:path';
 import type { CutFacts, RunFacts, TaskScore, VariantFacts } from '@chop/report';
 import { readEvents } from '@chop/training';
 import { cutOf } from './cut-facts.js';
+import { speedFacts } from './speed-facts.js';
+import type { ComparedVariant } from './compare.js';
 import type { RunRecord } from './record.js';
 import type { StepResult } from './run.js';
 import type { EvalResult } from './verbs.js';
 
 /** What a plan says that changes nothing. */
 const NOTHING = 'nothing changes';
-/** Metrics of a task by which it is known, best first; of a task that has none of them, the first that it has. */
+/** Metrics of a task by which it is known where its run does not tell, best first; of a task that has none of them, the first that it has. */
 const KNOWN_BY = ['acc', 'exact_match'];
 
 export interface RunSource extends RunRecord {
@@ -19,11 +21,15 @@ export interface RunSource extends RunRecord {
   readonly model: string;
   /** As it was resolved. */
   readonly recipe: string;
+  /** What the comparison tells that it is a variant of. */
+  readonly compared?: ComparedVariant;
 }
 
 /** A model of a run, and where the examples of its tasks are told, from the run's folder. */
 export interface MeasuredVariant extends VariantFacts {
   readonly samplesFile?: string;
+  /** By which of its numbers each task is known. */
+  readonly headlines?: Readonly<Record<string, string>>;
 }
 
 export interface MeasuredRun extends RunFacts {
@@ -32,7 +38,7 @@ export interface MeasuredRun extends RunFacts {
 }
 
 /** What a report tells of a run. */
-export async function runFacts({ folder, name, model, recipe, seed, machine, versions = {}, steps }: RunSource): Promise<MeasuredRun> {
+export async function runFacts({ folder, name, model, recipe, seed, machine, versions = {}, steps, compared }: RunSource): Promise<MeasuredRun> {
   const found = await Promise.all(steps.map(async (step) => ({ ...step, model: await placeOf(step.model, folder) })));
   return {
     folder,
@@ -41,6 +47,7 @@ export async function runFacts({ folder, name, model, recipe, seed, machine, ver
     seconds: steps.reduce((sum, step) => sum + step.seconds, 0),
     variants: variantsOf(found),
     ...(await trainingFacts(found)),
+    ...speedFacts(steps, { name, compared }),
     cuts: await cutsOf(found),
     recipe,
     ...(machine ? { machine } : {}),
@@ -79,7 +86,7 @@ function variant({
   samplesFile,
   ...rest
 }: NonNullable<StepResult['evaluation']>): MeasuredVariant {
-  const tasks = scoresOf(rest.tasks ?? {});
+  const tasks = scoresOf(rest.tasks ?? {}, rest.headlines);
   return {
     name,
     parameters,
@@ -90,14 +97,15 @@ function variant({
     ...(latency ? { prefillTokensPerSecond: latency.prefill.tokensPerSecond, decodeTokensPerSecond: latency.decode.tokensPerSecond } : {}),
     ...(tasks.length > 0 ? { tasks } : {}),
     ...(samplesFile === undefined ? {} : { samplesFile }),
+    ...(rest.headlines ? { headlines: rest.headlines } : {}),
     ...(sample ? { sample: { ...sample, text: sample.text.slice(sample.prompt.length) } } : {}),
   };
 }
 
 /** One score a task. */
-function scoresOf(tasks: NonNullable<EvalResult['tasks']>): TaskScore[] {
+function scoresOf(tasks: NonNullable<EvalResult['tasks']>, headlines: EvalResult['headlines'] = {}): TaskScore[] {
   return Object.entries(tasks).flatMap(([name, { n, ...metrics }]) => {
-    const metric = KNOWN_BY.find((known) => metrics[known] !== undefined) ?? Object.keys(metrics).find((key) => !key.includes('_stderr'));
+    const metric = headlines[name] ?? KNOWN_BY.find((known) => metrics[known] !== undefined) ?? Object.keys(metrics).find((key) => !key.includes('_stderr'));
     if (metric === undefined) return [];
     const [plain, filter] = metric.split(',') as [string, string?];
     const stderr = metrics[[`${plain}_stderr`, ...(filter === undefined ? [] : [filter])].join(',')];
@@ -117,20 +125,23 @@ async function cutsOf(steps: readonly StepResult[]): Promise<CutFacts[]> {
 }
 
 /** The curve of each training step; a later one goes on where the one before ended. */
-async function trainingFacts(steps: readonly StepResult[]): Promise<Pick<RunFacts, 'curves' | 'evaluations'>> {
+async function trainingFacts(steps: readonly StepResult[]): Promise<Pick<RunFacts, 'curves' | 'evaluations' | 'best'>> {
   const curves: RunFacts['curves'][number][] = [];
   const evaluations: RunFacts['evaluations'][number][] = [];
   let before = { tokens: 0, seconds: 0 };
+  let best: RunFacts['best'];
   for (const { model } of steps.filter(({ kind }) => kind === 'train')) {
     let { seconds } = before;
     const points: RunFacts['curves'][number]['points'][number][] = [];
     for (const event of await readEvents(join(model, 'training.jsonl'))) {
       const tokens = before.tokens + ('tokens' in event ? event.tokens : 0);
       if (event.type === 'step') points.push({ step: event.step, tokens, seconds: (seconds += event.seconds), loss: event.loss });
+      if (event.type === 'evaluation' && event.best) best = { tokens, score: 'watched score', stopped: false };
+      if (event.type === 'stop' && best) best = { ...best, score: event.watched, stopped: true };
       if (event.type === 'evaluation') evaluations.push(...Object.entries(event.scores).map(([name, value]) => ({ name, tokens, value })));
     }
     curves.push({ name: curves.length === 0 ? 'training loss' : `training loss ${curves.length + 1}`, points });
     before = { tokens: points.at(-1)?.tokens ?? before.tokens, seconds };
   }
-  return { curves, evaluations };
+  return { curves, evaluations, ...(best ? { best } : {}) };
 }

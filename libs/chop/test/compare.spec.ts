@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -68,6 +68,20 @@ describe('three variants', () => {
       // One pair of runs: its ratio is that of the two queries.
       expect(breakEven!.speedUp).toBeCloseTo(speedUps![0]!.query.median, 9);
     }
+  });
+
+  test('stand on one page, which chop report makes again from whatever lies in the folder', async () => {
+    const page = await readFile(join(out, 'report.html'), 'utf8');
+    expect(page).toContain('How fast, and when it has paid');
+    for (const { name } of compared.variants) expect(page).toContain(`base beside ${name}`);
+    const again = join(folder, 'again.html');
+    const parts = (await readdir(out)).map((name) => join(out, name));
+    const { runs } = await chop.report(parts, { out: again, note: 'A note.', texts: false });
+    expect(runs.map(({ name }) => name).sort()).toEqual(['half', 'input', 'slow']);
+    expect(await readFile(again, 'utf8')).toContain('A note.');
+    // One of them by itself still tells what the comparison measured.
+    await chop.report([join(out, 'input')], { out: again, force: true });
+    expect(await readFile(again, 'utf8')).toContain('base beside input');
   });
 
   test('are written down; going on does nothing again, and another budget is refused', async () => {

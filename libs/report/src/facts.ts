@@ -82,6 +82,76 @@ export interface CutFacts {
   readonly masks?: readonly MaskCut[];
 }
 
+/** How times spread, in milliseconds. */
+export interface SpreadFacts {
+  readonly p10: number;
+  readonly median: number;
+  readonly p90: number;
+  readonly p99: number;
+}
+
+/** One kind of work in its steady state. */
+export interface WorkFacts {
+  /** Of all texts together, at the median. */
+  readonly tokensPerSecond: number;
+  readonly milliseconds: SpreadFacts;
+  /** Floating-point operations, counted from the model's shape. */
+  readonly flops: number;
+}
+
+/** How many times as fast as the model that took turns with it: the median over pairs of runs, and how far they lay apart. */
+export type SpeedUpFacts = Pick<SpreadFacts, 'p10' | 'median' | 'p90'>;
+
+/** One batch and context. */
+export interface SettingFacts {
+  readonly batch: number;
+  /** Tokens of each prompt. */
+  readonly context: number;
+  /** Reading the prompts. */
+  readonly prefill: WorkFacts;
+  /** Writing a token of each text. */
+  readonly decode: WorkFacts;
+  /** Reading the prompts and writing all tokens. */
+  readonly query: SpreadFacts;
+  /** What the texts hold in memory beside the weights. */
+  readonly textBytes: number;
+  /** Measured in turns with another model; absent where it took no turns. */
+  readonly speedUps?: { readonly prefill: SpeedUpFacts; readonly decode: SpeedUpFacts; readonly query: SpeedUpFacts };
+}
+
+/** A model that was timed. */
+export interface TimedFacts {
+  readonly name: string;
+  readonly settings: readonly SettingFacts[];
+  readonly weightBytes: number;
+  /** The most that the engine held; of models that took turns, all together. */
+  readonly peakBytes?: number;
+}
+
+/** When a method has earned back what it cost: all measured, the query in turns with the base. */
+export interface PaidFacts {
+  readonly name: string;
+  readonly pruneSeconds: number;
+  readonly recoverySeconds: number;
+  /** The query: so many prompts of so many tokens, read and written on. */
+  readonly batch: number;
+  readonly context: number;
+  readonly baseMilliseconds: number;
+  readonly milliseconds: number;
+  readonly speedUp: SpeedUpFacts;
+  /** Queries after which the saved time is the cost; absent where that never comes. */
+  readonly queries?: number;
+}
+
+/** Which weights a training kept that watched a score. */
+export interface BestFacts {
+  /** Seen when they were measured. */
+  readonly tokens: number;
+  readonly score: string;
+  /** Whether training ended before its tokens did. */
+  readonly stopped: boolean;
+}
+
 /** Where the numbers were measured. */
 export interface Machine {
   readonly cpu: string;
@@ -103,6 +173,9 @@ export interface RunFacts {
   readonly variants: readonly VariantFacts[];
   readonly curves: readonly { readonly name: string; readonly points: readonly CurvePoint[] }[];
   readonly evaluations: readonly EvaluationPoint[];
+  readonly best?: BestFacts;
+  readonly timed?: readonly TimedFacts[];
+  readonly paid?: PaidFacts;
   readonly cuts: readonly CutFacts[];
   /** YAML, every default explicit. */
   readonly recipe: string;
@@ -116,10 +189,11 @@ export interface RunFacts {
 /** An example that one of two models has right and the other has not. */
 export interface Flip {
   readonly id: string | number;
+  /** Texts of the data; left away where its licence does not let them be shown. */
   readonly question?: string;
-  readonly gold: string;
-  readonly first: string;
-  readonly second: string;
+  readonly gold?: string;
+  readonly first?: string;
+  readonly second?: string;
   readonly right: 'first' | 'second';
 }
 
@@ -155,5 +229,7 @@ export interface ReportFacts {
   /** One or more. Ratios are to the first variant of the first; names of variants are shown as they are. */
   readonly runs: readonly RunFacts[];
   readonly comparisons?: readonly PairedFacts[];
+  /** What the writer of the page says of it. */
+  readonly note?: string;
   readonly nextCommand?: string;
 }

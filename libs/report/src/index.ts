@@ -10,6 +10,8 @@ export type {
   PairedFacts,
   ReportFacts,
   RunFacts,
+  SettingFacts,
+  TimedFacts,
   TaskScore,
   VariantFacts,
 } from './facts.js';

@@ -1,5 +1,5 @@
 import { INK, draw } from './chart.js';
-import type { EvaluationPoint, RunFacts } from './facts.js';
+import type { BestFacts, EvaluationPoint, RunFacts } from './facts.js';
 import { countFigure, isMeasured, valueFigure } from './figures.js';
 import { seriesColour } from './series.js';
 
@@ -28,10 +28,12 @@ interface Line {
 export interface Training {
   readonly curves: readonly Line[];
   readonly scores: readonly { readonly name: string; readonly lines: readonly Line[] }[];
+  /** Which weights were kept, a sentence for each run that watched a score. */
+  readonly kept: readonly string[];
 }
 
 /** What can be drawn of the runs' training; undefined where there was none. */
-export function trainingOf(runs: readonly Pick<RunFacts, 'name' | 'curves' | 'evaluations' | 'variants'>[]): Training | undefined {
+export function trainingOf(runs: readonly Pick<RunFacts, 'name' | 'curves' | 'evaluations' | 'variants' | 'best'>[]): Training | undefined {
   const colours = coloursOf(runs);
   const curves = runs.flatMap((run, at) =>
     run.curves
@@ -46,7 +48,8 @@ export function trainingOf(runs: readonly Pick<RunFacts, 'name' | 'curves' | 'ev
       const series = colours[at]!;
       if (line.length > 0) scores.set(name, [...(scores.get(name) ?? []), { name: runs.length > 1 ? `${run.name}, ${name}` : name, places: line, series }]);
     }
-  return curves.length + scores.size === 0 ? undefined : { curves, scores: [...scores].map(([name, lines]) => ({ name, lines })) };
+  const kept = runs.flatMap(({ name, best }) => (best ? [keptInWords(runs.length > 1 ? name : 'Training', best)] : []));
+  return curves.length + scores.size === 0 ? undefined : { curves, scores: [...scores].map(([name, lines]) => ({ name, lines })), kept };
 }
 
 /** A curve of one run by its own name, of several by the run's. */
@@ -60,6 +63,10 @@ function coloursOf(runs: readonly Pick<RunFacts, 'variants'>[]): number[] {
   if (runs.length === 1) return [2];
   let models = 0;
   return runs.map(({ variants }) => Math.max(0, (models += variants.length) - 1));
+}
+
+function keptInWords(name: string, { tokens, score, stopped }: BestFacts): string {
+  return `${name} keeps the weights after ${countFigure(tokens)} tokens, with the best ${score}${stopped ? '; it ended early, since nothing better came' : ''}.`;
 }
 
 /** Training in words. */

@@ -11,6 +11,7 @@ import { measuredIn } from './measure.js';
 import { sentenceOf } from './outcome.js';
 import { Comparisons } from './paired.js';
 import { Listing, Outputs, Provenance, Recipes, Samples } from './provenance.js';
+import { SpeedTables, speedOf } from './speed.js';
 import { STYLE } from './style.js';
 import { Bests, Headline, SummaryTable } from './summary.js';
 import { TABLE_SCRIPT } from './table-script.js';
@@ -53,7 +54,7 @@ function Page({ facts }: { readonly facts: ReportFacts }): JSX.Element {
   );
 }
 
-function Header({ facts: { title, created, runs }, sentence }: { readonly facts: ReportFacts; readonly sentence: string }): JSX.Element {
+function Header({ facts: { title, created, runs, note }, sentence }: { readonly facts: ReportFacts; readonly sentence: string }): JSX.Element {
   const machines = [...new Map(runs.flatMap(({ machine }) => (machine ? [[JSON.stringify(machine), machine] as const] : []))).values()];
   const seconds = runs.reduce((sum, run) => sum + run.seconds, 0);
   const place =
@@ -68,6 +69,7 @@ function Header({ facts: { title, created, runs }, sentence }: { readonly facts:
         <time dateTime={created}>{momentFigure(created)}</time> · {secondsFigure(seconds)}
         {place}
       </p>
+      {note !== undefined && <p class="note">{note}</p>}
       {runs.length === 1 ? <Headline run={runs[0]!} /> : <Bests variants={variantsOf(runs)} />}
     </header>
   );
@@ -79,6 +81,7 @@ function Main({ facts: { runs, comparisons = [], nextCommand } }: { readonly fac
     run.cuts.map((cut) => (runs.length > 1 ? { ...cut, name: run.cuts.length > 1 ? `${run.name}: ${cut.name}` : run.name } : cut)),
   );
   const training = trainingOf(runs);
+  const speed = speedOf(runs);
   const tradeoffs = tradeoffsOf(variants);
   return (
     <main>
@@ -101,6 +104,11 @@ function Main({ facts: { runs, comparisons = [], nextCommand } }: { readonly fac
       {comparisons.length > 0 && (
         <Section id="paired" title="Is the difference real?">
           <Comparisons comparisons={comparisons} />
+        </Section>
+      )}
+      {speed && (
+        <Section id="speed" title="How fast, and when it has paid">
+          <SpeedTables speed={speed} />
         </Section>
       )}
       {cuts.some(isShown) && (

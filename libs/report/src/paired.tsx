@@ -57,6 +57,7 @@ export function Comparisons({ comparisons }: { readonly comparisons: readonly Pa
 function Flips({ comparison: { task, first, second, flips } }: { readonly comparison: PairedFacts }): JSX.Element {
   const shown = flips.slice(0, SHOWN_FLIPS);
   const asked = shown.some(({ question }) => question !== undefined);
+  const told = shown.some(({ gold }) => gold !== undefined);
   const caption = `${shown.length < flips.length ? `The first ${shown.length} of ` : ''}${flips.length} example${flips.length === 1 ? '' : 's'} of ${task} that only one of the two has right`;
   return (
     <details class="flips" open={flips.length <= 8}>
@@ -70,17 +71,19 @@ function Flips({ comparison: { task, first, second, flips } }: { readonly compar
         columns={[
           { title: 'Example', words: true },
           ...(asked ? [{ title: 'Question', words: true }] : []),
-          { title: 'Gold', words: true },
-          { title: first, words: true },
-          { title: second, words: true },
+          ...(told
+            ? [
+                { title: 'Gold', words: true },
+                { title: first, words: true },
+                { title: second, words: true },
+              ]
+            : []),
           { title: 'Right', words: true },
         ]}
         rows={shown.map((flip) => [
           { text: String(flip.id) },
           ...(asked ? [words(flip.question ?? '')] : []),
-          words(flip.gold),
-          words(flip.first),
-          words(flip.second),
+          ...(told ? [words(flip.gold ?? ''), words(flip.first ?? ''), words(flip.second ?? '')] : []),
           { text: rightOf(flip, first, second) },
         ])}
       />

@@ -13,6 +13,7 @@ export function TrainingFigure({ training }: { readonly training: Training }): J
         <Key names={training.curves} />
         {steps > 1 && `Thin: every step. Bold: running mean of up to ${steps.toLocaleString('en-US')} steps. `}
         {training.scores.length > 0 && `${training.curves.length > 0 ? 'Below: scores' : 'Scores'} measured on the way, by the settings of the training step.`}
+        {training.kept.map((sentence) => ` ${sentence}`)}
       </figcaption>
     </figure>
   );

@@ -19,7 +19,7 @@ export function addCompare(program: Command, action: Action): void {
     .command('compare')
     .summary('variants of one recipe under an equal budget, side by side')
     .description(
-      'Runs recipes for one model, each into a run folder of its own, with equally many tokens (or seconds) to train on. What they begin with in common is done once. One table, and comparison.json.',
+      'Runs recipes for one model, each into a run folder of its own, with equally many tokens (or seconds) to train on. What they begin with in common is done once. One table (comparison.json), and one report.',
     )
     .argument('<recipes...>', 'YAML files, two or more')
     .option('-o, --out <folder>', 'the folder of the comparison; runs/ and the names of the recipes if not given')
