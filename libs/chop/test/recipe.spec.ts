@@ -96,7 +96,7 @@ describe('a recipe', () => {
           },
           // A tenth of 50 steps of 2 · 16 tokens.
           ...{ data: 'train', saveEvery: 160 },
-          prune: { 'dim-chop': { sparsity: 0.25, every: 100, warmupSteps: 0, rate: 3, beta1: 0.85, beta2: 0.95, shared: [] } },
+          prune: { 'dim-chop': { sparsity: 0.25, every: 100, warmupSteps: 0, rate: 3, beta1: 0.85, beta2: 0.95, shared: [], multiple: 1 } },
           distill: { 'distill-logits': { weight: 0.75, temperature: 2 }, teacher: 'embedded' },
           calibration: { data: 'train', samples: 128, window: 512, join: '\n' },
         },
