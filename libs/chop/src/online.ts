@@ -16,6 +16,7 @@ export type Online = Pick<TrainingParts, 'evaluate' | 'watched'>;
 
 /**
  * The evaluations of a training run: perplexity on its text and tasks, on the weights as they are. Tasks and their data are read and checked at once.
+ * An evaluation that has begun goes on to its end when the run is interrupted: its scores are the step's that is saved.
  *
  * @throws {@link UsageError} `TRAIN_EVALUATION` for options of evaluations without one; `TRAIN_WATCH` for a score that is not measured; what tasks throw.
  */
@@ -40,7 +41,7 @@ export async function onlineOf(
   if (!prepared && valid === undefined) return {};
   return {
     evaluate: async (live) => ({
-      ...(valid === undefined ? {} : await perplexityOf(parts, live, await tokenizer(), { valid, options, common })),
+      ...(valid === undefined ? {} : await perplexityOf(parts, live, await tokenizer(), { valid, options })),
       ...(prepared ? await accuraciesOf(live, await tokenizer(), prepared, common) : {}),
     }),
     ...(options.patience === undefined ? {} : { watched: watchedOf(options, options.patience, valid !== undefined, prepared) }),
@@ -48,10 +49,9 @@ export async function onlineOf(
 }
 
 /** One number a task, and their mean where there are several. */
-async function accuraciesOf(live: Model, tokenizer: Tokenizer, prepared: PreparedTasks, { signal, onProgress }: Common): Promise<Record<string, number>> {
+async function accuraciesOf(live: Model, tokenizer: Tokenizer, prepared: PreparedTasks, { onProgress }: Common): Promise<Record<string, number>> {
   const { tasks, headlines, mean } = await prepared.evaluate(live, {
     tokenizer,
-    ...(signal ? { signal } : {}),
     onProgress: (done, total) => onProgress?.({ phase: 'evaluate', done, total }),
   });
   return { ...Object.fromEntries(Object.entries(headlines).map(([task, metric]) => [task, tasks[task]![metric]!])), ...(mean === undefined ? {} : { mean }) };
@@ -61,10 +61,10 @@ async function perplexityOf(
   parts: Parts,
   live: Model,
   tokenizer: Tokenizer,
-  { valid, options: { window, join: between }, common: { signal } }: { valid: readonly string[]; options: TrainOptions; common: Common },
+  { valid, options: { window, join: between } }: { valid: readonly string[]; options: TrainOptions },
 ): Promise<{ perplexity: number }> {
   const request = { data: valid, window, windows: ONLINE_WINDOWS, ...(between === undefined ? {} : { join: between }) };
-  return { perplexity: (await measurePerplexity(parts, live, { tokenizer }, request, signal ? { signal } : {})).value };
+  return { perplexity: (await measurePerplexity(parts, live, { tokenizer }, request, {})).value };
 }
 
 function checkAsked({ evalEvery, evalTasks, evalTasksDir, evalTaskData, evalLimit, patience, watch }: TrainOptions, hasText: boolean): void {
