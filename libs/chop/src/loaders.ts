@@ -39,6 +39,13 @@ const hasPairs: Check = ({ blueprint: { axes } }) => {
   return inner !== undefined && inner % 2 === 1 ? `heads of ${inner} elements, which are no whole pairs` : undefined;
 };
 
+/** Elements of a head that ONNX Runtime's grouped-query attention takes together (`head_size must be a multiple of 8`, seen in 1.30). */
+const HEAD_ELEMENTS = 8;
+const hasWholeHeads: Check = ({ blueprint: { axes } }) => {
+  const inner = axes.rules['inner'] && axes.common('inner');
+  return inner !== undefined && inner % HEAD_ELEMENTS !== 0 ? `heads of ${inner} elements: its attention takes multiples of ${HEAD_ELEMENTS}` : undefined;
+};
+
 /** What the family itself says of its form in GGUF files. */
 const hasLayout: Check = ({ family, blueprint }) => {
   if (family.gguf?.layout === undefined) return `the family ${family.name}, which chop does not write as GGUF`;
@@ -54,17 +61,18 @@ const hasLayout: Check = ({ family, blueprint }) => {
 /**
  * Who reads what chop writes. transformers: `modeling_llama.py` and its kin build every layer from the same numbers of the config. llama.cpp: as
  * the family's layout has it. transformers.js: `getCacheNames` makes the cache's shapes from the config's heads; the graph brings its own FFN.
- * ONNX Runtime takes the graph as it is.
+ * ONNX Runtime takes the graph as it is, with heads that its attention takes.
  */
 const LOADERS = {
   transformers: { format: 'hf', checks: [isKnown, isUniform('ffn', 'kv', 'group', 'head', 'inner'), hasPairs], block: 1 },
   'llama.cpp': { format: 'gguf', checks: [hasLayout, hasPairs], block: 32 },
-  'transformers.js': { format: 'onnx', checks: [isKnown, isUniform('kv', 'group', 'head', 'inner'), hasPairs], block: 32 },
-  onnxruntime: { format: 'onnx', checks: [], block: 32 },
+  'transformers.js': { format: 'onnx', checks: [isKnown, isUniform('kv', 'group', 'head', 'inner'), hasWholeHeads], block: 32 },
+  onnxruntime: { format: 'onnx', checks: [hasWholeHeads], block: 32 },
 } as const satisfies Readonly<Record<string, Loader>>;
 
 /** A program that reads what chop writes. */
 export type LoaderName = keyof typeof LOADERS;
+/** The names of all of them. */
 export const LOADER_NAMES = Object.keys(LOADERS) as readonly LoaderName[];
 
 /** The axes whose sizes are lengths of rows. */

@@ -22,7 +22,7 @@ const SHOWN_CHARACTERS = 60;
  * or of a data set of the hub.
  *
  * @throws {@link DataError} `DATA_MISSING` no such file, `DATA_KIND` a kind that is not read, `DATA_LINE` a broken line, `DATA_BROKEN` an unreadable file,
- * and what {@link parquetRows} throws.
+ * and what reading a parquet file throws.
  */
 export async function* openRecords(pattern: string, { hub }: { readonly hub?: HubData } = {}): AsyncGenerator<DataRecord> {
   for (const bring of await dataFiles(pattern, hub)) {

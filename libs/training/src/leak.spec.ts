@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { startEngine } from '@chop/kernels';
@@ -14,15 +15,19 @@ const STEPS = LOOKS.at(-1)!;
 /** What a process may grow by in 50 steps for reasons of its own. A leak grows every time, other things once; what other specs left behind in the process may be given back meanwhile, tens of MB. */
 const GROWTH_BYTES = 5e6;
 
+/** Where Linux says what of a process is swapped out. */
+const STATUS = '/proc/self/status';
+
 beforeAll(async () => {
   await startEngine();
   setFlagsFromString('--expose-gc');
 });
 
-/** Resident memory after JavaScript's own garbage is gone. */
-function resident(): number {
+/** Memory of the process after JavaScript's own garbage is gone, what the system has swapped out meanwhile included. */
+function held(): number {
   (runInNewContext('gc') as () => void)();
-  return process.memoryUsage().rss;
+  const [, swapped] = (existsSync(STATUS) && /^VmSwap:\s*(\d+) kB$/m.exec(readFileSync(STATUS, 'utf8'))) || [];
+  return process.memoryUsage().rss + 1024 * Number(swapped ?? 0);
 }
 
 async function growth(checkpointBlocks: boolean, each: () => void = () => undefined): Promise<{ tensors: number; bytes: number }> {
@@ -34,7 +39,7 @@ async function growth(checkpointBlocks: boolean, each: () => void = () => undefi
     batch: batchOf(16),
     onEvent: (event) => {
       each();
-      if (event.type === 'step' && LOOKS.includes(event.step)) seen.push({ tensors: tf.memory().numTensors, bytes: resident() });
+      if (event.type === 'step' && LOOKS.includes(event.step)) seen.push({ tensors: tf.memory().numTensors, bytes: held() });
     },
   });
   model.drop();
