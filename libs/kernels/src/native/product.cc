@@ -80,6 +80,9 @@ CHOP_INLINE void put(const Tile& tile, const float* sums, int stride) {
   }
 }
 
+/** Words of wide slivers that are fetched ahead. */
+constexpr int64_t kAhead = 16;
+
 /** `R` rows times two registers of `L` columns. */
 template <int R, int L, typename Chain>
 CHOP_INLINE void multiply(const Tile& tile) {
@@ -88,6 +91,12 @@ CHOP_INLINE void multiply(const Tile& tile) {
   const float *a = tile.a, *b = tile.b;
   for (int64_t word = 0; word < tile.words; ++word, a += R, b += 2 * L) {
     const Vector left = load<L>(b), right = load<L>(b + L);
+    // Wide slivers do not stay in the first-level cache: their next words are fetched while these are multiplied.
+    if constexpr (L == 16) {
+      __builtin_prefetch(b + kAhead * 2 * L);
+      __builtin_prefetch(b + kAhead * 2 * L + L);
+      __builtin_prefetch(a + kAhead * R);
+    }
 #pragma GCC unroll 14
     for (int row = 0; row < R; ++row) {
       sums[row][0] = Chain::template further<L>(sums[row][0], a[row], left);
