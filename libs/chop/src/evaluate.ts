@@ -1,6 +1,6 @@
 import { type Checkpoint, checkOptions, type EvaluationContext, type Model, named, type Parts, UsageError } from '@chop/core';
 import type { Tokenizer } from '@chop/data';
-import { type LatencyResult, pairedTasks, type PerplexityResult, type PreparedTasks, prepareTasks, TOKENS_IN_FLIGHT } from '@chop/eval';
+import { type LatencyResult, pairedTasks, PASS_TOKENS, type PerplexityResult, type PreparedTasks, prepareTasks, TOKENS_IN_FLIGHT } from '@chop/eval';
 import { atomicFile, checkFreeFile } from '@chop/formats';
 import { type Engine, holdPacked, startEngine } from '@chop/kernels';
 import { forwardMemory, sweepMemory } from '@chop/training';
@@ -15,8 +15,6 @@ import { timeSideBySide } from './side-by-side.js';
 
 /** Tokens at once, where nothing is said. */
 const EVALUATION_WINDOW = 512;
-/** Tokens that the tasks' requests put through the model at once. */
-const TASK_TOKENS = 2048;
 
 export type PerplexityRequest = NonNullable<EvaluateRequest['perplexity']>;
 
@@ -88,7 +86,7 @@ async function measureOpened(parts: Parts, opened: OpenModel, request: EvaluateR
   const { memoryLimit: limit, onMessage } = request;
   // A model without a tokenizer is refused before its weights are read.
   if (prepared) await opened.tokenizer();
-  const window = Math.max(request.perplexity?.window ?? EVALUATION_WINDOW, prepared ? TASK_TOKENS : 0);
+  const window = Math.max(request.perplexity?.window ?? EVALUATION_WINDOW, prepared ? PASS_TOKENS : 0);
   const savings = { ...(request.perplexity ? { window } : {}) };
   const native = engine.native !== undefined;
   const whole = forwardMemory(opened.blueprint, { batchSize: 1, window }, { native });

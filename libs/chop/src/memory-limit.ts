@@ -46,9 +46,12 @@ export interface Savings {
 /** Work below it is not worth a word. */
 const TOLD_FROM = 1e9;
 
-/** Whether work fits into what it may take: the limit, else what is free. */
+/** What work may take: the limit, else what is free. In bytes. */
+const allowedBytes = (limit: number | string | undefined): number => (limit === undefined ? freeBytes() : limitBytes(limit));
+
+/** Whether work fits into what it may take. */
 export function fitsMemory({ total }: Pick<MemoryForecast, 'total'>, limit: number | string | undefined): boolean {
-  return total <= (limit === undefined ? freeBytes() : limitBytes(limit));
+  return total <= allowedBytes(limit);
 }
 
 /**
@@ -64,7 +67,7 @@ export function checkMemory(
   if (fitsMemory({ total }, limit)) return;
   throw new UsageError('MEMORY_LIMIT', {
     found: `work that will need about ${gigabytes(total)}`,
-    expected: `at most ${limit === undefined ? `${gigabytes(freeBytes())}, which are free` : `${gigabytes(limitBytes(limit))} (the memory limit)`}`,
+    expected: `at most ${gigabytes(allowedBytes(limit))}${limit === undefined ? ', which are free' : ' (the memory limit)'}`,
     remedy:
       limit === undefined
         ? `${remedy(savings)}; --memory-limit ${gigabytes(total).replace(' ', '')} tries all the same.`
@@ -113,10 +116,9 @@ function remedy({ batchSize, window, samples, checkpointBlocks }: Savings): stri
 
 /** The error of work that would not fit into memory, or `undefined` where it fits: within the limit, or what is free. */
 export function memoryFor(bytes: number, limit: number | string | undefined): EngineError | undefined {
-  const free = limit === undefined ? freeBytes() : limitBytes(limit);
-  if (bytes <= free) return undefined;
+  if (fitsMemory({ total: bytes }, limit)) return undefined;
   return new EngineError('VERIFY_MEMORY', {
-    found: `about ${gigabytes(free)} of memory`,
+    found: `about ${gigabytes(allowedBytes(limit))} of memory`,
     expected: `${gigabytes(bytes)} to open the model again`,
     remedy: 'Use a machine with more memory, or write without a look: --no-verify.',
   });

@@ -1,6 +1,6 @@
 import { type Model, nearest, type Parts, UsageError } from '@chop/core';
 import type { Tokenizer } from '@chop/data';
-import { type PreparedTasks, prepareTasks } from '@chop/eval';
+import { PASS_TOKENS, type PreparedTasks, prepareTasks } from '@chop/eval';
 import type { TrainingParts, TrainOptions, Watched } from '@chop/training';
 import { measurePerplexity } from './evaluate.js';
 import { hubData } from './hub-data.js';
@@ -8,8 +8,6 @@ import type { Common } from './request.js';
 
 /** Windows that an evaluation during training looks at. */
 const ONLINE_WINDOWS = 20;
-/** Tokens that tasks put through the model at once: about as many as a step of training, and no more than pay. */
-const MOST_TOKENS = 2048;
 
 /** What a run measures on its way, and which of it decides when it ends. */
 export type Online = Pick<TrainingParts, 'evaluate' | 'watched'>;
@@ -29,7 +27,8 @@ export async function onlineOf(
   checkAsked(options, valid !== undefined);
   const { evalEvery, evalTasks, evalTasksDir, evalTaskData, evalLimit } = options;
   if (evalEvery === undefined) return {};
-  const passTokens = Math.min(MOST_TOKENS, options.batchSize * options.window);
+  // About as many at once as a step of training, whose memory is there; more than these do not pay.
+  const passTokens = Math.min(PASS_TOKENS, options.batchSize * options.window);
   const given = { tasksDir: evalTasksDir, taskData: evalTaskData, limit: evalLimit };
   const prepared =
     evalTasks &&

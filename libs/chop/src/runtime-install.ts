@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { EngineError, InterruptedError } from '@chop/core';
+import { atomicFolder } from '@chop/formats';
 import { runtimeFolder, type RuntimeName, RUNTIMES } from './runtimes.js';
 
 /** Of what npm said: the end, where its reason stands. */
@@ -46,20 +46,10 @@ export async function installRuntime(
   });
   if (!force && (await isThere(folder))) return result(true);
   await mkdir(dirname(folder), { recursive: true });
-  await removeAbandoned(folder);
-  const partial = `${folder}.partial-${process.pid}-${randomBytes(3).toString('hex')}`;
-  try {
-    await mkdir(partial);
-    await writeFile(join(partial, 'package.json'), '{ "private": true }\n');
-    await npm(['install', '--prefix', partial, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...wanted(name)], { environment, signal });
-    if (force) await rm(folder, { recursive: true, force: true });
-    await rename(partial, folder).catch(async (error: unknown) => {
-      // Somebody else was faster, with the same.
-      if (!(await isThere(folder))) throw error;
-    });
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
+  await atomicFolder(folder, { force: true, objection: async () => undefined }, async (temporary) => {
+    await writeFile(join(temporary, 'package.json'), '{ "private": true }\n');
+    await npm(['install', '--prefix', temporary, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...wanted(name)], { environment, signal });
+  });
   return result(false);
 }
 
@@ -83,23 +73,6 @@ function wanted(name: RuntimeName): string[] {
       remedy: `Install ${runtime.package} in your project, where chop finds it.`,
     });
   return ['--omit=optional', itself, `${binaries}@${runtime.version}`];
-}
-
-/** Removes what installs left that were killed. */
-async function removeAbandoned(folder: string): Promise<void> {
-  const prefix = `${basename(folder)}.partial-`;
-  for (const name of await readdir(dirname(folder))) {
-    const owner = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : undefined;
-    if (owner !== undefined && !isRunning(owner)) await rm(join(dirname(folder), name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
 }
 
 /** Runs npm to its end. `ONNXRUNTIME_NODE_INSTALL=skip`: its binaries for processors are in the package, those for CUDA are not asked for. */

@@ -6,7 +6,7 @@ import { compareLogits } from './compare-logits.js';
 import { engineOptions, memoryFor } from './memory-limit.js';
 import type { OpenModel } from './opened.js';
 import { logitsOf, through } from './stored-logits.js';
-import { BYTES_IN_USE, probeOf, type Verified, type VerifyRequest } from './verify.js';
+import { BYTES_IN_USE, probeIds, type Verified, type VerifyRequest } from './verify.js';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -41,7 +41,7 @@ export async function verifyFolder(
     const runs = 4 * blueprint.parameters <= RUN_BYTES && memoryFor(BYTES_IN_USE * blueprint.parameters, request.memoryLimit) === undefined;
     if (!runs) return { ...chop, compared: 'bytes', maxDifference: 0, tolerance: 0 };
     await startEngine(engineOptions(request));
-    const ids = probeOf(blueprint.axes.size('vocab'));
+    const ids = probeIds(blueprint.axes.size('vocab'));
     const dtypes = new Map<string, Dtype>(tensors.map(({ name, dtype }) => [name, dtype]));
     const found = await logitsOf(written, ids, { weight: (values) => values }, request.signal);
     const expected = await logitsOf(

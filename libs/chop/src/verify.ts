@@ -62,7 +62,7 @@ const TOLERANCES: Readonly<Record<Written['dtype'], number>> = {
 const PIECES = [6, 1, 1, 2] as const;
 
 /** A fixed short text: ids all over the vocabulary, by the golden ratio. */
-export function probeOf(vocab: number): number[] {
+export function probeIds(vocab: number): number[] {
   const golden = (Math.sqrt(5) - 1) / 2;
   return Array.from({ length: PIECES.reduce((sum, count) => sum + count, 0) }, (_, at) => Math.floor((((at + 1) * golden) % 1) * vocab));
 }
@@ -104,7 +104,7 @@ export const BYTES_IN_USE = 5;
 async function compareIn(runtime: FoundRuntime, opened: OpenModel, written: Written, { signal }: VerifyRequest): Promise<Verified> {
   const { file, dtype } = written;
   const { name, version } = runtime;
-  const ids = probeOf(opened.blueprint.axes.size('vocab'));
+  const ids = probeIds(opened.blueprint.axes.size('vocab'));
   const found: Float32Array[] = [];
   await withRuntime(runtime, { path: (name === 'onnxruntime' ? written.graph : undefined) ?? written.path, dtype }, { signal, file }, async (read) => {
     let from = 0;

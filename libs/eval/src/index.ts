@@ -4,6 +4,7 @@ export { prepareTasks, type PreparedTasks, tasks, type TaskScores, type TasksInp
 export type { SampleLine } from './sample-line.js';
 export { ANSWERS_VERSION, AnswerStore, type AnswersIdentity, probeOf } from './answer-store.js';
 export type { Headline } from './headline.js';
+export { PASS_TOKENS } from './pass-plan.js';
 export { TaskLibrary } from './task-library.js';
 export type { Hook, Hooks, TaskDocument } from './hooks.js';
 export { latencyOptions, type LatencyOptions } from './latency-samples.js';

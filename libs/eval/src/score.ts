@@ -30,6 +30,7 @@ const SURE = Math.log(0.5);
  */
 export async function scoreTokens(model: Model, requests: readonly TokenRequest[], options: ScoreOptions = {}): Promise<Score[]> {
   const { passTokens = PASS_TOKENS, signal, onProgress, onScore } = options;
+  if (requests.length === 0) return [];
   const scores: Score[] = [];
   let done = 0;
   const passes = knowsTrees(model) ? planPasses(requests, passTokens) : planAlone(requests);

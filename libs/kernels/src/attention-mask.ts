@@ -34,11 +34,11 @@ export function attentionMask({ t, s, offset, window, segments }: AttentionMaskO
       const own = tf.reshape(tf.slice(segments, [0, offset], [b, t]), [b, t, 1]);
       seen = tf.reshape(tf.logicalAnd(tf.equal(own, tf.reshape(segments, [b, 1, s])), seen), [b, 1, t, s]);
     }
-    return added(seen);
+    return maskOf(seen);
   });
 }
 
 /** What is added to scores: 0 where a key is seen (bool), else a hugely negative number. */
-export function added(seen: tf.Tensor): tf.Tensor {
+export function maskOf(seen: tf.Tensor): tf.Tensor {
   return tf.mul(tf.cast(tf.logicalNot(seen), 'float32'), HIDDEN);
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { maskedAttention } from './attention.js';
-import { added } from './attention-mask.js';
+import { maskOf } from './attention-mask.js';
 import { defineKernel, expectShape, shapeOf } from './kernel.js';
 
 /** `parents`: int32 `[t]`. */
@@ -13,7 +13,7 @@ type Attributes = { scale: number; window: number; parents: Int32Array };
 export const treeAttentionKernel = defineKernel({
   name: 'TreeAttention',
   reference: ({ q, k, v }: Inputs, { scale, window, parents }: Attributes): tf.Tensor =>
-    tf.tidy(() => maskedAttention(q, k, v, { scale, mask: added(tf.tensor2d(seenBy(parents, window), [parents.length, parents.length], 'bool')) })[0]),
+    tf.tidy(() => maskedAttention(q, k, v, { scale, mask: maskOf(tf.tensor2d(seenBy(parents, window), [parents.length, parents.length], 'bool')) })[0]),
 });
 
 /** `[t, t]`: 1 where a query sees a key, which is one of the `window` last tokens of its text. */
