@@ -1,11 +1,12 @@
 /** `node tools/fuzz/corpus.mjs`: writes the seeds of every target into `tools/fuzz/corpus`; other inputs that are there stay. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { familyOf } from '@chop/core';
 import { saveFolder } from '@chop/formats';
 import { scratch } from './oracle.mjs';
 import { composed, openModel } from './parts.mjs';
-import { configs, llamaConfig, plans, recipes, recipeYaml, safetensorsHeaders, tokenizerConfig, tokenizers } from './seeds.mjs';
+import { configs, documents, llamaConfig, plans, recipes, recipeYaml, safetensorsHeaders, tokenizerConfig, tokenizers } from './seeds.mjs';
 
 const EDITS = 0xed;
 const text = (value) => Buffer.from(JSON.stringify(value));
@@ -19,12 +20,19 @@ put('gguf', [
   await ggufFile({ ...llamaConfig, rope_scaling: null }, 'q8_0'),
   await ggufFile({ ...configs[1], layer_types: undefined, max_window_layers: undefined, use_sliding_window: false }, 'f16'),
 ]);
+put('data', [...documents.map(Buffer.from), gzipSync(documents[0])]);
+// Every codec, as pyarrow writes it; what the tests read.
+const parquet = join(import.meta.dirname, '../../libs/data/test/parquet');
+put(
+  'parquet',
+  readdirSync(parquet).map((name) => readFileSync(join(parquet, name))),
+);
 
 function put(target, inputs) {
   const folder = join(import.meta.dirname, 'corpus', target);
   mkdirSync(folder, { recursive: true });
   // A seed each, and edits that change nothing yet: one per document, with the third byte free to grow.
-  const edits = target === 'gguf' ? [] : inputs.map((_, index) => Buffer.of(EDITS, index, 1, 0, 4, 0, 7, 0, 1, 9, 13, 0, 6, 30));
+  const edits = ['gguf', 'data', 'parquet'].includes(target) ? [] : inputs.map((_, index) => Buffer.of(EDITS, index, 1, 0, 4, 0, 7, 0, 1, 9, 13, 0, 6, 30));
   for (const [index, input] of [...inputs, ...edits].entries()) writeFileSync(join(folder, `seed-${index + 1}`), input);
 }
 

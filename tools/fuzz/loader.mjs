@@ -2,7 +2,7 @@
 import { instrument, PLACES } from './instrument.mjs';
 
 /** Arithmetic and engines read no files. */
-const COUNTED = /\/libs\/(?!kernels\/|report\/|eval\/).*\/dist\/|node_modules\/@huggingface\/(tokenizers|jinja)\//;
+const COUNTED = /\/libs\/(?!kernels\/|report\/|eval\/).*\/dist\/|node_modules\/(@huggingface\/(tokenizers|jinja)|hyparquet|hyparquet-compressors|fzstd)\//;
 
 let next = 0;
 

@@ -215,3 +215,8 @@ steps:
   - train: { steps: 2, data: train }
   - report
 `;
+
+const lines = ['a', 'né🙂', '\\ud83d\\ude00', '', 'a longer text '.repeat(20)].map((text) => `{"text": "${text}"}`);
+
+/** Lines with both ends of lines, and a list. */
+export const documents = [`\uFEFF${lines.join('\r\n')}\n`, `[${lines.join(', ')}]`];
