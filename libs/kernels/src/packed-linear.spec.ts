@@ -102,6 +102,14 @@ describe.each(backends)('the packed form, on %s', (backend) => {
     );
     expect(() => packTwoOfFour(tf.zeros([2, 6]))).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
   });
+
+  test('of many rows that are too full the first is named, whoever comes to which first', async () => {
+    await tf.setBackend(backend);
+    const [rows, inputs, first] = [600, 64, 211];
+    const values = Array.from({ length: rows * inputs }, (_, i) => (i >= first * inputs + 8 ? 1 : 0));
+    expect(() => packTwoOfFour(tf.tensor2d(values, [rows, inputs]))).toThrow(/row 211, inputs 8 to 11/);
+    expect(() => packTwoOfFour(tf.ones([rows, inputs]))).toThrow(/row 0, inputs 0 to 3/);
+  });
 });
 
 test('packedLinear refuses another number of inputs, positions of another weight and another bias', () => {

@@ -27,7 +27,10 @@ int64_t packRow(const float* weight, int64_t groups, float* values, uint32_t* po
   return crowded;
 }
 
-/** The two entries of every four that are not zero, where they stood, and the first group that has more of them (−1: none has). */
+/**
+ * The two entries of every four that are not zero, where they stood, and the first group that has more of them (−1: none has). With such a group there is no
+ * packed form, and what stands behind it is not looked at: a dense matrix costs a row.
+ */
 void packTwoOfFour(Call& call) {
   const Array& weight = call.input(0);
   Call::expect(weight.rank() == 2 && weight.size(1) % 4 == 0, "weight [out, in], in a multiple of 4");
@@ -35,10 +38,11 @@ void packTwoOfFour(Call& call) {
   const Array values = call.output(0, {out, in / 2}), positions = call.output(1, {out, words}), crowded = call.output(2, {1});
   std::atomic<int64_t> first{weight.count};
   call.parallel(out, 8 * groups, [&](int64_t from, int64_t to) {
-    for (int64_t row = from; row < to; ++row) {
+    for (int64_t row = from; row < to && row * groups < first; ++row) {
       const int64_t at = packRow(weight.floats() + row * in, groups, values.floats() + row * in / 2, reinterpret_cast<uint32_t*>(positions.ints()) + row * words);
       if (at < 0) continue;
       for (int64_t seen = first, mine = row * groups + at; mine < seen && !first.compare_exchange_weak(seen, mine);) continue;
+      return;
     }
   });
   crowded.ints()[0] = first == weight.count ? -1 : static_cast<int32_t>(first);

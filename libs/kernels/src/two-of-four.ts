@@ -22,7 +22,7 @@ export interface TwoOfFour {
   readonly positions: tf.Tensor2D;
 }
 
-/** The row behind {@link packTwoOfFour}: values, positions, and the first group that has more than two, or −1. */
+/** The row behind {@link packTwoOfFour}: values, positions, and the first group that has more than two, or −1; where there is one, the others mean nothing. */
 export const packTwoOfFourKernel = defineKernel({
   name: 'PackTwoOfFour',
   reference: ({ weight }: { weight: tf.Tensor }): tf.Tensor[] =>
