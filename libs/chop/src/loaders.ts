@@ -78,11 +78,18 @@ export const LOADER_NAMES = Object.keys(LOADERS) as readonly LoaderName[];
 /** The axes whose sizes are lengths of rows. */
 const ROWS = ['width', 'ffn'];
 
-/** Who will take a model of these sizes. Nothing is computed. */
-export function loadersOf(model: Model): LoaderVerdict[] {
+const PACKED = 'packed 2:4 weights, which only chop reads';
+
+/**
+ * Who will take a model of these sizes, each in its own format. Nothing is computed.
+ *
+ * @param format - how it is written: no other program reads the folders of `packed`.
+ */
+export function loadersOf(model: Model, format?: string): LoaderVerdict[] {
   return LOADER_NAMES.map((loader): LoaderVerdict => {
-    const { checks, block } = LOADERS[loader];
-    const why = checks.map((check: Check) => check(model)).find((found) => found !== undefined);
+    const { format: own, checks, block } = LOADERS[loader];
+    const isPacked = format === 'packed' && own === 'hf';
+    const why = isPacked ? PACKED : checks.map((check: Check) => check(model)).find((found) => found !== undefined);
     const odd = ROWS.find((axis) => isOdd(model.blueprint, axis, block));
     return {
       loader,
@@ -91,6 +98,12 @@ export function loadersOf(model: Model): LoaderVerdict[] {
       ...(why === undefined && odd !== undefined ? { note: `${odd} is no multiple of ${block}: blocks of 8 and 4 bits are stored as floats there` } : {}),
     };
   });
+}
+
+/** What the programs that read a format say of the model. */
+export function readersOf(format: string, verdicts: readonly LoaderVerdict[]): LoaderVerdict[] {
+  const own = format === 'packed' ? 'hf' : format;
+  return verdicts.filter(({ loader }) => LOADERS[loader].format === own);
 }
 
 function isOdd({ axes }: Blueprint, axis: string, block: number): boolean {

@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Blueprint, type Checkpoint, DTYPE_BYTES, elementCount, fromFloat32, readBytes, toFloat32, transpose } from '@chop/core';
+import { type Checkpoint, DTYPE_BYTES, elementCount, fromFloat32, readBytes, toFloat32, transpose } from '@chop/core';
 import {
   atomicFolder,
   checkDisk,
@@ -19,6 +19,7 @@ import { modelCard } from './card.js';
 import { LINEAGE_FILE, type Lineage } from './lineage.js';
 import { blocksOf, scalesOf } from './onnx-blocks.js';
 import { BLOCK, modelGraph, type OnnxPrecision, type WeightUse } from './onnx-graph.js';
+import { loadersOf, readersOf } from './loaders.js';
 import type { OpenModel } from './opened.js';
 import type { Common } from './request.js';
 import type { WrittenResult } from './verbs.js';
@@ -61,7 +62,7 @@ export interface OnnxRequest extends Pick<Common, 'signal' | 'onProgress'> {
  */
 export async function saveOnnx(opened: OpenModel, out: string, { dtype, force, lineage, check, signal, onProgress }: OnnxRequest): Promise<WrittenResult> {
   const started = performance.now();
-  const { checkpoint, blueprint } = opened;
+  const { blueprint } = opened;
   const { suffix, ...precision } = PRECISIONS[dtype];
   const model = await onnxModel(opened, precision, signal);
   const totalBytes = model.tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -79,7 +80,7 @@ export async function saveOnnx(opened: OpenModel, out: string, { dtype, force, l
       });
       files.push(file);
     };
-    for (const [file, text] of await texts(checkpoint, lineage, blueprint, external !== undefined)) await put(file, inOnePiece(text));
+    for (const [file, text] of await texts(opened, lineage, external !== undefined)) await put(file, inOnePiece(text));
     await put(`onnx/${name}`, onnxBytes(model, external));
     if (external) await put(`onnx/${external.location}`, externalParts(model, external));
     await check(temporary, join(temporary, 'onnx', name));
@@ -130,7 +131,8 @@ function tensor(checkpoint: Checkpoint, name: string, weight: string, use: Weigh
 }
 
 /** The files beside the graph: what transformers.js reads first. */
-async function texts(checkpoint: Checkpoint, lineage: Lineage, { parameters }: Blueprint, external: boolean): Promise<Map<string, Uint8Array>> {
+async function texts(opened: OpenModel, lineage: Lineage, external: boolean): Promise<Map<string, Uint8Array>> {
+  const { checkpoint, blueprint } = opened;
   const json = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`);
   const forJs = {
     ...(external ? { use_external_data_format: true } : {}),
@@ -142,7 +144,7 @@ async function texts(checkpoint: Checkpoint, lineage: Lineage, { parameters }: B
     ...companions,
     ['config.json', json({ ...checkpoint.config, 'transformers.js_config': forJs })],
     [LINEAGE_FILE, json(lineage)],
-    ['README.md', new TextEncoder().encode(modelCard(lineage, parameters))],
+    ['README.md', new TextEncoder().encode(modelCard(lineage, blueprint.parameters, readersOf('onnx', loadersOf(opened))))],
   ]);
 }
 

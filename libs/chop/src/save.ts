@@ -1,25 +1,27 @@
 import { byteLength, type Checkpoint, CHUNK_BYTES, type Dtype, elementCount, nearest, OutputError, turnMatrices, UsageError } from '@chop/core';
-import { reencode, saveFolder, type TensorSource } from '@chop/formats';
+import { saveFolder, type TensorSource } from '@chop/formats';
 import { modelCard } from './card.js';
 import { LINEAGE_FILE, type Lineage } from './lineage.js';
-import { loadersOf } from './loaders.js';
+import { loadersOf, type LoaderVerdict, readersOf } from './loaders.js';
 import type { OpenModel } from './opened.js';
 import { GGUF_DTYPES, type GgufDtype, saveGguf } from './save-gguf.js';
 import { ONNX_DTYPES, type OnnxDtype, saveOnnx } from './save-onnx.js';
+import { packedForm } from './save-packed.js';
+import { storedTensor } from './stored-tensor.js';
 import type { FloatName, WrittenResult } from './verbs.js';
 import { type Verified, verifyInRuntime, type VerifyRequest, type Written } from './verify.js';
 import { verifyFolder } from './verify-folder.js';
 
 const DTYPES: Readonly<Record<FloatName, Dtype>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
 const FLOATS = Object.keys(DTYPES) as readonly FloatName[];
-const FORMATS = ['hf', 'gguf', 'onnx'];
+const FORMATS = ['hf', 'packed', 'gguf', 'onnx'];
 
 /** Companions that tell of the step that wrote them, and not of what is made from its model. */
 const OF_ONE_STEP = ['training.jsonl', 'plan.json', 'cut.json'];
 
 /** How a model is saved. */
 export interface SaveRequest extends VerifyRequest {
-  /** `hf`: a Hugging Face folder, which is the default; `gguf`: one file for llama.cpp; `onnx`: a folder for ONNX Runtime and transformers.js. */
+  /** `hf`: a Hugging Face folder, which is the default; `packed`: such a folder for chop alone, 2:4 weights as values and indices; `gguf`: one file for llama.cpp; `onnx`: a folder for ONNX Runtime and transformers.js. */
   readonly format?: string;
   /** Stored dtype; by default as it is. GGUF and ONNX files may have their matrices in blocks. */
   readonly dtype?: FloatName | GgufDtype | OnnxDtype;
@@ -40,7 +42,7 @@ export async function saveModel(opened: OpenModel, out: string, { format = 'hf',
   let verify: Verified | undefined;
   const told = (written: WrittenResult, verify: Verified | undefined): WrittenResult => ({
     ...written,
-    loaders: loadersOf(opened),
+    loaders: loadersOf(opened, format),
     ...(verify ? { verify } : {}),
   });
   const inRuntime = async (written: Omit<Written, 'file'>): Promise<void> => {
@@ -58,11 +60,15 @@ export async function saveModel(opened: OpenModel, out: string, { format = 'hf',
   }
   const float = dtype && allowed(format, FLOATS, dtype);
   const isOther = float !== undefined && DTYPES[float] !== opened.dtype;
-  const written = await writeFolder(turnMatrices(opened.blueprint, opened.checkpoint), out, {
+  const stored = turnMatrices(opened.blueprint, opened.checkpoint);
+  const form = format === 'packed' ? await packedForm(opened, stored, { ...request, dtype: float && DTYPES[float] }) : undefined;
+  const written = await writeFolder(stored, out, {
     ...request,
     dtype: float && DTYPES[float],
     lineage: isOther ? { ...lineage, made: [...lineage.made, `Stored as ${float}.`] } : lineage,
     beside: opened.beside,
+    loaders: loadersOf(opened, format),
+    ...(form ? { form } : {}),
     check: async (path, tensors) => void (verify = await verifyFolder(opened, { path, file: out, tensors }, request)),
   });
   return told(written, verify);
@@ -87,15 +93,26 @@ interface FolderRequest extends Pick<SaveRequest, 'force' | 'signal' | 'onProgre
   readonly dtype?: Dtype | undefined;
   readonly lineage: Lineage;
   readonly beside: Checkpoint['companions'];
+  readonly loaders: readonly LoaderVerdict[];
+  /** The tensors in another form than the checkpoint's. */
+  readonly form?: FolderForm;
   /** Looks at the folder before it gets its name, beside what was to be written. */
   readonly check?: (temporary: string, tensors: readonly TensorSource[]) => Promise<void>;
+}
+
+/** What a folder has in the place of a checkpoint's config and tensors. */
+export interface FolderForm {
+  readonly config: Checkpoint['config'];
+  readonly tensors: readonly TensorSource[];
+  /** The checkpoint's tensors as they are read back. */
+  readonly readBack: readonly TensorSource[];
 }
 
 /** Writes a checkpoint, in the form in which it is stored, as a Hugging Face folder. */
 export async function writeFolder(
   checkpoint: Checkpoint,
   out: string,
-  { force, dtype, lineage, beside, check, signal, onProgress }: FolderRequest,
+  { force, dtype, lineage, beside, loaders, form, check, signal, onProgress }: FolderRequest,
 ): Promise<WrittenResult> {
   if (out === '') throw new OutputError('OUTPUT_MISSING', { found: 'no output folder', expected: 'a folder to be made', remedy: 'Give --out DIR.' });
   const started = performance.now();
@@ -105,14 +122,15 @@ export async function writeFolder(
     ...beside,
     [LINEAGE_FILE, async () => new TextEncoder().encode(`${JSON.stringify(lineage, undefined, 1)}\n`)] as const,
   ]);
-  const tensors = [...checkpoint.tensors.values()].map((info) => source(checkpoint, info.name, dtype ?? info.dtype));
+  const tensors = form?.readBack ?? [...checkpoint.tensors.values()].map((info) => storedTensor(checkpoint, info.name, dtype ?? info.dtype));
   const saved = await saveFolder(
     out,
     {
-      config: checkpoint.config,
-      tensors,
+      config: form?.config ?? checkpoint.config,
+      tensors: form?.tensors ?? tensors,
       companions,
-      card: modelCard(lineage, parameters),
+      card: modelCard(lineage, parameters, readersOf('hf', loaders)),
+      parameters,
     },
     {
       ...(force ? { force } : {}),
@@ -124,17 +142,6 @@ export async function writeFolder(
   return { out: saved.folder, parameters: saved.parameters, bytes: saved.bytes, files: saved.files, seconds: (performance.now() - started) / 1000 };
 }
 
-/** A tensor of a checkpoint as it is written in `dtype`. */
-function source(checkpoint: Checkpoint, name: string, dtype: Dtype): TensorSource {
-  const info = checkpoint.tensors.get(name)!;
-  return {
-    name,
-    shape: info.shape,
-    dtype,
-    pieces: () => (dtype === info.dtype ? checkpoint.stream(name) : reencode(checkpoint.stream(name), info.dtype, dtype)),
-  };
-}
-
 /** A checkpoint in memory, each tensor as it would be stored in `dtype`: what `writeFolder` would write. */
 export async function inMemory(checkpoint: Checkpoint, dtype: Dtype): Promise<Checkpoint> {
   const stored = new Map<string, Uint8Array>();
@@ -142,7 +149,7 @@ export async function inMemory(checkpoint: Checkpoint, dtype: Dtype): Promise<Ch
   for (const [name, info] of tensors) {
     const bytes = new Uint8Array(byteLength(info));
     let offset = 0;
-    for await (const piece of source(checkpoint, name, dtype).pieces()) {
+    for await (const piece of storedTensor(checkpoint, name, dtype).pieces()) {
       bytes.set(piece, offset);
       offset += piece.byteLength;
     }

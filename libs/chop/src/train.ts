@@ -20,6 +20,7 @@ import { dataWord } from './embedded.js';
 import { engineFor } from './evaluate.js';
 import { fromScratch } from './from-scratch.js';
 import { afterTraining, holdZeros } from './lineage.js';
+import { loadersOf } from './loaders.js';
 import { checkMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, OpenModel, openModel, storedBytes, withModel } from './opened.js';
 import { onlineOf } from './online.js';
@@ -162,7 +163,8 @@ async function deliver(
     const trained = new OpenModel({ checkpoint, family: opened.family, blueprint: model.blueprint, lineage, beside });
     return Object.assign(trained, { training: { ...result, parameters: model.blueprint.parameters, bytes: storedBytes(checkpoint) } });
   }
-  const written = await writeFolder(turnMatrices(model.blueprint, live), job.out!, { ...common(job), force: true, dtype, beside, lineage });
+  const loaders = loadersOf({ family: opened.family, blueprint: model.blueprint });
+  const written = await writeFolder(turnMatrices(model.blueprint, live), job.out!, { ...common(job), force: true, dtype, beside, lineage, loaders });
   await work.clear();
   return Object.assign(await openModel(parts, job.out!), { training: { ...written, ...result } });
 }

@@ -8,6 +8,7 @@ import { checkFileName } from './names.js';
 import { refuseQuantised } from './quantised.js';
 import { openSafetensors, type SafetensorsFile, type TensorSource, writeSafetensors } from './safetensors.js';
 import { isJsonObject, parseStrictJson } from './strict-json.js';
+import { densely } from './two-of-four.js';
 import { writeStream } from './write-stream.js';
 
 const CONFIG = 'config.json';
@@ -37,10 +38,11 @@ export function isCompanion(name: string, bytes: number): boolean {
 }
 
 /**
- * Opens a Hugging Face folder: `config.json`, weights in one safetensors file or in shards with an index, companions.
+ * Opens a Hugging Face folder: `config.json`, weights in one safetensors file or in shards with an index, companions. Packed 2:4 weights are shown as the
+ * dense ones that they stand for.
  *
  * @throws {@link CheckpointError} `CHECKPOINT_MISSING`, `CHECKPOINT_CONFIG`, `CHECKPOINT_WEIGHTS_MISSING`, `CHECKPOINT_PICKLE`,
- * `CHECKPOINT_INDEX`, `CHECKPOINT_SHARD_MISSING`, `CHECKPOINT_NAME`, `CHECKPOINT_QUANTISED`, and what {@link openSafetensors} throws.
+ * `CHECKPOINT_INDEX`, `CHECKPOINT_SHARD_MISSING`, `CHECKPOINT_NAME`, `CHECKPOINT_QUANTISED`, `CHECKPOINT_PACKED`, and what {@link openSafetensors} throws.
  */
 export async function openFolder(folder: string): Promise<Checkpoint> {
   const names = await reading(folder, () => readdir(folder));
@@ -51,8 +53,7 @@ export async function openFolder(folder: string): Promise<Checkpoint> {
     const tensors = new Map<string, TensorInfo>(
       files.flatMap((file) => [...file.tensors].map(([name, { shape, dtype }]) => [name, { name, shape, dtype }] as const)),
     );
-    refuseQuantised(config, tensors, folder);
-    return {
+    const checkpoint = densely({
       source: folder,
       config,
       tensors,
@@ -68,7 +69,9 @@ export async function openFolder(folder: string): Promise<Checkpoint> {
         return owner.stream(name, from, to);
       },
       close: () => closeAll(files),
-    };
+    });
+    refuseQuantised(checkpoint.config, checkpoint.tensors, folder);
+    return checkpoint;
   } catch (error) {
     await closeAll(files);
     throw error;
@@ -82,6 +85,8 @@ export interface FolderContent {
   readonly companions: ReadonlyMap<string, () => Promise<Uint8Array>>;
   /** The model card, Markdown: `README.md`. */
   readonly card?: string;
+  /** Parameters of the model, where its tensors have other elements: packed ones. */
+  readonly parameters?: number;
 }
 
 /** How a model folder is written. */
@@ -98,7 +103,7 @@ export interface SaveOptions {
 /** A model folder that was written. */
 export interface SavedFolder {
   readonly folder: string;
-  /** Elements of all tensors. */
+  /** Parameters of the model: elements of all tensors, unless it was said otherwise. */
   readonly parameters: number;
   /** Bytes of all tensors. */
   readonly bytes: number;
@@ -119,7 +124,7 @@ export async function saveFolder(folder: string, content: FolderContent, options
   const tensors = [...content.tensors];
   const sizes = tensors.map((tensor) => elementCount(tensor.shape) * DTYPE_BYTES[tensor.dtype]);
   const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
-  const parameters = tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
+  const parameters = content.parameters ?? tensors.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0);
   const shards = splitShards(tensors, sizes, options.shardBytes ?? SHARD_BYTES);
   checkContent(folder, tensors, content.companions.keys());
   await checkDisk(folder, totalBytes);

@@ -12,6 +12,7 @@ export * from './gguf-vocabulary.js';
 export * from './onnx.js';
 export { writeStream } from './write-stream.js';
 export * from './reencode.js';
+export { afterPacking, canBePacked, crowdedGroup, packedConfig, packedTwoOfFour } from './two-of-four.js';
 export * from './open.js';
 export * from './hub.js';
 export * from './hub-data.js';

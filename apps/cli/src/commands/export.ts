@@ -16,7 +16,7 @@ export function addExport(program: Command, action: Action): void {
     .argument('<model>', 'MODEL')
     .option(
       '--format <name>',
-      'hf: a folder for Hugging Face transformers; gguf: a file for llama.cpp; onnx: a folder for ONNX Runtime and transformers.js',
+      'hf: a folder for Hugging Face transformers; packed: one for chop, 2:4 weights as values and indices; gguf: a file for llama.cpp; onnx: a folder for ONNX Runtime and transformers.js',
       'hf',
     )
     .addOption(new Option('--dtype <name>', 'precision of the weights; as stored if not given').choices(DTYPES))
@@ -27,6 +27,7 @@ export function addExport(program: Command, action: Action): void {
       examples(
         'chop export model.gguf --format hf --out model',
         'chop export tuned --format hf --dtype bf16 --out release',
+        'chop export sparse --format packed --out sparse-packed',
         'chop export tuned --format gguf --dtype q4_k_m --out tuned.gguf',
         'chop export tuned --format onnx --verify required --runtime transformers.js --out tuned-onnx',
       ),

@@ -1,0 +1,13 @@
+import type { Checkpoint, Dtype } from '@chop/core';
+import { reencode, type TensorSource } from '@chop/formats';
+
+/** A tensor of a checkpoint as it is written in `dtype`. */
+export function storedTensor(checkpoint: Checkpoint, name: string, dtype: Dtype): TensorSource {
+  const info = checkpoint.tensors.get(name)!;
+  return {
+    name,
+    shape: info.shape,
+    dtype,
+    pieces: () => (dtype === info.dtype ? checkpoint.stream(name) : reencode(checkpoint.stream(name), info.dtype, dtype)),
+  };
+}
