@@ -1,4 +1,4 @@
-import { type Blueprint, type Checkpoint, type KeyValueCache, type Model, Pass, PlanError, tensorsIn, visitLayers } from '@chop/core';
+import { type Blueprint, type Checkpoint, type KeyValueCache, type MakeShared, type Model, Pass, PlanError, tensorsIn, visitLayers } from '@chop/core';
 import { inOnePiece, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxType, type OnnxValue } from '@chop/formats';
 import { hearCalls, type KernelCall, keyValueCache } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
@@ -39,7 +39,13 @@ interface Walk {
 }
 
 /** What layers share, and how it is made for another position. */
-type Shared = readonly [tf.TensorContainer, (offset: number) => tf.TensorContainer];
+type Shared = readonly [tf.TensorContainer, MakeShared];
+
+/** Positions that the model knows, and from where on a text is long: see {@link Model.longBeyond}. */
+interface Reach {
+  readonly context: number;
+  readonly longBeyond: number | undefined;
+}
 
 /** Positions of a table that are made at once. */
 const STRIDE = 64;
@@ -57,7 +63,7 @@ export async function modelGraph(model: Model, checkpoint: Checkpoint, { context
   try {
     const wide = await walked(model, checkpoint, { cache, tokens: STRIDE, signal });
     const walk = await walked(model, checkpoint, { cache, tokens: 1, signal });
-    return new Graph(model.blueprint, { ...walk, wide: wide.shared }, context, precision).build();
+    return new Graph(model.blueprint, { ...walk, wide: wide.shared }, { context, longBeyond: model.longBeyond }, precision).build();
   } finally {
     cache.dispose();
   }
@@ -107,7 +113,7 @@ async function walked(
 class Graph implements GraphBuilder {
   readonly #blueprint: Blueprint;
   readonly #walk: Walk & { readonly wide: readonly Shared[] };
-  readonly #context: number;
+  readonly #reach: Reach;
   readonly #precision: OnnxPrecision;
   readonly #nodes: OnnxNode[] = [];
   readonly #names = new Map<object, string>();
@@ -118,10 +124,10 @@ class Graph implements GraphBuilder {
   readonly #caches: { heads: number; inner: number }[] = [];
 
   /** @param walk - of one token; `wide`: what layers share in a walk of {@link STRIDE} tokens, in the same order. */
-  constructor(blueprint: Blueprint, walk: Walk & { readonly wide: readonly Shared[] }, context: number, precision: OnnxPrecision) {
+  constructor(blueprint: Blueprint, walk: Walk & { readonly wide: readonly Shared[] }, reach: Reach, precision: OnnxPrecision) {
     this.#blueprint = blueprint;
     this.#walk = walk;
-    this.#context = context;
+    this.#reach = reach;
     this.#precision = precision;
   }
 
@@ -204,10 +210,19 @@ class Graph implements GraphBuilder {
       const index = tensorsIn(value).findIndex(({ dataId }) => dataId === tensor.dataId);
       if (index < 0) continue;
       const name = `table.${which}.${index}`;
-      if (!this.#constants.has(name)) this.#constant(name, 'f32', [this.#context, tensor.shape.at(-1)!], this.#rows(which, index));
+      if (!this.#constants.has(name))
+        this.#constant(name, 'f32', [this.#textLengths.length * this.#reach.context, tensor.shape.at(-1)!], this.#table(which, index));
       return this.#precision.float === 'f32' ? name : this.add('Cast', [name], { attributes: { to: { i: 10 } } });
     }
     return this.nameOf(tensor);
+  }
+
+  rows(): string {
+    const { context, longBeyond } = this.#reach;
+    if (longBeyond === undefined) return POSITIONS;
+    const last = this.add('ReduceMax', [POSITIONS], { attributes: { keepdims: { i: 0 } } });
+    const long = this.add('Cast', [this.add('Greater', [last, this.whole([longBeyond - 1])])], { attributes: { to: { i: 7 } } });
+    return this.add('Add', [POSITIONS, this.add('Mul', [long, this.whole([context])])]);
   }
 
   remember({ dataId }: tf.Tensor, fresh: string): void {
@@ -248,15 +263,25 @@ class Graph implements GraphBuilder {
     this.#nodes.push({ op: 'Cast', inputs: [total], outputs: ['total_length'], ...int32 });
   }
 
-  /** A table for all positions, made {@link STRIDE} at a time. */
-  #rows(which: number, index: number): Uint8Array {
+  /** The lengths of text that tables are made for. */
+  get #textLengths(): readonly (number | undefined)[] {
+    const { longBeyond } = this.#reach;
+    return longBeyond === undefined ? [undefined] : [longBeyond, longBeyond + 1];
+  }
+
+  /** A table for all positions, made {@link STRIDE} at a time; of a model that tells long texts from others one for either. */
+  #table(which: number, index: number): Uint8Array {
     const [, make] = this.#walk.wide[which]!;
-    const parts: Float32Array[] = [];
-    for (let offset = 0; offset < this.#context; offset += STRIDE) parts.push(tf.tidy(() => tensorsIn(make(offset))[index]!.dataSync() as Float32Array));
-    const width = parts[0]!.length / STRIDE;
-    const rows = new Float32Array(this.#context * width);
-    parts.forEach((part, i) => rows.set(part.subarray(0, (this.#context - i * STRIDE) * width), i * STRIDE * width));
-    return new Uint8Array(rows.buffer);
+    const { context } = this.#reach;
+    const tables = this.#textLengths.map((length) => {
+      const parts: Float32Array[] = [];
+      for (let offset = 0; offset < context; offset += STRIDE) parts.push(tf.tidy(() => tensorsIn(make(offset, length))[index]!.dataSync() as Float32Array));
+      const width = parts[0]!.length / STRIDE;
+      const rows = new Float32Array(context * width);
+      parts.forEach((part, i) => rows.set(part.subarray(0, (context - i * STRIDE) * width), i * STRIDE * width));
+      return Buffer.from(rows.buffer);
+    });
+    return new Uint8Array(Buffer.concat(tables));
   }
 
   #use(weight: string, use: WeightUse): string {

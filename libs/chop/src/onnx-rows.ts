@@ -17,8 +17,10 @@ export interface GraphBuilder {
   float(value: number): string;
   /** `x Wᵀ`, the weight stored as the file's precision wants it. */
   product(x: string, weight: tf.Tensor): string;
-  /** The table of a position-dependent value for all positions. */
+  /** The table of a position-dependent value for all positions, a second one for long texts behind it. */
   table(tensor: tf.Tensor): string;
+  /** The rows of such a table that belong to the tokens. */
+  rows(): string;
   /** Notes what an attention layer is to remember: the values that {@link attend} joins with the past. */
   remember(cache: tf.Tensor, fresh: string): void;
   /** Attention with the past of its caches. */
@@ -85,7 +87,7 @@ const TRANSLATIONS: Readonly<Record<string, Translation>> = {
     const [, , heads, inner] = x!.shape as [number, number, number, number];
     const turning = 2 * cos!.shape[1]!;
     const partly = turning < inner ? { rotary_embedding_dim: i(turning), num_heads: i(heads) } : {};
-    const inputs = [flat(graph, graph.nameOf(x!)), POSITIONS, graph.table(cos!), graph.table(sin!)];
+    const inputs = [flat(graph, graph.nameOf(x!)), graph.rows(), graph.table(cos!), graph.table(sin!)];
     const turned = graph.add('RotaryEmbedding', inputs, { domain: MICROSOFT, attributes: { interleaved: i(0), ...partly } });
     graph.bind(results[0]!, asHeads(graph, turned, results[0]!));
   },

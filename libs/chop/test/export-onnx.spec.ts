@@ -95,6 +95,10 @@ const grouped = {
   max_position_embeddings: 96,
 };
 
+const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 24 };
+const pairs = Array.from({ length: 8 }, (_, pair) => pair);
+const longrope = { type: 'longrope', short_factor: pairs.map((pair) => 1 + pair / 4), long_factor: pairs.map((pair) => 2 + pair * pair) };
+
 describe('other families', () => {
   test.each<[string, { readonly architectures: readonly string[] }]>([
     [
@@ -105,6 +109,10 @@ describe('other families', () => {
     ['mistral, sliding', { ...grouped, architectures: ['MistralForCausalLM'], sliding_window: 4 } as never],
     ['gpt2', { architectures: ['GPT2LMHeadModel'], vocab_size: 23, n_embd: 64, n_layer: 2, n_head: 4, n_positions: 96 } as never],
     ['phi3, partly rotary', { ...grouped, architectures: ['Phi3ForCausalLM'], partial_rotary_factor: 0.5 } as never],
+    ['qwen3, yarn', { ...grouped, architectures: ['Qwen3ForCausalLM'], rope_scaling: yarn } as never],
+    // All pieces of the text are short, or all from the first one on are long.
+    ['phi3, longrope, short', { ...grouped, architectures: ['Phi3ForCausalLM'], rope_scaling: longrope, original_max_position_embeddings: 12 } as never],
+    ['phi3, longrope, long', { ...grouped, architectures: ['Phi3ForCausalLM'], rope_scaling: longrope, original_max_position_embeddings: 5 } as never],
     ['olmo2', { ...grouped, architectures: ['Olmo2ForCausalLM'] }],
     ['gemma3', { ...grouped, architectures: ['Gemma3ForCausalLM'], sliding_window: 4, sliding_window_pattern: 2 } as never],
     ['gpt-neox', { ...grouped, architectures: ['GPTNeoXForCausalLM'], rotary_pct: 0.5 } as never],

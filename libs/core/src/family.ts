@@ -52,6 +52,8 @@ export interface FamilyDefinition<S> {
   table(settings: S): WeightTable;
   resize(config: Config, axes: Axes, layers: ArrayLike<number> | undefined): Config;
   readonly forward: Forward<S>;
+  /** See {@link Model.longBeyond}. */
+  longBeyond?(settings: S): number | undefined;
   readonly gguf?: GgufNames;
   /** What all names of the table but the head's begin with, where files may leave it out (transformers' `base_model_prefix`): `transformer.`. */
   readonly base?: string;
@@ -81,6 +83,10 @@ export function makeFamily<S>(definition: FamilyDefinition<S>): Family {
     get settings(): S {
       if (this.#settings?.of !== this.blueprint) this.#settings = { of: this.blueprint, settings: definition.settings(this.config) };
       return this.#settings.settings;
+    }
+
+    override get longBeyond(): number | undefined {
+      return definition.longBeyond?.(this.settings);
     }
 
     override embed(pass: Pass, ids: Tensor): Tensor {

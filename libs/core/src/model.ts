@@ -39,6 +39,11 @@ export abstract class Model {
     return this.#blueprint;
   }
 
+  /** Tokens beyond which a text is long: all its positions are then encoded in another way, those in a cache too. `undefined`: it makes no difference. */
+  get longBeyond(): number | undefined {
+    return undefined;
+  }
+
   get config(): Config {
     return this.#blueprint.config;
   }

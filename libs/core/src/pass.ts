@@ -37,6 +37,9 @@ export interface TokenTree {
   readonly understood: boolean;
 }
 
+/** Makes what layers share. `length`: tokens of the whole text, where they are more than those up to the end of the pass. */
+export type MakeShared<T = tf.TensorContainer> = (offset: number, length?: number) => T;
+
 /** What one walk through a model is told. */
 export interface PassOptions {
   /** int32 `[batch, tokens]`: attention stays inside tokens of equal number. */
@@ -50,8 +53,8 @@ export interface PassOptions {
   readonly walk?: (at: number, hidden: tf.Tensor) => tf.Tensor;
   /** Hears every tapped value by its name (`layers.3.q.input`, `layers.3.output`, `hidden`). Costs nothing when absent. */
   readonly onTap?: (name: string, value: tf.Tensor) => void;
-  /** Hears what all layers share, and how it is made for a pass that begins at another position. */
-  readonly onShared?: (value: tf.TensorContainer, make: (offset: number) => tf.TensorContainer) => void;
+  /** Hears what all layers share, and how it is made for a pass that begins at another position (of a text of another length: see {@link Model.longBeyond}). */
+  readonly onShared?: (value: tf.TensorContainer, make: MakeShared) => void;
 }
 
 /** One walk through a model: what a family's forward functions see. */
@@ -86,7 +89,7 @@ export class Pass {
   }
 
   /** What all layers of this pass need and depends on where it begins (tables of sines …): made once, freed by {@link close}. */
-  shared<T extends tf.TensorContainer>(key: string, make: (offset: number) => T): T {
+  shared<T extends tf.TensorContainer>(key: string, make: MakeShared<T>): T {
     let value = this.#shared.get(key) as T | undefined;
     if (value === undefined) {
       value = tf.tidy(() => make(this.options.cache?.length ?? 0));

@@ -21,13 +21,15 @@ export interface Decoder {
 }
 
 /**
- * A decoder with an empty cache of keys and values. The first time that it reads one token a row, it records what the model computes; from then on
+ * A decoder with an empty cache of keys and values. A text that becomes long for its model (see {@link Model.longBeyond}) is read again from its beginning. The first time that it reads one token a row, it records what the model computes; from then on
  * the native engine replays that in one call, until the cache grows or a weight gets other memory.
  *
  * @param rows - texts that are read side by side, all equally long.
  */
 export function decoder(model: Model, rows = 1): Decoder {
-  const cache = keyValueCache();
+  let cache = keyValueCache();
+  /** Ids of each row, of a model that may have to read them again. */
+  const seen: number[][] = Array.from({ length: rows }, () => []);
   let program: Program | undefined;
   let shared: Shared[] = [];
 
@@ -60,12 +62,26 @@ export function decoder(model: Model, rows = 1): Decoder {
     return logits;
   }
 
+  /** What is to be read: the ids as they are, or all of each row where these make the text a long one. */
+  function whole(ids: ArrayLike<number>): ArrayLike<number> {
+    if (model.longBeyond === undefined) return ids;
+    const tokens = ids.length / rows;
+    seen.forEach((own, row) => own.push(...Array.from(ids).slice(row * tokens, (row + 1) * tokens)));
+    const { length } = cache;
+    if (length === 0 || length > model.longBeyond || length + tokens <= model.longBeyond) return ids;
+    forget();
+    cache.dispose();
+    cache = keyValueCache();
+    return seen.flat();
+  }
+
   return {
     get length() {
       return cache.length;
     },
-    read: (ids) =>
+    read: (fresh) =>
       tf.tidy(() => {
+        const ids = whole(fresh);
         const tokens = ids.length / rows;
         const replayed = tokens === 1 && program && cache.room >= 1 && !program.stale;
         const given = (): tf.Tensor => tf.tensor2d(Array.from(ids), [rows, tokens], 'int32');

@@ -9,6 +9,7 @@ export { currentPrecision, hasBfloat16Products, type Precision, withPrecision } 
 export * from './embedding.js';
 export * from './rms-norm.js';
 export * from './layer-norm.js';
+export * from './rope-frequencies.js';
 export * from './rope-tables.js';
 export * from './rope.js';
 export * from './attention.js';

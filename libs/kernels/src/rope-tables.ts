@@ -1,29 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { expectShape } from './kernel.js';
-
-/** How rotary frequencies are stretched for long contexts, in Hugging Face's spelling (`rope_scaling`). */
-export type RopeScaling =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'linear'; readonly factor: number }
-  | {
-      readonly kind: 'llama3';
-      readonly factor: number;
-      readonly low_freq_factor: number;
-      readonly high_freq_factor: number;
-      readonly original_max_position_embeddings: number;
-    };
+import { attentionFactor, type FrequencyOptions, ropeFrequencies } from './rope-frequencies.js';
 
 /** Which positions and frequencies the tables are for. */
-export interface RopeOptions {
+export interface RopeOptions extends FrequencyOptions {
   /** How many positions, one row each; or which ones. */
   readonly positions: number | ArrayLike<number>;
   /** The first position (tokens already in the cache), where their number is given. Default 0. */
   readonly offset?: number;
-  /** Size of a head before any cut of it, or of its part that is turned: even. */
-  readonly inner: number;
-  readonly theta: number;
-  readonly scaling?: RopeScaling;
+  /** Tokens of the whole text. Default: one more than the last position. */
+  readonly length?: number;
   /** The rotary pairs that a cut of `inner` has left, each `0 … inner / 2 − 1`; they keep their old frequencies. Default: all. */
   readonly pairs?: readonly number[];
 }
@@ -35,24 +22,18 @@ export interface RopeTables {
 }
 
 /**
- * Angles per position of each rotary pair: `theta^(−2i / inner)`, scaled (Su et al. 2021, arXiv 2104.09864; scaling as
- * transformers' `modeling_rope_utils` defines it).
- */
-export function ropeFrequencies({ inner, theta, scaling = { kind: 'none' } }: Pick<RopeOptions, 'inner' | 'theta' | 'scaling'>): number[] {
-  return Array.from({ length: inner / 2 }, (_, pair) => scaled(theta ** ((-2 * pair) / inner), scaling));
-}
-
-/**
  * Cosines and sines for {@link rope}, computed on the host in float64.
  *
  * @throws {@link ShapeError} `KERNEL_SHAPE` when `inner` is odd or a pair is not one of its.
  */
-export function ropeTables({ positions, offset = 0, inner, theta, scaling = { kind: 'none' }, pairs }: RopeOptions): RopeTables {
+export function ropeTables({ positions, offset = 0, inner, theta, scaling = { kind: 'none' }, pairs, length }: RopeOptions): RopeTables {
   expectShape('ropeTables', inner > 0 && inner % 2 === 0, () => `inner ${inner}`, 'an even size of a head');
-  const all = ropeFrequencies({ inner, theta, scaling });
+  const whole = length ?? (typeof positions === 'number' ? offset + positions : 1 + Array.from(positions).reduce((last, at) => Math.max(last, at), 0));
+  const all = ropeFrequencies({ inner, theta, scaling, length: whole });
   const known = pairs === undefined || pairs.every((pair) => all[pair] !== undefined);
   expectShape('ropeTables', known, () => `pairs ${pairs?.join(', ')}`, `each 0 to ${all.length - 1}`);
   const frequencies = pairs === undefined ? all : pairs.map((pair) => all[pair]!);
+  const factor = attentionFactor(scaling);
   const rows = typeof positions === 'number' ? positions : positions.length;
   const cos = new Float32Array(rows * frequencies.length);
   const sin = new Float32Array(rows * frequencies.length);
@@ -60,21 +41,10 @@ export function ropeTables({ positions, offset = 0, inner, theta, scaling = { ki
     const position = typeof positions === 'number' ? offset + row : positions[row]!;
     for (const frequency of frequencies) {
       const angle = position * frequency;
-      cos[at] = Math.cos(angle);
-      sin[at++] = Math.sin(angle);
+      cos[at] = factor * Math.cos(angle);
+      sin[at++] = factor * Math.sin(angle);
     }
   }
   const shape: [number, number] = [rows, frequencies.length];
   return { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
-}
-
-function scaled(frequency: number, scaling: RopeScaling): number {
-  if (scaling.kind === 'none') return frequency;
-  if (scaling.kind === 'linear') return frequency / scaling.factor;
-  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
-  const turns = (context * frequency) / (2 * Math.PI); // how often the pair goes round within the original context
-  if (turns > high) return frequency;
-  if (turns < low) return frequency / factor;
-  const smooth = (turns - low) / (high - low);
-  return (1 - smooth) * (frequency / factor) + smooth * frequency;
 }

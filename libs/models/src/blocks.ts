@@ -79,7 +79,10 @@ export function headsOf(x: tf.Tensor, inner: number): tf.Tensor {
 /** Sines and cosines of the tokens of a pass: made once for all layers that turn by the same angles. */
 export function rotary(pass: Pass, tokens: number, options: Pick<RopeOptions, 'inner' | 'theta' | 'scaling'>): RopeTables {
   const positions = pass.options.tree?.places ?? tokens;
-  return pass.shared(`rope ${tokens} ${JSON.stringify(options)}`, (offset) => ropeTables({ positions, offset, ...options }) as never);
+  return pass.shared(
+    `rope ${tokens} ${JSON.stringify(options)}`,
+    (offset, length) => ropeTables({ positions, offset, ...(length === undefined ? {} : { length }), ...options }) as never,
+  );
 }
 
 /** Hidden states `[batch, tokens, width]` with the learned embedding of each token's place added. */

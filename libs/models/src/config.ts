@@ -1,6 +1,7 @@
 import { type Axes, type AxisRule, CheckpointError, type Config, expectationOf, shown } from '@chop/core';
 import type { RopeScaling } from '@chop/kernels';
 import { z } from 'zod';
+import { scalingOf, scalingSchema } from './rope-scaling.js';
 
 /** A size in a config. */
 export const count = z
@@ -15,17 +16,6 @@ const MAX_LAYERS = 1024;
 /** A number of layers. */
 export const layerCount = count.max(MAX_LAYERS);
 
-/** transformers' `rope_scaling`, and the `rope_parameters` of its newer versions. */
-export const scalingSchema = z.looseObject({
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-  factor: z.number().positive().optional(),
-  low_freq_factor: z.number().positive().optional(),
-  high_freq_factor: z.number().positive().optional(),
-  original_max_position_embeddings: z.number().positive().optional(),
-  rope_theta: z.number().positive().optional(),
-});
-
 /** Keys that most families have. */
 export const groupedSchema = z.looseObject({
   vocab_size: count,
@@ -38,6 +28,8 @@ export const groupedSchema = z.looseObject({
   rope_theta: z.number().positive().default(10000),
   rope_scaling: scalingSchema.nullish(),
   rope_parameters: scalingSchema.nullish(),
+  max_position_embeddings: z.number().positive().nullish(),
+  original_max_position_embeddings: z.number().positive().nullish(),
   layer_types: z.array(z.string()).nullish(),
   hidden_act: z.string().default('silu'),
   rms_norm_eps: z.number().positive().default(1e-6),
@@ -55,6 +47,8 @@ export interface GroupedSettings {
   readonly groups: number;
   /** Size of a head. */
   readonly inner: number;
+  /** Features of a head that are turned by its position: the first ones. */
+  readonly turned: number;
   readonly vocab: number;
   readonly eps: number;
   readonly theta: number;
@@ -99,8 +93,11 @@ export function unsupported(found: string, expected: string): CheckpointError {
   return new CheckpointError('CONFIG_UNSUPPORTED', { found, expected, remedy: 'A plugin can add a family with it.' });
 }
 
-/** @throws {@link CheckpointError} `CONFIG_INVALID` for heads that do not divide, `CONFIG_UNSUPPORTED` for rotary frequencies of another kind. */
-export function groupedSettings(c: z.output<typeof groupedSchema>): GroupedSettings {
+/**
+ * @param turned - which part of a head is turned by its position.
+ * @throws {@link CheckpointError} `CONFIG_INVALID` for heads that do not divide, `CONFIG_UNSUPPORTED` for rotary frequencies of another kind.
+ */
+export function groupedSettings(c: z.output<typeof groupedSchema>, turned = 1): GroupedSettings {
   const heads = c.num_attention_heads;
   const kvHeads = c.num_key_value_heads ?? heads;
   if (heads % kvHeads !== 0)
@@ -108,17 +105,20 @@ export function groupedSettings(c: z.output<typeof groupedSchema>): GroupedSetti
       found: `${heads} query heads and ${kvHeads} key-value heads`,
       expected: 'a whole number of query heads per key-value head',
     });
+  const inner = c.head_dim ?? Math.floor(c.hidden_size / heads);
+  const context = { context: c.max_position_embeddings, original: c.original_max_position_embeddings };
   return {
     layers: c.num_hidden_layers,
     width: c.hidden_size,
     ffn: c.intermediate_size,
     kvHeads,
     groups: heads / kvHeads,
-    inner: c.head_dim ?? Math.floor(c.hidden_size / heads),
+    inner,
+    turned: Math.floor(inner * turned),
     vocab: c.vocab_size,
     eps: c.rms_norm_eps,
     theta: c.rope_parameters?.rope_theta ?? c.rope_theta,
-    scaling: scalingOf(c.rope_parameters ?? c.rope_scaling ?? {}),
+    scaling: scalingOf(c.rope_parameters ?? c.rope_scaling, { turned: Math.floor(inner * turned), ...context }),
     tied: c.tie_word_embeddings,
   };
 }
@@ -180,26 +180,10 @@ export function resizeGrouped(config: Config, axes: Axes, layers: ArrayLike<numb
   };
 }
 
-/** Kinds of transformers' `rope_scaling`; the old spelling of its type is `type`. */
-export function scalingOf(given: z.output<typeof scalingSchema>): RopeScaling {
-  const kind = given.rope_type ?? given.type ?? 'default';
-  const need = (key: 'factor' | 'low_freq_factor' | 'high_freq_factor' | 'original_max_position_embeddings'): number => {
-    const value = given[key];
-    if (value === undefined) throw new CheckpointError('CONFIG_INVALID', { found: `rope_scaling of kind ${kind} without ${key}`, expected: 'a number' });
-    return value;
-  };
-  if (kind === 'default') return { kind: 'none' };
-  if (kind === 'linear') return { kind: 'linear', factor: need('factor') };
-  if (kind === 'llama3') {
-    const keys = ['factor', 'low_freq_factor', 'high_freq_factor', 'original_max_position_embeddings'] as const;
-    return { kind: 'llama3', ...(Object.fromEntries(keys.map((key) => [key, need(key)])) as Record<(typeof keys)[number], number>) };
-  }
-  throw unsupported(`rope_scaling of kind ${kind}`, 'none, linear or llama3');
-}
-
 /** What such families have in common beside their weights: axes, how a config is cut, and what files may hold besides. */
 export const grouped = {
   axes: groupedAxes,
+  longBeyond: ({ scaling }: GroupedSettings): number | undefined => (scaling.kind === 'longrope' ? scaling.original_max_position_embeddings : undefined),
   resize: resizeGrouped,
   ignores: (name: string): boolean => name.endsWith('rotary_emb.inv_freq') || name === 'lm_head.weight',
 } as const;

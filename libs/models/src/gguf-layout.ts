@@ -1,10 +1,7 @@
 import { type Blueprint, type GgufLayout, UsageError } from '@chop/core';
-import { ropeFrequencies } from '@chop/kernels';
 import type { GroupedSettings, PlainSettings } from './config.js';
 import type { GgufTable } from './gguf-names.js';
-
-/** Llama 3's frequencies as a GGUF stores them: the factor by which each rotary pair is slowed. */
-export const ROPE_FACTORS = 'rope_freqs.weight';
+import { scalingFacts } from './gguf-scaling.js';
 
 /** What a GGUF file says of a model beside its weights. */
 export type GgufFacts = Omit<GgufLayout, 'tensors'>;
@@ -33,7 +30,7 @@ export function layoutOf(table: GgufTable, blueprint: Blueprint, facts: GgufFact
 export function groupedFacts(blueprint: Blueprint, architecture: string, settings: GroupedSettings): GgufFacts {
   blueprint.checkUniform();
   const [kv, group, inner] = ['kv', 'group', 'inner'].map((axis) => blueprint.axes.common(axis)!) as [number, number, number];
-  const scaling = scalingFacts(settings);
+  const scaling = scalingFacts(settings, architecture);
   return {
     architecture,
     ...scaling,
@@ -43,7 +40,8 @@ export function groupedFacts(blueprint: Blueprint, architecture: string, setting
       'attention.head_count_kv': kv,
       'attention.key_length': inner,
       'attention.value_length': inner,
-      'rope.dimension_count': inner,
+      'rope.dimension_count': settings.turned,
+      ...scaling.whole,
     },
     floats: { 'attention.layer_norm_rms_epsilon': settings.eps, 'rope.freq_base': settings.theta, ...scaling.floats },
   };
@@ -80,16 +78,6 @@ function sizes({ axes }: Blueprint, vocab: number, context: unknown): Readonly<R
     block_count: axes.layers,
     feed_forward_length: axes.common('ffn')!,
   };
-}
-
-/** How frequencies are stretched: a word and a number, or the factor of every rotary pair. */
-function scalingFacts({ scaling, theta, inner }: GroupedSettings): Pick<GgufFacts, 'floats' | 'texts' | 'constants'> {
-  const floats = {};
-  if (scaling.kind === 'none') return { floats };
-  if (scaling.kind === 'linear') return { floats: { 'rope.scaling.factor': scaling.factor }, texts: { 'rope.scaling.type': 'linear' } };
-  const stretched = ropeFrequencies({ theta, inner, scaling });
-  const factors = ropeFrequencies({ theta, inner }).map((frequency, pair) => frequency / stretched[pair]!);
-  return { floats, constants: new Map([[ROPE_FACTORS, Float32Array.from(factors)]]) };
 }
 
 /** Hugging Face's name → GGUF's. */

@@ -13,6 +13,7 @@ import {
   toFloat32,
 } from '@chop/core';
 import { type GgufFacts, layoutOf } from './gguf-layout.js';
+import { scalingIn } from './gguf-scaling.js';
 
 /** How a family's GGUF files name and lay out what its table has. */
 export interface GgufTable {
@@ -89,7 +90,6 @@ export class Metadata {
   /** Sizes, heads and rotary frequencies of a model with grouped queries. */
   grouped(): Config {
     const heads = this.need('attention.head_count');
-    const scaling = this.value('rope.scaling.type');
     return {
       ...this.common(),
       hidden_size: this.need('embedding_length'),
@@ -101,7 +101,7 @@ export class Metadata {
       max_position_embeddings: this.need('context_length'),
       rms_norm_eps: this.needDecimal('attention.layer_norm_rms_epsilon'),
       rope_theta: this.number('rope.freq_base') ?? 10000,
-      ...(scaling === undefined || scaling === 'none' ? {} : { rope_scaling: { rope_type: scaling, factor: this.number('rope.scaling.factor') } }),
+      ...scalingIn(this),
     };
   }
 }

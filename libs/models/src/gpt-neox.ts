@@ -3,8 +3,9 @@ import { gelu, reshape, residual, rope, type RopeScaling } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { attend, forwardLayer, normedLayer, parts, project, rotary } from './blocks.js';
-import { axesOf, count, geluOf, layerCount, type PlainSettings, readConfig, scalingOf, scalingSchema } from './config.js';
+import { axesOf, count, geluOf, layerCount, type PlainSettings, readConfig } from './config.js';
 import { gptNeoxInGguf } from './gpt-gguf.js';
+import { scalingOf, scalingSchema } from './rope-scaling.js';
 
 const configSchema = z.looseObject({
   vocab_size: count,
@@ -18,6 +19,7 @@ const configSchema = z.looseObject({
   rotary_pct: z.number().positive().max(1).default(0.25),
   rotary_emb_base: z.number().positive().default(10000),
   rope_scaling: scalingSchema.nullish(),
+  max_position_embeddings: z.number().positive().nullish(),
   use_parallel_residual: z.boolean().default(true),
   attention_bias: z.boolean().default(true),
   tie_word_embeddings: z.boolean().default(false),
@@ -42,6 +44,7 @@ function settingsOf(config: Config): GptNeoxSettings {
       found: `hidden_size ${c.hidden_size} for ${c.num_attention_heads} heads`,
       expected: 'a whole size of a head',
     });
+  const turned = Math.floor(inner * c.rotary_pct);
   return {
     layers: c.num_hidden_layers,
     width: c.hidden_size,
@@ -51,8 +54,8 @@ function settingsOf(config: Config): GptNeoxSettings {
     vocab: c.vocab_size,
     eps: c.layer_norm_eps,
     theta: c.rotary_emb_base,
-    scaling: scalingOf(c.rope_scaling ?? {}),
-    turned: Math.floor(inner * c.rotary_pct),
+    scaling: scalingOf(c.rope_scaling, { turned, context: c.max_position_embeddings }),
+    turned,
     approximate: geluOf('hidden_act', c.hidden_act),
     parallel: c.use_parallel_residual,
     biased: c.attention_bias,

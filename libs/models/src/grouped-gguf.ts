@@ -1,7 +1,8 @@
-import { type Blueprint, CheckpointError, type Config, type GgufNames } from '@chop/core';
+import { type Blueprint, type Config, type GgufNames } from '@chop/core';
 import type { Gemma3Settings } from './gemma3.js';
 import { expectFullHeads, type GgufFacts, groupedFacts, unsupported } from './gguf-layout.js';
 import { ggufNames, type Metadata } from './gguf-names.js';
+import { LONG_FACTORS, longropeIn, SHORT_FACTORS } from './gguf-scaling.js';
 import { LAYER, OUTER } from './llama-gguf-names.js';
 import type { Olmo2Settings } from './olmo2.js';
 import type { Phi3Settings } from './phi3.js';
@@ -26,21 +27,17 @@ export const phi3InGguf = (settings: (config: Config) => Phi3Settings): GgufName
       ffn_down: ffn_down!,
     },
     prefix: PREFIX,
+    skip: (name) => name === LONG_FACTORS || name === SHORT_FACTORS,
     facts: (blueprint) => phi3Facts(blueprint, settings(blueprint.config)),
-    config(metadata) {
+    async config(metadata) {
       const [grouped, turned, window] = [metadata.grouped(), metadata.number('rope.dimension_count'), metadata.number('attention.sliding_window')];
-      if (metadata.raw.tensors.has('rope_factors_long.weight'))
-        throw new CheckpointError('CONFIG_UNSUPPORTED', {
-          file: metadata.raw.source,
-          found: 'frequencies for long texts (longrope)',
-          expected: 'one set of them',
-        });
       return {
         architectures: ['Phi3ForCausalLM'],
         model_type: 'phi3',
         ...grouped,
         ...(turned === undefined ? {} : { partial_rotary_factor: turned / (grouped['head_dim'] as number) }),
         ...(window ? { sliding_window: window } : {}),
+        ...(await longropeIn(metadata)),
       };
     },
   });
@@ -109,11 +106,10 @@ function patternOf(metadata: Metadata): Config {
 }
 
 function phi3Facts(blueprint: Blueprint, settings: Phi3Settings): GgufFacts {
-  if (settings.scaling.kind !== 'none') throw unsupported(`rotary frequencies that are stretched (${settings.scaling.kind})`);
   const facts = groupedFacts(blueprint, 'phi3', settings);
   expectFullHeads(blueprint, facts.whole['attention.head_count']!);
   const window = settings.window === undefined ? {} : { 'attention.sliding_window': settings.window };
-  return { ...facts, whole: { ...facts.whole, 'rope.dimension_count': settings.turned, ...window } };
+  return { ...facts, whole: { ...facts.whole, ...window } };
 }
 
 function olmo2Facts(blueprint: Blueprint, settings: Olmo2Settings): GgufFacts {

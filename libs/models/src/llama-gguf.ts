@@ -1,7 +1,8 @@
 import { type Blueprint, type Checkpoint, CheckpointError, type Config, type GgufNames, readBytes, toFloat32 } from '@chop/core';
 import { ropeFrequencies } from '@chop/kernels';
 import { ggufNames, type Metadata } from './gguf-names.js';
-import { type GgufFacts, groupedFacts, ROPE_FACTORS, unsupported } from './gguf-layout.js';
+import { type GgufFacts, groupedFacts, unsupported } from './gguf-layout.js';
+import { ROPE_FACTORS } from './gguf-scaling.js';
 import { ARCHITECTURES, LAYER, OUTER } from './llama-gguf-names.js';
 import { llamaSettings } from './llama-settings.js';
 

@@ -81,7 +81,12 @@ test.each([
   ['an unknown activation', { ...small, hidden_act: 'relu' }, /relu/],
   ['a missing size', { ...small, hidden_size: undefined }, /hidden_size/],
   ['heads that do not divide', { ...small, num_key_value_heads: 4 }, /6 query heads and 4/],
-  ['a rotary scaling that is not known', { ...small, rope_scaling: { rope_type: 'yarn', factor: 2 } }, /yarn/],
+  ['a rotary scaling that is not known', { ...small, rope_scaling: { rope_type: 'dynamic', factor: 2 } }, /dynamic, expected default, linear, llama3, yarn/],
+  [
+    'yarn without a context',
+    { ...small, max_position_embeddings: undefined, rope_scaling: { rope_type: 'yarn', factor: 2 } },
+    /yarn without original_max_position_embeddings/,
+  ],
 ])('%s in the config is refused', (_, config, message) => {
   expect(() => llama.family.blueprint(config)).toThrow(message);
 });

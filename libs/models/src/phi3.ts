@@ -9,23 +9,21 @@ import { modelTable } from './rows.js';
 
 const configSchema = groupedSchema.extend({
   rms_norm_eps: z.number().positive().default(1e-5),
+  original_max_position_embeddings: z.number().positive().default(4096),
   partial_rotary_factor: z.number().positive().max(1).default(1),
   sliding_window: count.nullish(),
 });
 
 /** What the forward pass and the table need of a config. */
 export interface Phi3Settings extends GroupedSettings {
-  /** Features of a head that are turned by its position: the first ones. */
-  readonly turned: number;
   /** How many tokens back a query sees; `undefined` = all of them. */
   readonly window: number | undefined;
 }
 
 function settingsOf(config: Config): Phi3Settings {
   const c = readConfig(configSchema, config);
-  const settings = groupedSettings(c);
   expectSilu(c);
-  return { ...settings, turned: Math.floor(settings.inner * c.partial_rotary_factor), window: c.sliding_window ?? undefined };
+  return { ...groupedSettings(c, c.partial_rotary_factor), window: c.sliding_window ?? undefined };
 }
 
 /** Phi-3 and Phi-4: a Llama whose queries, keys and values are one matrix, gate and up another; a part of each head may stay unturned. */

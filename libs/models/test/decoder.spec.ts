@@ -106,6 +106,26 @@ describe.each(Object.entries(CONFIGS))('%s', (_, config) => {
   });
 });
 
+test('a text that becomes long for its model is read again: what follows is what the whole text gives', async () => {
+  const longrope = { type: 'longrope', short_factor: [1, 2], long_factor: [3, 9] };
+  const model = await load({ ...grouped, architectures: ['Phi3ForCausalLM'], rope_scaling: longrope, original_max_position_embeddings: 9 } as typeof grouped);
+  const before = tf.memory().numTensors;
+  const reader = decoder(model, 2);
+  const rows: number[][] = [[], []];
+  for (const tokens of [6, 1, 1, 1, 1, 1, 1, 3, 1]) {
+    const fresh = rows.map((row, at) => Array.from({ length: tokens }, (_, i) => (7 * (row.length + i) + at) % 23));
+    rows.forEach((row, at) => row.push(...fresh[at]!));
+    const length = rows[0]!.length;
+    const [found] = read(reader, [fresh.flat()]) as [number[]];
+    const whole = tf.tidy(() => model.forward(tf.tensor2d(rows, [2, length], 'int32'), { wanted: { from: length - 1, to: length } }).dataSync());
+    found.forEach((value, i) => expect(value).toBeCloseTo(whole[i]!, 4));
+    expect(reader.length).toBe(length);
+  }
+  reader.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+  model.drop();
+});
+
 test.each(Object.entries(CONFIGS))('from the second single token on the native engine is called once by %s', async (_, config) => {
   const model = await load(config);
   const reader = decoder(model);

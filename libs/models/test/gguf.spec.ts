@@ -1,4 +1,4 @@
-import { checkTensors, fromStorage, readBytes, toFloat32 } from '@chop/core';
+import { type Checkpoint, checkTensors, type Config, fromStorage, type GgufLayout, readBytes, toFloat32 } from '@chop/core';
 import { startEngine } from '@chop/kernels';
 import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
@@ -83,6 +83,42 @@ test('what llama.cpp has no words for is refused, with what it expects', () => {
   expect(layout('olmo2', { tie_word_embeddings: true })).toThrow(refused(/embedding/));
   expect(layout('phi3', { head_dim: 8 })).toThrow(refused(/4 heads of 8/));
   expect(layout('mistral-sliding', {})).toThrow(refused(/sliding window/));
+  expect(layout('qwen3-yarn', {})).toThrow(refused(/beta_fast 4 and beta_slow 1.*expected .*yarn of 32 and 1/));
+  expect(layout('llama-yarn-untruncated', { rope_scaling: { rope_type: 'yarn', factor: 4, truncate: false } })).toThrow(refused(/truncate/));
+  expect(layout('phi3', { rope_scaling: { rope_type: 'linear', factor: 4 } })).toThrow(refused(/stretched \(linear\), expected .*phi3: none, or longrope/));
+});
+
+/** What a file that is laid out so says, as a reader of it finds it. */
+function saidBy({ architecture, whole, floats, texts = {}, constants = new Map() }: GgufLayout): Checkpoint {
+  const told = Object.entries({ ...whole, ...floats, ...texts }).map(([key, value]) => [`${architecture}.${key}`, value]);
+  return {
+    ...stored('phi3').checkpoint,
+    config: { gguf: { 'general.architecture': architecture, ...Object.fromEntries(told) } },
+    tensors: new Map([...constants].map(([name, values]) => [name, { name, shape: [values.length], dtype: 'F32' as const }])),
+    async *stream(name) {
+      yield new Uint8Array(constants.get(name)!.buffer);
+    },
+  };
+}
+
+test('stretched frequencies go into the words of llama.cpp and back: yarn, and longrope with a part of each head', async () => {
+  const there = async (name: string, more: Config = {}): Promise<{ layout: GgufLayout; config: Config }> => {
+    const { checkpoint } = stored(name);
+    const family = familyNamed(checkpoint.config);
+    const layout = family.gguf!.layout!(family.blueprint({ ...checkpoint.config, ...more }));
+    return { layout, config: (await family.gguf!.translate(saidBy(layout))).config };
+  };
+  const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 64, attention_factor: 0.75 };
+  const qwen = await there('qwen3-yarn', { rope_scaling: yarn });
+  // llama.cpp multiplies by 1 + 0.1 ln(factor) of its own.
+  expect(qwen.layout.floats['rope.scaling.attn_factor']! * (1 + 0.1 * Math.log(4))).toBeCloseTo(0.75, 12);
+  expect(qwen.layout).toMatchObject({ texts: { 'rope.scaling.type': 'yarn' }, whole: { 'rope.scaling.original_context_length': 64 } });
+  expect(qwen.config['rope_scaling']).toEqual({ ...yarn, attention_factor: expect.closeTo(0.75, 12) as unknown });
+  const { layout, config } = await there('phi3-longrope-long');
+  // transformers: sqrt(1 + ln(64 / 8) / ln 8).
+  expect(layout.floats['rope.scaling.attn_factor']).toBeCloseTo(Math.SQRT2, 12);
+  expect(config).toMatchObject({ rope_scaling: stored('phi3-longrope-long').checkpoint.config['rope_scaling'], original_max_position_embeddings: 8 });
+  expect(config['partial_rotary_factor']).toBe(0.75);
 });
 
 test('a piece of a tensor in another order of rows is that piece of it', async () => {
@@ -93,10 +129,9 @@ test('a piece of a tensor in another order of rows is that piece of it', async (
   for await (const piece of translated.stream(name, 100, 260)) expect(Buffer.compare(piece, whole.subarray(100, 260))).toBe(0);
 });
 
-test('a tensor that the architecture does not have, and frequencies for long texts, are refused', async () => {
+test('a tensor that the architecture does not have is refused', async () => {
   const { checkpoint: raw } = stored('gguf/phi3', '');
   const { translate } = familyNamed({ architectures: ['Phi3ForCausalLM'] }).gguf!;
   const beside = (name: string) => ({ ...raw, tensors: new Map([...raw.tensors, [name, { name, shape: [2], dtype: 'F32' as const }]]) });
   await expect(translate(beside('blk.0.attn_sinks.weight'))).rejects.toMatchObject({ code: 'CHECKPOINT_NAME' });
-  await expect(translate(beside('rope_factors_long.weight'))).rejects.toMatchObject({ code: 'CONFIG_UNSUPPORTED' });
 });

@@ -127,7 +127,12 @@ test.each([
   ['GPT-2 with scores scaled by layer', gpt2.family, { ...small, scale_attn_by_inverse_layer_idx: true }, /scaled by layer/],
   ['GPT-2 with another activation', gpt2.family, { ...small, activation_function: 'relu' }, /relu/],
   ['GPT-2 whose heads do not divide its width', gpt2.family, { ...small, n_head: 5 }, /n_embd 12 for 5 heads/],
-  ['Phi-3 with long frequencies', phi3.family, { ...grouped, rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] } }, /longrope/],
+  [
+    'Phi-3 with too few factors',
+    phi3.family,
+    { ...grouped, rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [] } },
+    /longrope with [01] numbers of/,
+  ],
   ['Gemma with capped logits', gemma3.family, { ...grouped, final_logit_softcapping: 30 }, /capped/],
   ['GPT-NeoX without a width', gptNeox.family, { ...neox, hidden_size: undefined }, /hidden_size/],
 ])('%s is refused', (_, family, config, message) => {
