@@ -7,6 +7,8 @@ import { type Definition, type Described, methodPlugin, type MethodPlugin } from
 export interface TextCodec {
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
+  /** Ids that end a text that the model writes, {@link eosId} among them; that alone if not given. */
+  readonly stopIds?: readonly number[];
   /** Ids that the tokenizer itself puts before a text. */
   readonly before: readonly number[];
   /** Ids of a text alone; special tokens in it are recognised. */

@@ -1,10 +1,11 @@
 import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Model, Random } from '@chop/core';
+import { type Model, Random, type TextCodec } from '@chop/core';
 import { startEngine } from '@chop/kernels';
 import { llama } from '@chop/models';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { answerAll } from './answer.js';
 import { AnswerStore, probeOf } from './answer-store.js';
 import type { TokenRequest } from './pass-plan.js';
 import { scoreRemembered } from './remembered.js';
@@ -128,11 +129,37 @@ test('a probe tells a model from one whose program computes something else from 
 });
 
 test('texts are kept by all that decides them', () => {
-  const request = { ids: [1, 2], context: 'a', until: ['\n'], maxTokens: 4, temperature: 0 };
+  const request = { ids: [1, 2], stopIds: [0], context: 'a', until: ['\n'], maxTokens: 4, temperature: 0 };
   const store = AnswerStore.open(folder, IDENTITY);
   store.keepText(request, 'a "text"\n');
   store.close();
   const next = AnswerStore.open(folder, IDENTITY);
-  expect([next.text(request), next.text({ ...request, maxTokens: 5 }), next.text({ ...request, until: ['.'] })]).toEqual(['a "text"\n', undefined, undefined]);
+  expect(next.text(request)).toBe('a "text"\n');
+  for (const other of [{ maxTokens: 5 }, { until: ['.'] }, { stopIds: [0, 2] }]) expect(next.text({ ...request, ...other })).toBeUndefined();
   next.close();
+});
+
+test('a text ends at whichever of the ids that end one comes first, and is asked again where others end it', async () => {
+  const model = tinyModel();
+  const codec: TextCodec = {
+    ...{ bosId: undefined, eosId: undefined, before: [] },
+    encode: (text) => text.split(' ').map(Number),
+    decode: (ids) => Array.from(ids, (id) => `${id} `).join(''),
+  };
+  const requests = [{ kind: 'generate', context: '3 1 4 1 5', until: [], maxTokens: 8, temperature: 0 }] as const;
+  const example = { id: 0, place: {}, document: {}, target: '', choices: undefined, gold: [], requests };
+  const written = async (tokenizer: TextCodec): Promise<[string, number]> => {
+    const store = AnswerStore.open(folder, IDENTITY);
+    const { answers, known } = await answerAll(model, [{ example, greedy: false }], { tokenizer, store });
+    store.close();
+    return [String(answers[0]!.answers[0]), known];
+  };
+  const [whole] = await written(codec);
+  const ids = codec.encode(whole.trim());
+  expect(ids).toHaveLength(8);
+  const end = ids.findIndex((id) => id !== ids[0]);
+  const stops = { ...codec, eosId: VOCABULARY, stopIds: [VOCABULARY, ids[end]!] };
+  expect(await written(stops)).toEqual([codec.decode(ids.slice(0, end)), 0]);
+  expect(await written(stops)).toEqual([codec.decode(ids.slice(0, end)), 1]);
+  model.drop();
 });

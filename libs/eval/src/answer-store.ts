@@ -22,6 +22,8 @@ export interface AnswersIdentity {
 /** A text that a model wrote is asked for by all that decides it. */
 export interface WrittenRequest {
   readonly ids: readonly number[];
+  /** Ids that end it. */
+  readonly stopIds: readonly number[];
   readonly context: string;
   readonly until: readonly string[];
   readonly maxTokens: number;
@@ -146,8 +148,8 @@ function scoreKey(input: readonly number[], targets: readonly number[]): string 
   return keyOf([input, targets]);
 }
 
-function textKey({ ids, context, until, maxTokens, temperature }: WrittenRequest): string {
-  return keyOf([ids, context, until, maxTokens, temperature]);
+function textKey({ ids, stopIds, context, until, maxTokens, temperature }: WrittenRequest): string {
+  return keyOf([ids, stopIds, context, until, maxTokens, temperature]);
 }
 
 function keyOf(parts: readonly unknown[]): string {

@@ -1,6 +1,6 @@
 import { type Model, type TextCodec, throwIfAborted } from '@chop/core';
 import { generate } from '@chop/models';
-import type { AnswerStore } from './answer-store.js';
+import type { AnswerStore, WrittenRequest } from './answer-store.js';
 import type { Answer } from './metrics.js';
 import type { TokenRequest } from './pass-plan.js';
 import { scoreRemembered } from './remembered.js';
@@ -49,8 +49,6 @@ const FIRST_TOKENS = 8;
 /** Where a config does not say how long texts may be, lm-eval's guess. */
 const DEFAULT_LENGTH = 2048;
 
-type Generation = Extract<TaskRequest, { kind: 'generate' }>;
-
 /** Which tokens a request of an example became: one part for a score, one per window of a whole text. */
 interface Part {
   readonly example: number;
@@ -90,16 +88,17 @@ export async function answerAll(model: Model, asked: readonly Asked[], options: 
   // A text without a token is certain.
   asked.forEach(({ example }, index) => example.requests.forEach(({ kind }, at) => void (kind === 'rolling' && (answers[index]![at] ??= 0))));
   let { known } = scored;
+  const stopIds = tokenizer.stopIds ?? (tokenizer.eosId === undefined ? [] : [tokenizer.eosId]);
   for (const [done, { index, at, request }] of generations.entries()) {
     throwIfAborted(signal);
     const context = encoder.context(request.context);
     const ids = (context.length === 0 ? [encoder.prefixId] : context).slice(-Math.max(1, maxLength - request.maxTokens));
     if (ids.length < context.length) truncated[index]!++;
     if (first[index]!.length === 0) first[index] = ids.slice(0, FIRST_TOKENS);
-    const wanted = { ...request, ids };
+    const wanted = { ...request, ids, stopIds };
     const before = store?.text(wanted);
     if (before !== undefined) known++;
-    const text = before ?? (await continued(model, tokenizer, ids, request, signal));
+    const text = before ?? (await continued(model, tokenizer, wanted, signal));
     if (before === undefined) store?.keepText(wanted, text);
     answers[index]![at] = text;
     onProgress?.(parts.length + done + 1, total);
@@ -137,14 +136,13 @@ function encodeAll(encoder: RequestEncoder, asked: readonly Asked[]): { parts: P
 async function continued(
   model: Model,
   tokenizer: TextCodec,
-  context: readonly number[],
-  { until, maxTokens, temperature }: Generation,
+  { ids: context, stopIds, until, maxTokens, temperature }: WrittenRequest,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const ends = until.filter((text) => text !== '');
   const ids: number[] = [];
   let text = '';
-  const options = { maxTokens, temperature, stopIds: tokenizer.eosId === undefined ? [] : [tokenizer.eosId], ...(signal ? { signal } : {}) };
+  const options = { maxTokens, temperature, stopIds, ...(signal ? { signal } : {}) };
   for await (const id of generate(model, context, options)) {
     ids.push(id);
     text = tokenizer.decode(ids);
