@@ -200,6 +200,11 @@ class Runner {
     const engine = await engineFor({ ...this.#request, onMessage: () => {} });
     const model = await opened.load(this.#request.signal);
     try {
+      // First: what is measured last leaves no weights behind.
+      const text =
+        sample === undefined
+          ? undefined
+          : (await continueText(model, await opened.tokenizer(), sample, { maxTokens: sampleTokens, seed: this.#request.seed })).text;
       const { samples, ...scores } = await measure(
         this.#chop.parts,
         model,
@@ -221,10 +226,6 @@ class Runner {
           latency,
         },
       );
-      const text =
-        sample === undefined
-          ? undefined
-          : (await continueText(model, await opened.tokenizer(), sample, { maxTokens: sampleTokens, seed: this.#request.seed })).text;
       return {
         name: name ?? basename(from),
         model: from,

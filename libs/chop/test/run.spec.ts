@@ -59,6 +59,21 @@ describe('a run', () => {
     expect(seeds.get('3')!.equals(seeds.get('4')!)).toBe(false);
   });
 
+  test('goes on writing with a 2:4 model that it also times', async () => {
+    const file = join(folder, 'packed.yaml');
+    const evaluate = '  - evaluate: { latency: { context: 8, tokens: 2, runs: 2 }, sample: The city, sampleTokens: 4 }';
+    await writeFile(
+      file,
+      ['name: packed', 'model: embedded', 'steps:', '  - prune: { wanda: {}, calibration: { data: embedded, samples: 1, window: 16 } }', evaluate, ''].join(
+        '\n',
+      ),
+    );
+    const { steps } = await chop.run(file, { out: join(folder, 'packed') });
+    const { sample, model } = steps[1]!.evaluation!;
+    const { text } = await chop.generate(model, 'The city', { maxTokens: 4 });
+    expect(sample).toEqual({ prompt: 'The city', text });
+  });
+
   test('opens the model of a prune step once, and closes it', async () => {
     const opened: OpenModel[] = [];
     class Counting extends Chop {
