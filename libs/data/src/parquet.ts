@@ -1,8 +1,18 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { DataError, nearest } from '@chop/core';
-import { type AsyncBuffer, type ColumnChunk, type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema, type SchemaTree } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type ColumnChunk,
+  type Compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type SchemaTree,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { checkPages } from './parquet-pages.js';
+import { timeLimited } from './time-limit.js';
 
 /** Rows read at once where the file says where its pages begin; elsewhere a row group is read at once. */
 const ROWS_AT_ONCE = 1024;
@@ -30,13 +40,14 @@ export async function* parquetRows(file: string, column?: string): AsyncGenerato
   const handle = await open(file).catch((cause: unknown) => broken(file, cause));
   try {
     const source = await bufferOf(handle, file);
+    const codecs = codecsInTime();
     const metadata = await parquetMetadataAsync(source, { geoparquet: false }).catch((cause: unknown) => broken(file, cause));
     if (column !== undefined) checkColumn(metadata, column, file);
     for await (const { from, to } of pieces(source, metadata, column, file)) {
       const rows = await parquetReadObjects({
         file: source,
         metadata,
-        compressors,
+        compressors: codecs,
         rowStart: from,
         rowEnd: to,
         useOffsetIndex: true,
@@ -74,6 +85,16 @@ async function bufferOf(handle: FileHandle, file: string): Promise<AsyncBuffer> 
   if (first !== MAGIC.plain) broken(file, new Error(`other first bytes than ${MAGIC.plain}`));
   if (last !== MAGIC.plain) broken(file, new Error(`no ${MAGIC.plain} at the end: it is cut short`));
   return { byteLength, slice };
+}
+
+/** The codecs, none of which is trusted to end on a broken page. */
+function codecsInTime(): Compressors {
+  const limited = timeLimited();
+  const entries = Object.entries(compressors).map(([name, unpack]): [string, typeof unpack] => [
+    name,
+    unpack && ((packed, length) => limited(() => unpack(packed, length), length)),
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** Which rows are read at once. */
