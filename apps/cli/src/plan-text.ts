@@ -1,4 +1,5 @@
-import type { LoaderVerdict, PlanResult } from '@chop/chop';
+import type { PlanResult } from '@chop/chop';
+import { loadersText } from './loaders-text.js';
 import { change, size } from './numbers.js';
 import { type Paint, printable } from './paint.js';
 import { table } from './table.js';
@@ -23,17 +24,6 @@ export function planText(plan: PlanResult, files: readonly string[], { bold }: P
     ...loadersText(plan.loaders),
     ...(files.length === 0 ? [] : [`written  ${files.join(', ')}`]),
   ].join('\n');
-}
-
-/** Who will take the result, and why others will not. */
-function loadersText(loaders: readonly LoaderVerdict[]): string[] {
-  const taken = loaders.filter(({ loads }) => loads).map(({ loader }) => loader);
-  return [
-    `loads in  ${taken.join(', ') || 'none of the programs that chop writes for'}`,
-    ...loaders.flatMap(({ loader, why, note }) =>
-      why !== undefined ? [`not in ${loader}  ${printable(why)}`] : note !== undefined ? [`${loader}  ${note}`] : [],
-    ),
-  ];
 }
 
 function masksText(masks: PlanResult['masks']): string[] {

@@ -1,4 +1,5 @@
 import type { TrainResult, Verified, WrittenResult } from '@chop/chop';
+import { refusalsText } from './loaders-text.js';
 import { duration, figure, short, size } from './numbers.js';
 import { printable } from './paint.js';
 
@@ -9,10 +10,16 @@ export function writtenText({
   bytes,
   seconds,
   verify,
+  loaders = [],
   explanation,
 }: Omit<WrittenResult, 'files'> & { readonly explanation?: string }): string {
   const what = explanation === undefined ? [] : [printable(explanation)];
-  return [...what, `${out}  ${short(parameters)} parameters, ${size(bytes)}, in ${duration(seconds)}`, ...(verify ? [verifiedText(verify)] : [])].join('\n');
+  return [
+    ...what,
+    `${out}  ${short(parameters)} parameters, ${size(bytes)}, in ${duration(seconds)}`,
+    ...(verify ? [verifiedText(verify)] : []),
+    ...refusalsText(loaders),
+  ].join('\n');
 }
 
 /** What opened the model again, and what came of it. */

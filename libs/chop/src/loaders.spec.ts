@@ -29,11 +29,16 @@ test('a uniform llama is taken by all', () => {
   expect(loadersOf(base).every(({ note }) => note === undefined)).toBe(true);
 });
 
-test('layers of different FFN are for graphs only, those of different heads for ONNX Runtime only', () => {
+test('layers of different FFN are not for transformers, those of different heads not for transformers.js either; llama.cpp has them for Llama alone', () => {
   const uneven = cut({ 'layers.0.ffn': 64 });
-  expect(taking(uneven)).toEqual(['transformers.js', 'onnxruntime']);
+  expect(taking(uneven)).toEqual(['llama.cpp', 'transformers.js', 'onnxruntime']);
   expect(loadersOf(uneven)[0]!.why).toContain('different ffn');
-  expect(taking(cut({ 'layers.1.kv': 1 }))).toEqual(['onnxruntime']);
+  expect(taking(cut({ 'layers.1.kv': 1 }))).toEqual(['llama.cpp', 'onnxruntime']);
+  const qwen = llama.family.blueprint({ ...CONFIG, architectures: ['Qwen2ForCausalLM'] }).keep('kv', 1, [0]);
+  expect(loadersOf({ family: llama.family, blueprint: qwen })[1]).toMatchObject({
+    loads: false,
+    why: expect.stringContaining('different kv (1, 2)') as unknown,
+  });
 });
 
 test('sizes that are no whole blocks are noted, families and features that a program does not know are refused', () => {

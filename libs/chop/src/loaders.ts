@@ -25,12 +25,12 @@ const OURS = ['palm-like'];
 
 const isKnown: Check = ({ family }) => (OURS.includes(family.name) ? `the family ${family.name}, which only chop knows` : undefined);
 
-/** One number of a config for all layers. */
+/** One number for all layers. */
 const isUniform =
-  (...axes: readonly string[]): Check =>
+  (axes: readonly string[], reason: string): Check =>
   ({ blueprint: { axes: sizes } }) => {
     const uneven = axes.find((axis) => sizes.rules[axis] !== undefined && sizes.common(axis) === undefined);
-    return uneven === undefined ? undefined : `layers of different ${uneven}: its config holds one number for all`;
+    return uneven === undefined ? undefined : `layers of different ${uneven}: ${reason}`;
   };
 
 /** Rotary positions turn pairs of a head's elements. */
@@ -59,14 +59,26 @@ const hasLayout: Check = ({ family, blueprint }) => {
 };
 
 /**
- * Who reads what chop writes. transformers: `modeling_llama.py` and its kin build every layer from the same numbers of the config. llama.cpp: as
+ * Who reads what chop writes. transformers: `modeling_llama.py` and its kin (4.57; 5.15, whose configs read `per_layer_config`) build every layer from the same numbers of the config. llama.cpp: as
  * the family's layout has it. transformers.js: `getCacheNames` makes the cache's shapes from the config's heads; the graph brings its own FFN.
  * ONNX Runtime takes the graph as it is, with heads that its attention takes.
  */
 const LOADERS = {
-  transformers: { format: 'hf', checks: [isKnown, isUniform('ffn', 'kv', 'group', 'head', 'inner'), hasPairs], block: 1 },
+  transformers: {
+    format: 'hf',
+    checks: [
+      isKnown,
+      isUniform(['ffn', 'kv', 'group', 'head', 'inner'], 'its models are built from one number for all, whatever per_layer_config says'),
+      hasPairs,
+    ],
+    block: 1,
+  },
   'llama.cpp': { format: 'gguf', checks: [hasLayout, hasPairs], block: 32 },
-  'transformers.js': { format: 'onnx', checks: [isKnown, isUniform('kv', 'group', 'head', 'inner'), hasWholeHeads], block: 32 },
+  'transformers.js': {
+    format: 'onnx',
+    checks: [isKnown, isUniform(['kv', 'group', 'head', 'inner'], 'its cache is made from one number for all'), hasWholeHeads],
+    block: 32,
+  },
   onnxruntime: { format: 'onnx', checks: [hasWholeHeads], block: 32 },
 } as const satisfies Readonly<Record<string, Loader>>;
 

@@ -91,7 +91,7 @@ function nameOf(out: string, words: ReadonlyMap<string, GgufTyped>): string {
 const PHI3_TOKENS = ['</s>', '<unk>', '<s>', '<|endoftext|>'];
 
 function general(
-  { architecture, whole, floats, texts = {}, flags = {} }: GgufLayout,
+  { architecture, whole, lists = {}, floats, texts = {}, flags = {} }: GgufLayout,
   name: string,
   dtype: GgufDtype,
   lineage: Lineage,
@@ -110,6 +110,7 @@ function general(
     ['general.file_type', { u32: FILE_TYPE[dtype] }],
     ['general.quantization_version', { u32: QUANTISATION_VERSION }],
     ...own(typed(whole, (u32) => ({ u32 }))),
+    ...own(typed(lists, (i32s) => ({ i32s }))),
     ...own(typed(floats, (f32) => ({ f32 }))),
     ...own(typed(texts, (text) => ({ text }))),
     ...own(typed(flags, (bool) => ({ bool }))),

@@ -2,9 +2,10 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyToCheckpoint, Plan, readBytes, toFloat32 } from '@chop/core';
+import { randomCheckpoint } from '@chop/core/testing';
 import { openGguf } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Chop, compose, type GgufDtype, OpenModel } from '../src/index.js';
 
@@ -100,11 +101,48 @@ test('rows of q and k are interleaved as llama.cpp pairs them: row 2i is half 0,
   await file.close();
 });
 
-test('a model whose layers differ is refused: llama.cpp has one size for all', async () => {
-  const { blueprint } = source;
-  const plan = Plan.of(blueprint, { keeps: new Map([[blueprint.axes.key('ffn', 1), Int32Array.from({ length: 64 }, (_, i) => i)]]) });
-  const uneven = new OpenModel({ checkpoint: applyToCheckpoint(source.checkpoint, plan), family: source.family, blueprint: plan.after });
-  await expect(written('f32', uneven)).rejects.toMatchObject({ code: 'AXIS_NOT_UNIFORM' });
+describe('a model whose layers differ', () => {
+  const first = (count: number): Int32Array => Int32Array.from({ length: count }, (_, at) => at);
+  const uneven = ({ checkpoint, family, blueprint }: OpenModel): OpenModel => {
+    const keeps = new Map([
+      [blueprint.axes.key('ffn', 1), first(64)],
+      [blueprint.axes.key('kv', 0), first(1)],
+    ]);
+    const plan = Plan.of(blueprint, { keeps });
+    return new OpenModel({ checkpoint: applyToCheckpoint(checkpoint, plan), family, blueprint: plan.after });
+  };
+
+  test("is written as llama.cpp's form of Llama with lists of sizes, and read back to the bit", async () => {
+    const model = uneven(source);
+    const out = await written('f32', model);
+    const raw = await openGguf(out);
+    const { layers } = model.blueprint.axes;
+    expect(raw.config['gguf']).toMatchObject({
+      'general.architecture': 'deci',
+      'deci.feed_forward_length': Array.from({ length: layers }, (_, at) => (at === 1 ? 64 : 512)),
+      'deci.attention.head_count': Array.from({ length: layers }, (_, at) => (at === 0 ? 3 : 6)),
+      'deci.attention.head_count_kv': Array.from({ length: layers }, (_, at) => (at === 0 ? 1 : 2)),
+    });
+    await raw.close();
+    const read = await chop.open(out);
+    expect(read.blueprint.axes.equals(model.blueprint.axes)).toBe(true);
+    await read.close();
+    expect(await logits(out)).toEqual(await logits(model));
+  });
+
+  test('in a form that has no such layers in llama.cpp is refused with what to do', async () => {
+    const config = { ...source.blueprint.config, architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' };
+    const { family } = source;
+    const qwen = new OpenModel({
+      checkpoint: { ...randomCheckpoint(family, config), companions: source.checkpoint.companions },
+      family,
+      blueprint: family.blueprint(config),
+    });
+    await expect(written('f32', uneven(qwen))).rejects.toMatchObject({
+      code: 'FORMAT_UNSUPPORTED',
+      message: expect.stringMatching(/different ffn \(64, 512\).*the same ffn in every layer.*--for llama\.cpp/s) as unknown,
+    });
+  });
 });
 
 test('what cannot be written is refused before anything is, and nothing is left', async () => {

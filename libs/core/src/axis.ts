@@ -6,6 +6,8 @@ export interface AxisRule {
   readonly size: number;
   /** Every layer has its own: `ffn`, `kv`, `group`, `inner`. */
   readonly perLayer?: boolean;
+  /** The size in each layer, where they differ. */
+  readonly sizes?: readonly number[];
   /** A config scalar holds the size for all layers: they must agree when the model is written. */
   readonly uniform?: boolean;
   /** Sizes that kernels and runtimes like are multiples of this. */
@@ -43,7 +45,7 @@ export class Axes {
     const sizes = new Map<string, number>();
     for (const [axis, rule] of Object.entries(rules)) if (!rule.perLayer) sizes.set(axis, rule.size);
     const perLayer = Object.entries(rules).filter(([, rule]) => rule.perLayer);
-    for (let at = 0; at < (rules[LAYER]?.size ?? 0); at++) for (const [axis, rule] of perLayer) sizes.set(axisKey(axis, at), rule.size);
+    for (let at = 0; at < (rules[LAYER]?.size ?? 0); at++) for (const [axis, rule] of perLayer) sizes.set(axisKey(axis, at), rule.sizes?.[at] ?? rule.size);
     return new Axes(rules, sizes);
   }
 

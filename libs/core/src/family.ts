@@ -31,6 +31,8 @@ export interface GgufLayout {
   readonly architecture: string;
   /** Whole numbers, by their keys behind the architecture. */
   readonly whole: Readonly<Record<string, number>>;
+  /** Whole numbers of every layer, where layers differ. */
+  readonly lists?: Readonly<Record<string, readonly number[]>>;
   readonly floats: Readonly<Record<string, number>>;
   readonly texts?: Readonly<Record<string, string>>;
   readonly flags?: Readonly<Record<string, boolean>>;

@@ -1,20 +1,11 @@
 import { type Axes, type AxisRule, CheckpointError, type Config, expectationOf, shown } from '@chop/core';
 import type { RopeScaling } from '@chop/kernels';
 import { z } from 'zod';
+import { layerConfig, layerSizes, type LayerSizes, perLayerSchema } from './per-layer.js';
 import { scalingOf, scalingSchema } from './rope-scaling.js';
+import { count, layerCount } from './sizes.js';
 
-/** A size in a config. */
-export const count = z
-  .number()
-  .int()
-  .min(1)
-  .max(1 << 24);
-
-/** Five times the deepest models in use: a config that lies about it would fill the memory with names of weights. */
-const MAX_LAYERS = 1024;
-
-/** A number of layers. */
-export const layerCount = count.max(MAX_LAYERS);
+export { count, layerCount };
 
 /** Keys that most families have. */
 export const groupedSchema = z.looseObject({
@@ -24,6 +15,7 @@ export const groupedSchema = z.looseObject({
   num_hidden_layers: layerCount,
   num_attention_heads: count,
   num_key_value_heads: count.nullish(),
+  per_layer_config: perLayerSchema.nullish(),
   head_dim: count.nullish(),
   rope_theta: z.number().positive().default(10000),
   rope_scaling: scalingSchema.nullish(),
@@ -45,6 +37,8 @@ export interface GroupedSettings {
   readonly kvHeads: number;
   /** Query heads per key and value head. */
   readonly groups: number;
+  /** Where layers differ in their FFN or heads: the sizes of each. */
+  readonly perLayer?: readonly LayerSizes[];
   /** Size of a head. */
   readonly inner: number;
   /** Features of a head that are turned by its position: the first ones. */
@@ -107,7 +101,10 @@ export function groupedSettings(c: z.output<typeof groupedSchema>, turned = 1): 
     });
   const inner = c.head_dim ?? Math.floor(c.hidden_size / heads);
   const context = { context: c.max_position_embeddings, original: c.original_max_position_embeddings };
+  const common = { intermediate_size: c.intermediate_size, num_key_value_heads: kvHeads, num_attention_heads: heads };
+  const perLayer = layerSizes(c.per_layer_config, c.num_hidden_layers, common);
   return {
+    ...(perLayer ? { perLayer } : {}),
     layers: c.num_hidden_layers,
     width: c.hidden_size,
     ffn: c.intermediate_size,
@@ -158,24 +155,26 @@ export function axesOf(
   };
 }
 
-/** The axes of a model with grouped queries. */
-function groupedAxes(settings: GroupedSettings): Readonly<Record<string, AxisRule>> {
-  return axesOf(settings, { kv: settings.kvHeads, group: settings.groups });
+/** The axes of a model with grouped queries: layers may differ in their FFN and heads. */
+function groupedAxes({ perLayer, ...settings }: GroupedSettings): Readonly<Record<string, AxisRule>> {
+  const rules = axesOf(settings, { kv: settings.kvHeads, group: settings.groups });
+  const free = (axis: 'ffn' | 'kv' | 'group'): AxisRule => ({
+    ...rules[axis]!,
+    uniform: false,
+    ...(perLayer ? { sizes: perLayer.map((layer) => layer[axis]) } : {}),
+  });
+  return { ...rules, ffn: free('ffn'), kv: free('kv'), group: free('group') };
 }
 
-/** Their config after an edit: sizes written back, per-layer lists cut along. Layers that differ are refused when the model is written. */
-export function resizeGrouped(config: Config, axes: Axes, layers: ArrayLike<number> | undefined): Config {
-  const kv = axes.common('kv');
-  const group = axes.common('group');
+/** Their config after an edit: sizes written back, per-layer lists cut along, layers that differ in `per_layer_config`. */
+export function resizeGrouped({ per_layer_config: _, ...config }: Config, axes: Axes, layers: ArrayLike<number> | undefined): Config {
   const types = config['layer_types'];
   return {
     ...config,
     num_hidden_layers: axes.layers,
     hidden_size: axes.size('width'),
     head_dim: axes.common('inner'),
-    ...(axes.common('ffn') === undefined ? {} : { intermediate_size: axes.common('ffn') }),
-    ...(kv === undefined ? {} : { num_key_value_heads: kv }),
-    ...(kv === undefined || group === undefined ? {} : { num_attention_heads: kv * group }),
+    ...layerConfig(axes),
     ...(Array.isArray(types) && layers ? { layer_types: Array.from(layers, (at) => types[at] as string) } : {}),
   };
 }

@@ -23,28 +23,55 @@ export function layoutOf(table: GgufTable, blueprint: Blueprint, facts: GgufFact
   return { ...facts, tensors: new Map(tensors) };
 }
 
+/** Axes that llama.cpp counts layer by layer for architectures that have such layers. */
+const UNEVEN = ['ffn', 'kv', 'group'] as const;
+
+/** True where layers differ in a size that there are lists for. */
+export function isUneven({ axes }: Blueprint): boolean {
+  return UNEVEN.some((axis) => axes.common(axis) === undefined);
+}
+
 /**
- * Keys of a model with grouped queries.
- * @throws {@link PlanError} `AXIS_NOT_UNIFORM`: llama.cpp has one size of FFN and one number of heads for all layers of these architectures.
+ * Keys of a model with grouped queries; sizes in which layers differ are lists.
+ *
+ * @param lists - the architecture builds each layer by its own sizes.
+ * @throws {@link UsageError} `FORMAT_UNSUPPORTED` for layers that differ, where it does not.
  */
-export function groupedFacts(blueprint: Blueprint, architecture: string, settings: GroupedSettings): GgufFacts {
-  blueprint.checkUniform();
-  const [kv, group, inner] = ['kv', 'group', 'inner'].map((axis) => blueprint.axes.common(axis)!) as [number, number, number];
-  const scaling = scalingFacts(settings, architecture);
+export function groupedFacts(blueprint: Blueprint, architecture: string, settings: GroupedSettings, { lists = false } = {}): GgufFacts {
+  const { axes } = blueprint;
+  const uneven = UNEVEN.find((axis) => axes.common(axis) === undefined);
+  if (uneven !== undefined && !lists) throw unevenError(blueprint, uneven);
+  const [inner, scaling] = [axes.common('inner')!, scalingFacts(settings, architecture)];
+  const ofLayers = (size: (at: number) => number): readonly number[] => Array.from({ length: axes.layers }, (_, at) => size(at));
+  const counted = {
+    feed_forward_length: ofLayers((at) => axes.size('ffn', at)),
+    'attention.head_count': ofLayers((at) => axes.size('kv', at) * axes.size('group', at)),
+    'attention.head_count_kv': ofLayers((at) => axes.size('kv', at)),
+  };
+  const [even, own] = [true, false].map((isEven) => Object.entries(counted).filter(([, list]) => list.every((size) => size === list[0]) === isEven));
   return {
     architecture,
     ...scaling,
     whole: {
       ...sizes(blueprint, settings.vocab, blueprint.config['max_position_embeddings']),
-      'attention.head_count': kv * group,
-      'attention.head_count_kv': kv,
+      ...Object.fromEntries(even!.map(([key, [size]]) => [key, size!])),
       'attention.key_length': inner,
       'attention.value_length': inner,
       'rope.dimension_count': settings.turned,
       ...scaling.whole,
     },
+    ...(own!.length === 0 ? {} : { lists: Object.fromEntries(own!) }),
     floats: { 'attention.layer_norm_rms_epsilon': settings.eps, 'rope.freq_base': settings.theta, ...scaling.floats },
   };
+}
+
+function unevenError({ axes, family }: Blueprint, axis: string): UsageError {
+  const found = [...new Set(Array.from({ length: axes.layers }, (_, at) => axes.size(axis, at)))].sort((a, b) => a - b);
+  return new UsageError('FORMAT_UNSUPPORTED', {
+    found: `layers of different ${axis} (${found.join(', ')}) in a model of the family ${family.name}`,
+    expected: `the same ${axis} in every layer: llama.cpp builds layers of their own sizes for Llama's form alone (architecture deci)`,
+    remedy: 'Keep equally much of it in every layer (--for llama.cpp says so before anything is computed), or save it as --format hf or onnx.',
+  });
 }
 
 /** Keys of a model whose heads have keys of their own, with LayerNorm. */
@@ -53,7 +80,11 @@ export function plainFacts(blueprint: Blueprint, architecture: string, settings:
   expectFullHeads(blueprint, blueprint.axes.common('head')!);
   return {
     architecture,
-    whole: { ...sizes(blueprint, settings.vocab, context), 'attention.head_count': blueprint.axes.common('head')! },
+    whole: {
+      ...sizes(blueprint, settings.vocab, context),
+      feed_forward_length: blueprint.axes.common('ffn')!,
+      'attention.head_count': blueprint.axes.common('head')!,
+    },
     floats: { 'attention.layer_norm_epsilon': settings.eps },
   };
 }
@@ -76,7 +107,6 @@ function sizes({ axes }: Blueprint, vocab: number, context: unknown): Readonly<R
     context_length: Number(context ?? 2048),
     embedding_length: axes.size('width'),
     block_count: axes.layers,
-    feed_forward_length: axes.common('ffn')!,
   };
 }
 

@@ -5,6 +5,7 @@ import {
   CheckpointError,
   type Config,
   DTYPE_BYTES,
+  expectationOf,
   fromFloat32,
   gather,
   type GgufNames,
@@ -14,6 +15,8 @@ import {
 } from '@chop/core';
 import { type GgufFacts, layoutOf } from './gguf-layout.js';
 import { scalingIn } from './gguf-scaling.js';
+import { sizesConfig } from './per-layer.js';
+import { layerCount } from './sizes.js';
 
 /** How a family's GGUF files name and lay out what its table has. */
 export interface GgufTable {
@@ -68,6 +71,18 @@ export class Metadata {
     });
   }
 
+  /** A size of every layer: one number for all, or a list. */
+  #ofLayers(key: string, layers: number): readonly number[] {
+    const value = this.value(key);
+    const invalid = (found: string, expected: string): CheckpointError =>
+      new CheckpointError('CONFIG_INVALID', { file: this.raw.source, found: `${this.architecture}.${found}`, expected });
+    const counted = layerCount.safeParse(layers);
+    if (!counted.success) throw invalid(`block_count ${layers}`, expectationOf(counted.error.issues[0]!.message));
+    if (!Array.isArray(value)) return Array.from({ length: layers }, () => this.need(key));
+    if (value.length === layers && value.every((size) => typeof size === 'number')) return value;
+    throw invalid(`${key} as a list of ${value.length}`, `a number for each of ${layers} layers`);
+  }
+
   /** Stored as float32: the shortest decimal that rounds to it is what was meant. */
   needDecimal(key: string): number {
     return Number(this.need(key).toPrecision(7));
@@ -89,15 +104,15 @@ export class Metadata {
 
   /** Sizes, heads and rotary frequencies of a model with grouped queries. */
   grouped(): Config {
-    const heads = this.need('attention.head_count');
+    const layers = this.need('block_count');
+    const [ffn, heads] = [this.#ofLayers('feed_forward_length', layers), this.#ofLayers('attention.head_count', layers)];
+    const kv = this.value('attention.head_count_kv') === undefined ? heads : this.#ofLayers('attention.head_count_kv', layers);
     return {
       ...this.common(),
       hidden_size: this.need('embedding_length'),
-      intermediate_size: this.need('feed_forward_length'),
-      num_hidden_layers: this.need('block_count'),
-      num_attention_heads: heads,
-      num_key_value_heads: this.number('attention.head_count_kv') ?? heads,
-      head_dim: this.number('attention.key_length') ?? this.need('embedding_length') / heads,
+      num_hidden_layers: layers,
+      ...sizesConfig(heads.map((count, at) => ({ intermediate_size: ffn[at]!, num_key_value_heads: kv[at]!, num_attention_heads: count }))),
+      head_dim: this.number('attention.key_length') ?? this.need('embedding_length') / heads[0]!,
       max_position_embeddings: this.need('context_length'),
       rms_norm_eps: this.needDecimal('attention.layer_norm_rms_epsilon'),
       rope_theta: this.number('rope.freq_base') ?? 10000,

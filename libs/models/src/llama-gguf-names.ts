@@ -18,9 +18,12 @@ export const LAYER: Readonly<Record<string, string>> = {
   ffn_up: 'mlp.up_proj',
   ffn_down: 'mlp.down_proj',
 };
+/** Llama whose layers differ: NVIDIA's Nemotron (DeciLM) in llama.cpp, the same arithmetic with FFN and heads of each layer's own number. */
+export const UNEVEN_LLAMA = 'deci';
 /** What an architecture of a GGUF file is called in a config. */
 export const ARCHITECTURES: Readonly<Record<string, { name: string; type: string }>> = {
   llama: { name: 'LlamaForCausalLM', type: 'llama' },
+  [UNEVEN_LLAMA]: { name: 'LlamaForCausalLM', type: 'llama' },
   qwen2: { name: 'Qwen2ForCausalLM', type: 'qwen2' },
   qwen3: { name: 'Qwen3ForCausalLM', type: 'qwen3' },
 };

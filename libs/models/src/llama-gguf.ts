@@ -1,12 +1,12 @@
 import { type Blueprint, type Checkpoint, CheckpointError, type Config, type GgufNames, readBytes, toFloat32 } from '@chop/core';
 import { ropeFrequencies } from '@chop/kernels';
 import { ggufNames, type Metadata } from './gguf-names.js';
-import { type GgufFacts, groupedFacts, unsupported } from './gguf-layout.js';
+import { type GgufFacts, groupedFacts, isUneven, unsupported } from './gguf-layout.js';
 import { ROPE_FACTORS } from './gguf-scaling.js';
-import { ARCHITECTURES, LAYER, OUTER } from './llama-gguf-names.js';
+import { ARCHITECTURES, LAYER, OUTER, UNEVEN_LLAMA } from './llama-gguf-names.js';
 import { llamaSettings } from './llama-settings.js';
 
-/** The family in GGUF files: their names, and the row order of q and k in files of architecture `llama` (qwen files have none). */
+/** The family in GGUF files: their names, and the row order of q and k in files of architecture `llama` (and `deci`; qwen files have none). */
 export const llamaFromGguf: GgufNames = ggufNames({
   architectures: Object.keys(ARCHITECTURES),
   facts,
@@ -15,13 +15,15 @@ export const llamaFromGguf: GgufNames = ggufNames({
   prefix: 'model.layers.',
   skip: (name) => name === ROPE_FACTORS,
   config: configOf,
-  rows: (part, rows, inner, architecture) => (architecture === 'llama' && (part === 'attn_q' || part === 'attn_k') ? halfSplitRows(rows, inner) : undefined),
+  rows: (part, rows, inner, architecture) =>
+    (architecture === 'llama' || architecture === UNEVEN_LLAMA) && (part === 'attn_q' || part === 'attn_k') ? halfSplitRows(rows, inner) : undefined,
 });
 
 function facts(blueprint: Blueprint): GgufFacts {
   const settings = llamaSettings(blueprint.config);
   const architecture = architectureOf(blueprint.config);
   if (settings.sliding.some((window) => window !== undefined)) throw unsupported('a sliding window');
+  if (architecture === 'llama' && isUneven(blueprint)) return groupedFacts(blueprint, UNEVEN_LLAMA, settings, { lists: true });
   return groupedFacts(blueprint, architecture, settings);
 }
 
@@ -48,7 +50,7 @@ async function configOf(metadata: Metadata): Promise<Config> {
     model_type: ARCHITECTURES[architecture]!.type,
     ...metadata.grouped(),
     hidden_act: 'silu',
-    attention_bias: architecture === 'llama' && raw.tensors.has('blk.0.attn_q.bias'),
+    attention_bias: (architecture === 'llama' || architecture === UNEVEN_LLAMA) && raw.tensors.has('blk.0.attn_q.bias'),
   };
   return raw.tensors.has(ROPE_FACTORS) ? { ...config, rope_scaling: await llama3Scaling(raw, config) } : config;
 }

@@ -73,8 +73,8 @@ test('an edit writes every size back into the config, and cuts per-layer lists a
     head_dim: 4,
     layer_types: ['sliding_attention', 'sliding_attention'],
   });
-  cut.checkUniform();
-  expect(() => cut.keep('ffn', 0, [0]).checkUniform()).toThrow(/ffn 1, 3/);
+  expect(cut.config).not.toHaveProperty('per_layer_config');
+  expect(() => llama.family.blueprint({ ...small, per_layer_config: { 0: { head_dim: 2 } } })).toThrow(/per_layer_config\.0 with head_dim/);
 });
 
 test.each([

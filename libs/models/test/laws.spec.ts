@@ -3,7 +3,7 @@ import { checkFamily, randomCheckpoint } from '@chop/core/testing';
 import { startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { gemma3, gptNeox, gpt2, olmo2, palmLike, phi3 } from '../src/index.js';
+import { gemma3, gptNeox, gpt2, llama, olmo2, palmLike, phi3 } from '../src/index.js';
 
 beforeAll(async () => void (await startEngine()));
 
@@ -105,6 +105,35 @@ test.each([
   ],
 ])('the parameters of %s are counted from its config alone', (_, family, config, parameters) => {
   expect(family.blueprint(config).parameters).toBe(parameters);
+});
+
+test.each([
+  ['llama', llama.family],
+  ['phi3', phi3.family],
+  ['olmo2', olmo2.family],
+  ['gemma3', gemma3.family],
+  ['palm-like', palmLike.family],
+])('layers of %s that differ stand in per_layer_config, are read from it, and say no more when they are alike again', (_, family) => {
+  const before = family.blueprint(grouped);
+  const uneven = before.keep('ffn', 0, [0, 2]).keep('kv', 1, [1]);
+  const { ffn, kv, heads } = {
+    ffn: before.axes.size('ffn', 1),
+    kv: before.axes.size('kv', 0),
+    heads: before.axes.size('kv', 0) * before.axes.size('group', 0),
+  };
+  expect(uneven.config).toMatchObject({
+    intermediate_size: ffn,
+    num_key_value_heads: kv,
+    num_attention_heads: heads,
+    per_layer_config: { 0: { intermediate_size: 2 }, 1: { num_key_value_heads: 1, num_attention_heads: heads / kv } },
+  });
+  const stored = JSON.parse(JSON.stringify(uneven.config)) as Config; // numbers of layers are texts there
+  expect(family.blueprint(stored).axes.equals(uneven.axes)).toBe(true);
+  const cut = family.blueprint(stored).keep('layer', undefined, [1, 2]);
+  expect(cut.config['per_layer_config']).toEqual({ 1: expect.anything() as unknown });
+  const alike = family.blueprint(stored).keep('layer', undefined, [2]);
+  expect(alike.config).not.toHaveProperty('per_layer_config');
+  expect(alike.axes.common('ffn')).toBe(ffn);
 });
 
 test('an edit writes every size back into the config', () => {
