@@ -29,7 +29,7 @@ function bfloat16(value: number): number {
 // Globals are slow to reach under jest, and this one is called millions of times.
 const { fround } = Math;
 
-/** Steps along k of one chain of the native product. */
+/** Steps along k of one chain of the native product; that of tiles goes on to the end. */
 const CHAIN = 1024;
 
 /** Steps of a chain that tiles (AMX) sum apart, even and odd ones each by themselves, before both are added to it; else 1. */
@@ -47,9 +47,10 @@ function chains(
   return Array.from({ length: m * n }, (_, i) => {
     const [row, column] = [Math.floor(i / n), i % n];
     let total: number | undefined;
-    for (let begin = 0; begin < k; begin += CHAIN) {
+    const length = tile === 1 ? CHAIN : k;
+    for (let begin = 0; begin < k; begin += length) {
       let sum = 0;
-      const end = Math.min(k, begin + CHAIN);
+      const end = Math.min(k, begin + length);
       for (let first = begin; first < end; first += tile) {
         if (tile === 1) {
           sum = fround(sum + a[at(row, first, m)]! * b[at(column, first, n)]!);

@@ -15,21 +15,27 @@ namespace {
 constexpr int64_t kDeep = 2 * kDepth;
 /** Columns of the result that are made at once: what b's copy takes stays in the last-level cache. */
 constexpr int64_t kWidth = 3072;
-/** Rows of the result that one task makes, about: its slivers of a stay in the second-level cache. */
 constexpr int64_t kTaskRows = 96;
 /** Columns of the result that one task makes, in tiles. */
 constexpr int64_t kTileColumns = 12;
 /** Up to so many rows b is read where it lies: copying it would cost more than the product. */
 constexpr int64_t kFewRows = 6;
 
-struct Tile {
-  int64_t words;  // of a sliver: steps along k, or pairs of them
-  const float* a;  // [words][rows]
-  const float* b;  // [words][columns]
+/** What one task makes of the result, from one stretch along k: rows of tiles × columns of tiles, whose slivers lie one after the other. */
+struct Panel {
+  int64_t words;   // of a sliver: steps along k, or pairs of them
+  const float* a;  // [tile][words][rows of a tile]
+  const float* b;  // [tile][words][columns of a tile]
   float* c;
   int64_t stride;
-  int rows, columns;  // of the result that are wanted
+  int64_t rows, columns;  // of the result that are wanted
   bool accumulate;
+
+  /** The tile that begins at a row and a column, for tiles of `R × C`. */
+  template <int R, int C>
+  CHOP_INLINE Panel tile(int64_t row, int64_t column) const {
+    return {words, a + row * words, b + column * words, c + row * stride + column, stride, std::min<int64_t>(R, rows - row), std::min<int64_t>(C, columns - column), accumulate};
+  }
 };
 
 /** A chain goes on by one word of each factor. */
@@ -71,21 +77,12 @@ struct Pairs {
 };
 #endif
 
-/** What was summed becomes the result, or is added to it, as far as it is wanted. */
-CHOP_INLINE void put(const Tile& tile, const float* sums, int stride) {
-  for (int row = 0; row < tile.rows; ++row) {
-    float* to = tile.c + row * tile.stride;
-    const float* from = sums + row * stride;
-    for (int column = 0; column < tile.columns; ++column) to[column] = tile.accumulate ? to[column] + from[column] : from[column];
-  }
-}
-
 /** Words of wide slivers that are fetched ahead. */
 constexpr int64_t kAhead = 16;
 
 /** `R` rows times two registers of `L` columns. */
 template <int R, int L, typename Chain>
-CHOP_INLINE void multiply(const Tile& tile) {
+CHOP_INLINE void multiplyTile(const Panel& tile) {
   using Vector = typename Lanes<L>::Vector;
   Vector sums[R][2] = {};
   const float *a = tile.a, *b = tile.b;
@@ -114,15 +111,27 @@ CHOP_INLINE void multiply(const Tile& tile) {
   }
   float edge[R][2 * L];
   std::memcpy(edge, sums, sizeof edge);
-  put(tile, edge[0], 2 * L);
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    float* to = tile.c + row * tile.stride;
+    for (int64_t column = 0; column < tile.columns; ++column) to[column] = tile.accumulate ? to[column] + edge[row][column] : edge[row][column];
+  }
+}
+
+template <int R, int L, typename Chain>
+CHOP_INLINE void multiply(const Panel& panel) {
+  for (int64_t column = 0; column < panel.columns; column += 2 * L)
+    for (int64_t row = 0; row < panel.rows; row += R) multiplyTile<R, L, Chain>(panel.tile<R, 2 * L>(row, column));
 }
 
 #if CHOP_AMX
-/** 32 × 32 numbers by the matrix units. */
-CHOP_V4 void multiplyV4Tiles(const Tile& tile) {
-  alignas(64) float sums[32 * 32];
-  multiplyTiles(tile.a, tile.b, tile.words / kTileWords, sums);
-  put(tile, sums, 32);
+/** Tiles of 32 × 32 numbers by the matrix units. */
+CHOP_V4 void multiplyV4Tiles(const Panel& panel) {
+  const TileRegisters registers;
+  for (int64_t column = 0; column < panel.columns; column += 32)
+    for (int64_t row = 0; row < panel.rows; row += 32) {
+      const Panel tile = panel.tile<32, 32>(row, column);
+      registers.multiply(tile.a, tile.b, tile.words / kTileWords, tile.c, tile.stride, tile.rows, tile.columns, tile.accumulate);
+    }
 }
 #endif
 
@@ -169,7 +178,9 @@ CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bS
 /** What differs between the levels of a processor. */
 struct Shape {
   int rows, columns, lanes, steps, grain;
-  void (*multiply)(const Tile&);
+  int64_t depth;  // steps along k of one stretch: of a chain, but for tiles, whose chains go on from what c holds
+  int64_t taskRows;  // of the result that one task makes, about: its slivers of a stay in the second-level cache
+  void (*multiply)(const Panel&);
   void (*packA)(const Matrix&, int64_t depth, int64_t width, float* to);
   void (*packB)(const Matrix&, int64_t depth, int64_t width, float* to);
 
@@ -196,10 +207,10 @@ CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c,
 }
 
 #define CHOP_SHAPE(NAME, TARGET, ROWS, LANES, CHAIN, HELD)                                                                                            \
-  TARGET void multiply##NAME(const Tile& tile) { multiply<ROWS, LANES, CHAIN>(tile); }                                                                \
+  TARGET void multiply##NAME(const Panel& panel) { multiply<ROWS, LANES, CHAIN>(panel); }                                                              \
   TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES, HELD>(part, false, depth, width, to); }     \
   TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES, HELD>(part, true, depth, width, to); } \
-  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, stepsOf(HELD), 1, multiply##NAME, packA##NAME, packB##NAME};
+  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, stepsOf(HELD), 1, kDepth, kTaskRows, multiply##NAME, packA##NAME, packB##NAME};
 
 /** What a level does in both precisions, and its products of a few rows. */
 #define CHOP_PRECISIONS(NAME, TARGET, ROWS, LANES)                                                                                          \
@@ -218,7 +229,7 @@ CHOP_PRECISIONS(V4, CHOP_V4, 14, 16)
 CHOP_SHAPE(V4Pairs, CHOP_V4, 14, 16, Pairs, Held::kPairs)
 #endif
 #if CHOP_AMX
-constexpr Shape kV4Tiles = {32, 32, 16, 2, kTileWords, multiplyV4Tiles, packATiles, packBTiles};
+constexpr Shape kV4Tiles = {32, 32, 16, 2, kTileWords, kDeep, 256, multiplyV4Tiles, packATiles, packBTiles};
 #endif
 
 using Few = void (*)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
@@ -260,8 +271,8 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
   const int64_t n = slice.n, k = slice.k, high = tiles(slice.m, with.rows);
   call.parallel(high, with.rows * k, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i)
-      for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
-        const int64_t depth = std::min(kDepth, slice.k - begin), row = i * with.rows;
+      for (int64_t begin = 0; begin < slice.k; begin += with.depth) {
+        const int64_t depth = std::min(with.depth, slice.k - begin), row = i * with.rows;
         float* sliver = slivers + (with.words(begin) * high + i * with.words(depth)) * with.rows;
         with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), sliver);
       }
@@ -270,26 +281,22 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
     const int64_t width = std::min(kWidth, n - left), columns = tiles(width, with.columns);
     call.parallel(columns, with.columns * k, [&](int64_t from, int64_t to) {
       for (int64_t j = from; j < to; ++j)
-        for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
-          const int64_t depth = std::min(kDepth, slice.k - begin), at = j * with.columns;
+        for (int64_t begin = 0; begin < slice.k; begin += with.depth) {
+          const int64_t depth = std::min(with.depth, slice.k - begin), at = j * with.columns;
           float* sliver = across + (with.words(begin) * columns + j * with.words(depth)) * with.columns;
           with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), sliver);
         }
     });
-    const int64_t rows = kTaskRows / with.rows, down = tiles(high, rows), over = tiles(columns, kTileColumns);
+    const int64_t rows = with.taskRows / with.rows, down = tiles(high, rows), over = tiles(columns, kTileColumns);
     call.parallel(down * over, rows * kTileColumns * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
       for (int64_t task = from; task < to; ++task) {
-        const int64_t i0 = task % down * rows, i1 = std::min(high, i0 + rows);
-        const int64_t j0 = task / down * kTileColumns, j1 = std::min(columns, j0 + kTileColumns);
-        for (int64_t begin = 0; begin < slice.k; begin += kDepth) {
-          const int64_t words = with.words(std::min(kDepth, slice.k - begin)), before = with.words(begin);
-          for (int64_t j = j0; j < j1; ++j)
-            for (int64_t i = i0; i < i1; ++i) {
-              const int64_t row = i * with.rows, column = j * with.columns;
-              with.multiply({words, slivers + (before * high + i * words) * with.rows, across + (before * columns + j * words) * with.columns,
-                             slice.c + row * slice.stride + left + column, slice.stride, static_cast<int>(std::min<int64_t>(with.rows, slice.m - row)),
-                             static_cast<int>(std::min<int64_t>(with.columns, width - column)), slice.accumulate || begin > 0});
-            }
+        const int64_t i = task % down * rows, row = i * with.rows, height = std::min(slice.m - row, rows * with.rows);
+        const int64_t j = task / down * kTileColumns, column = j * with.columns;
+        for (int64_t begin = 0; begin < slice.k; begin += with.depth) {
+          const int64_t words = with.words(std::min(with.depth, slice.k - begin)), before = with.words(begin);
+          with.multiply({words, slivers + (before * high + i * words) * with.rows, across + (before * columns + j * words) * with.columns,
+                         slice.c + row * slice.stride + left + column, slice.stride, height, std::min(width - column, kTileColumns * with.columns),
+                         slice.accumulate || begin > 0});
         }
       }
     });

@@ -44,7 +44,8 @@ constexpr int64_t kDepth = 1024;
  * Every element is one chain of fused multiply-adds over each `kDepth` steps of k, and the sum of these, whatever m, n and the number of threads are: a row's result
  * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.) Of factors
  * that were rounded to bfloat16 the products are exact, and the chain is the same on every level, but for subnormal numbers, which the instruction for pairs takes for
- * zero, and for tiles: of every 32 steps they sum the even and the odd ones apart, and add both together to the chain.
+ * zero, and for tiles: of every 32 steps they sum the even and the odd ones apart, and add both together to the chain, which goes on
+ * to the end of k.
  */
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate = false,
              Precision precision = Precision::kFloat);

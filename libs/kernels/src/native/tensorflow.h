@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "native.h"
+#include "pages.h"
 #include "tensorflow/core/common_runtime/dma_helper.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
@@ -46,6 +47,7 @@ class TensorFlowCall : public Interface {
   Array output(int index, const Sizes& sizes) override {
     tf::Tensor* tensor = nullptr;
     check(context_->allocate_output(index, tf::TensorShape(sizes), &tensor));
+    preferLargePages(tensor->tensor_data().data(), tensor->TotalBytes());
     return arrayOf(*tensor);
   }
 
@@ -60,6 +62,7 @@ class TensorFlowCall : public Interface {
   float* scratch(int64_t floats) override {
     scratch_.emplace_back();
     check(context_->allocate_temp(tf::DT_FLOAT, tf::TensorShape({floats + kAlignment}), &scratch_.back()));
+    preferLargePages(scratch_.back().tensor_data().data(), scratch_.back().TotalBytes());
     const auto at = reinterpret_cast<uintptr_t>(scratch_.back().tensor_data().data());
     return reinterpret_cast<float*>((at + 4 * kAlignment - 1) / (4 * kAlignment) * (4 * kAlignment));
   }
