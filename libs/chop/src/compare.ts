@@ -182,7 +182,8 @@ async function timed(
     engine: await engineFor(request),
   });
   const { pruneSeconds, trainSeconds } = factsOf(done);
-  const querySeconds = ({ settings }: LatencyResult): number => settings[0]!.query.median / 1000;
+  const baseSeconds = results.base.settings[0]!.query.median / 1000;
+  const { query } = speedUps.variant![0]!;
   return {
     latency: results.variant,
     baseLatency: results.base,
@@ -191,8 +192,10 @@ async function timed(
     breakEven: breakEven({
       pruneSeconds,
       recoverySeconds: trainSeconds,
-      baseSeconds: querySeconds(results.base),
-      compressedSeconds: querySeconds(results.variant),
+      baseSeconds,
+      // Of pairs in turns, which noise hits alike: medians of each alone may say the contrary.
+      compressedSeconds: baseSeconds / query.median,
+      speedUpRange: query,
     }),
   };
 }

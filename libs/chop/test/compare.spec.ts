@@ -65,7 +65,7 @@ describe('three variants', () => {
       expect(speedUps).toMatchObject([{ batch: 1, context: 4, query: { pairs: 1 } }]);
       expect(latency!.settings).toHaveLength(1);
       expect(breakEven!.costSeconds).toBe(pruneSeconds + trainSeconds);
-      // One pair of runs: its ratio is that of the two queries.
+      // By the speed-up that is told, so that one does not say faster and the other never.
       expect(breakEven!.speedUp).toBeCloseTo(speedUps![0]!.query.median, 9);
     }
   });

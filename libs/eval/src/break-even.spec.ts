@@ -44,3 +44,11 @@ test.each([
 test.each([{ pruneSeconds: NaN }, { pruneSeconds: -1 }, { baseSeconds: 0 }, { compressedSeconds: Infinity }])('%j is no time', (facts) => {
   expect(() => breakEven({ pruneSeconds: 1, baseSeconds: 1, compressedSeconds: 0.5, ...facts })).toThrow(expect.objectContaining({ code: 'BREAK_EVEN_FACTS' }));
 });
+
+test('nothing is promised of a speed-up that may be none', () => {
+  const facts = { pruneSeconds: 10, baseSeconds: 0.25, compressedSeconds: 0.2 };
+  const unknown = breakEven({ ...facts, speedUpRange: { p10: 0.9, p90: 1.4 } });
+  expect(unknown.words).toMatch(/^unknown/);
+  expect(unknown).not.toHaveProperty('queries');
+  expect(breakEven({ ...facts, speedUpRange: { p10: 1, p90: 1.4 } }).queries).toBe(breakEven(facts).queries);
+});

@@ -10,6 +10,8 @@ export interface BreakEvenFacts {
   readonly baseSeconds: number;
   /** Seconds of one query, the same one, on the compressed model. */
   readonly compressedSeconds: number;
+  /** Where the speed-up lies, as far as pairs of runs tell. On both sides of 1, nothing is promised. */
+  readonly speedUpRange?: { readonly p10: number; readonly p90: number };
 }
 
 /** When a method has earned back its cost. */
@@ -18,7 +20,7 @@ export interface BreakEven {
   /** Seconds that the compressed model saves with each query; below 0 where it is slower. */
   readonly savedSecondsPerQuery: number;
   readonly speedUp: number;
-  /** Queries after which the saved time is at least the cost. Missing where that never comes. */
+  /** Queries after which the saved time is at least the cost. Missing where that never comes, or is not known. */
   readonly queries?: number;
   /** The same in words. */
   readonly words: string;
@@ -32,12 +34,13 @@ export interface BreakEven {
  *
  * @example breakEven({ pruneSeconds: 10, recoverySeconds: 70, baseSeconds: 0.351, compressedSeconds: 0.191 }).queries // 500
  */
-export function breakEven({ pruneSeconds, recoverySeconds = 0, baseSeconds, compressedSeconds }: BreakEvenFacts): BreakEven {
+export function breakEven({ pruneSeconds, recoverySeconds = 0, baseSeconds, compressedSeconds, speedUpRange }: BreakEvenFacts): BreakEven {
   checkTimes({ pruneSeconds, recoverySeconds }, (seconds) => seconds >= 0, 'at least 0');
   checkTimes({ baseSeconds, compressedSeconds }, (seconds) => seconds > 0, 'more than 0');
   const costSeconds = pruneSeconds + recoverySeconds;
   const savedSecondsPerQuery = baseSeconds - compressedSeconds;
   const shared = { costSeconds, savedSecondsPerQuery, speedUp: baseSeconds / compressedSeconds };
+  if (speedUpRange && speedUpRange.p10 < 1 && speedUpRange.p90 > 1) return { ...shared, words: 'unknown: the runs do not tell the two apart' };
   if (savedSecondsPerQuery === 0) return { ...shared, words: 'never: a query takes as long as before' };
   if (savedSecondsPerQuery < 0) return { ...shared, words: 'never: a query takes longer than before' };
   const queries = Math.ceil(costSeconds / savedSecondsPerQuery);

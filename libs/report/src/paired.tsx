@@ -5,6 +5,8 @@ import { type Cell, DataTable } from './table.js';
 
 /** Flipped examples that one comparison shows: enough to see what kind they are, few enough for a page of 2 MB. */
 const SHOWN_FLIPS = 40;
+/** Flipped examples of all comparisons that are shown without being asked for. */
+const OPEN_FLIPS = 8;
 /** Characters of a question or an answer that are shown. */
 const LONGEST_TEXT = 240;
 /** What is smaller is told as smaller. */
@@ -12,6 +14,7 @@ const SMALLEST_P = 0.001;
 
 /** Whether the differences between two models are real, and the examples on which they differ. */
 export function Comparisons({ comparisons }: { readonly comparisons: readonly PairedFacts[] }): JSX.Element {
+  const few = comparisons.reduce((sum, { flips }) => sum + flips.length, 0) <= OPEN_FLIPS;
   return (
     <>
       <DataTable
@@ -48,19 +51,19 @@ export function Comparisons({ comparisons }: { readonly comparisons: readonly Pa
       {comparisons
         .filter(({ flips }) => flips.length > 0)
         .map((comparison) => (
-          <Flips comparison={comparison} />
+          <Flips comparison={comparison} open={few} />
         ))}
     </>
   );
 }
 
-function Flips({ comparison: { task, first, second, flips } }: { readonly comparison: PairedFacts }): JSX.Element {
+function Flips({ comparison: { task, first, second, flips }, open }: { readonly comparison: PairedFacts; readonly open: boolean }): JSX.Element {
   const shown = flips.slice(0, SHOWN_FLIPS);
   const asked = shown.some(({ question }) => question !== undefined);
   const told = shown.some(({ gold }) => gold !== undefined);
   const caption = `${shown.length < flips.length ? `The first ${shown.length} of ` : ''}${flips.length} example${flips.length === 1 ? '' : 's'} of ${task} that only one of the two has right`;
   return (
-    <details class="flips" open={flips.length <= 8}>
+    <details class="flips" open={open}>
       <summary>
         {task}: {flips.length} flipped between {first} and {second}
       </summary>

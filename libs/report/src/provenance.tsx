@@ -83,10 +83,10 @@ export function Recipes({ runs }: { readonly runs: readonly RunFacts[] }): JSX.E
     <>
       <p>As resolved, every default explicit.</p>
       {runs.map(({ name, recipe }) => (
-        <article>
-          {runs.length > 1 && <h3>{name}</h3>}
+        <details open={runs.length === 1}>
+          <summary>{name}</summary>
           <Listing label={runs.length > 1 ? `Recipe of ${name} as YAML` : 'Recipe as YAML'} text={recipe} />
-        </article>
+        </details>
       ))}
     </>
   );

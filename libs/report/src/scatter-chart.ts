@@ -13,9 +13,6 @@ const MARGIN = 0.09;
 /** Costs this many times apart are read better as ratios, where none is zero. */
 const LOGARITHMIC_FROM = 30;
 
-/** Of more points, names that would lie over one another are left to the key. */
-const NAMED_UNTIL = 12;
-
 /** A variant that has both measures. */
 interface Point extends Placed {
   readonly index: number;
@@ -109,7 +106,8 @@ export function drawTradeoff(tradeoff: Tradeoff, id: string): string {
             label: { formatter: () => shortName(variant.name), position: across.right(x) ? 'left' : 'right' },
           })),
           label: { show: true, distance: 7, fontSize: 12, color: INK.text, textBorderColor: INK.paper, textBorderWidth: 3 },
-          labelLayout: { hideOverlap: points.length > NAMED_UNTIL, moveOverlap: 'shiftY' },
+          // The key beneath names them all.
+          labelLayout: { hideOverlap: true, moveOverlap: 'shiftY' },
         },
       ],
     },

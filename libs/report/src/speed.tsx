@@ -15,6 +15,8 @@ export function speedOf(runs: readonly Pick<RunFacts, 'timed' | 'paid'>[]): Spee
   return timed.length > 0 ? { timed, paid: runs.flatMap(({ paid }) => paid ?? []) } : undefined;
 }
 
+/** Rows up to which the tables of reading and writing are shown without being asked for. */
+const OPEN_ROWS = 8;
 const WHERE: readonly Column[] = [{ title: 'Model', words: true }, { title: 'Batch' }, { title: 'Context', unit: 'tokens' }];
 
 /** How fast each model reads and writes with each batch and context, what it holds meanwhile, and when its cost has been earned back. */
@@ -33,20 +35,6 @@ export function SpeedTables({ speed: { timed, paid } }: { readonly speed: Speed 
   return (
     <>
       {paid.length > 0 && <BreakEven paid={paid} />}
-      <DataTable
-        caption="Reading the prompts (prefill)"
-        label="Speed of prefill"
-        look="speed"
-        columns={[...WHERE, ...timing, { title: 'Operations', unit: 'FLOP' }, ...faster]}
-        rows={work('prefill')}
-      />
-      <DataTable
-        caption="Writing one token of each text (decode)"
-        label="Speed of decoding"
-        look="speed"
-        columns={[...WHERE, ...timing, { title: 'Operations', unit: 'FLOP' }, ...faster]}
-        rows={work('decode')}
-      />
       <DataTable
         caption="A query as users feel it (reading and writing), and memory"
         label="Speed of queries, and memory"
@@ -70,6 +58,23 @@ export function SpeedTables({ speed: { timed, paid } }: { readonly speed: Speed 
           figureCell(model.peakBytes, bytesFigure),
         ])}
       />
+      <details class="halves" open={rows.length <= OPEN_ROWS}>
+        <summary>Reading and writing apart</summary>
+        <DataTable
+          caption="Reading the prompts (prefill)"
+          label="Speed of prefill"
+          look="speed"
+          columns={[...WHERE, ...timing, { title: 'Operations', unit: 'FLOP' }, ...faster]}
+          rows={work('prefill')}
+        />
+        <DataTable
+          caption="Writing one token of each text (decode)"
+          label="Speed of decoding"
+          look="speed"
+          columns={[...WHERE, ...timing, { title: 'Operations', unit: 'FLOP' }, ...faster]}
+          rows={work('decode')}
+        />
+      </details>
       <p class="note">
         Operations are counted from the shapes: zeros that a mask left count.{' '}
         {isPaired
@@ -84,7 +89,7 @@ export function SpeedTables({ speed: { timed, paid } }: { readonly speed: Speed 
 function BreakEven({ paid }: { readonly paid: readonly PaidFacts[] }): JSX.Element {
   return (
     <DataTable
-      caption={`Queries (batch ${paid[0]!.batch}, context ${paid[0]!.context}) after which the saved time has paid for pruning and recovery`}
+      caption={`Queries (batch ${paid[0]!.batch}, context ${paid[0]!.context}) after which the time that a query saves, by how much as fast it is, has paid for pruning and recovery`}
       label="Break-even"
       look="paid"
       columns={[
@@ -103,7 +108,9 @@ function BreakEven({ paid }: { readonly paid: readonly PaidFacts[] }): JSX.Eleme
         figureCell(baseMilliseconds, valueFigure),
         figureCell(milliseconds, valueFigure),
         speedUpCell(speedUp),
-        isMeasured(queries) ? { text: queries.toLocaleString('en-US'), value: queries } : { text: 'never' },
+        isMeasured(queries)
+          ? { text: queries.toLocaleString('en-US'), value: queries }
+          : { text: speedUp.p10 < 1 && speedUp.p90 > 1 ? 'not told apart' : 'never' },
       ])}
     />
   );

@@ -58,6 +58,7 @@ thead th { font-size: .875rem; font-weight: 600; }
 .data [aria-sort] button::after { opacity: 1; color: var(--ink); }
 .data [aria-sort=ascending] button::after { content: "↑"; } .data [aria-sort=descending] button::after { content: "↓"; }
 .data thead button:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
+.sheet + .sheet { margin-top: 2.25rem; }
 .tools { display: flex; flex-wrap: wrap; align-items: baseline; gap: .35rem .5rem; margin-top: .75rem; color: var(--muted); font-size: .8125rem; }
 .tools button { padding: .2rem .6rem; border: 1px solid var(--rule); border-radius: 6px; background: transparent; color: var(--ink); font: inherit; cursor: pointer; }
 .tools button:hover { background: var(--card); border-color: var(--muted); }
@@ -71,6 +72,7 @@ figcaption { color: var(--muted); font-size: .8125rem; }
 svg { display: block; width: 100%; height: auto; font-family: var(--sans); overflow: visible; }
 .bars { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); gap: 1.75rem 3rem; margin-top: 2.25rem; }
 .bars figcaption { margin-bottom: .35rem; color: var(--ink); font-size: .875rem; font-weight: 600; }
+.bars + .note { margin-top: 1.25rem; }
 .bars svg { max-width: 24rem; }
 .tradeoffs { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 2rem 3rem; }
 .tradeoffs svg { max-width: 30rem; }
@@ -137,6 +139,7 @@ code { font-family: var(--mono); }
   section { margin-top: 1.75rem; }
   h2 { break-after: avoid; }
   figure, article, tr, .headline { break-inside: avoid; }
+  details::details-content { content-visibility: visible; block-size: auto; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   .tools, .data thead button::after { display: none; }
   .scroll { overflow: visible; }
