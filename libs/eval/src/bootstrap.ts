@@ -1,4 +1,5 @@
 import { Random } from '@chop/core';
+import { countDrawer, groupsOf } from './multinomial.js';
 import { normalBelow, normalQuantile } from './normal.js';
 
 /** Where a mean lies, as far as the sample tells. */
@@ -16,6 +17,8 @@ export interface BootstrapOptions {
   readonly seed?: number;
 }
 
+/** Different values up to which counts are drawn. */
+const FEW_VALUES = 8;
 /** Samples that are drawn where nothing is said. */
 export const RESAMPLES = 10_000;
 
@@ -42,7 +45,13 @@ export function bootstrapMean(values: readonly number[], { confidence = 0.95, re
   return { low: end((1 - confidence) / 2), high: end((1 + confidence) / 2) };
 }
 
+/** Means of samples drawn from sorted values. Of a few different values, how often each is drawn is drawn instead: differences of 0/1 scores have three. */
 function drawnMeans(values: Float64Array, resamples: number, random: Random): Float64Array {
+  const groups = groupsOf(values);
+  if (groups.length <= FEW_VALUES) {
+    const draw = countDrawer(groups, values.length);
+    return Float64Array.from({ length: resamples }, () => draw(random) / values.length);
+  }
   const means = new Float64Array(resamples);
   for (let draw = 0; draw < resamples; draw++) {
     let total = 0;
