@@ -32,8 +32,8 @@ function verifiedText(verify: Verified): string {
 
 /** The same of a model that was trained. */
 export function trainedText(result: TrainResult, pruned: boolean): string {
-  const { explanation, out = '', parameters, bytes, seconds } = result;
-  const written = { out, parameters, bytes, seconds };
+  const { explanation, out = '', parameters, bytes, seconds, verify } = result;
+  const written = { out, parameters, bytes, seconds, ...(verify ? { verify } : {}) };
   const { steps, tokens, losses, tokensPerSecond, peakBytes, processPeakBytes, evaluations, best } = result;
   const [first, last] = [losses[0], losses.at(-1)];
   const course = first === undefined || last === undefined ? '' : `, loss ${first.toFixed(3)} → ${last.toFixed(3)}`;

@@ -1,5 +1,6 @@
 import { applyToCheckpoint, PlanError } from '@chop/core';
 import { afterPlan } from './lineage.js';
+import { checkLoaders, type LoaderName } from './loaders.js';
 import type { MadePlan } from './made-plan.js';
 import { OpenModel } from './opened.js';
 
@@ -7,17 +8,26 @@ import { OpenModel } from './opened.js';
 export interface ApplyRequest {
   /** Apply a plan that was made from the weights of another model. */
   readonly force?: boolean;
+  /** Programs that must take the result: one that one of them cannot load is refused. */
+  readonly for?: readonly LoaderName[];
 }
 
 /**
  * A model seen through a plan. Nothing is computed or written until its weights are read.
  *
  * @throws {@link PlanError} `PLAN_OTHER_MODEL`, `AXIS_NOT_UNIFORM`
+ * @throws {@link UsageError} `LOADER_REFUSES`
  */
-export async function applyPlan(opened: OpenModel, plan: MadePlan, { force = false }: ApplyRequest, close: () => Promise<void>): Promise<OpenModel> {
+export async function applyPlan(
+  opened: OpenModel,
+  plan: MadePlan,
+  { force = false, for: loaders = [] }: ApplyRequest,
+  close: () => Promise<void>,
+): Promise<OpenModel> {
   const { edits } = plan;
   await checkFits(opened, plan, force);
   edits.after.checkUniform();
+  checkLoaders({ family: opened.family, blueprint: edits.after }, loaders);
   return new OpenModel({
     checkpoint: applyToCheckpoint(opened.checkpoint, edits),
     family: opened.family,

@@ -91,8 +91,8 @@ export class Chop {
 
   /** Goes on training a model; with `out` into a folder, else in memory. */
   train(model: ModelSource | FromScratch, request: TrainRequest): Promise<TrainedModel> {
-    const { for: loaders = [], ...rest } = request;
-    return train(this.parts, model, { ...rest, ...(rest.prune ? { prune: inWholeBlocks(rest.prune, loaders) } : {}) });
+    const { prune, for: loaders = [] } = request;
+    return train(this.parts, model, { ...request, ...(prune ? { prune: inWholeBlocks(prune, loaders) } : {}) });
   }
 
   /** Measures models, each under its name: `chop.evaluate({ base, small, tuned }, { perplexity: { data } })`. */

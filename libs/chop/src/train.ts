@@ -20,7 +20,7 @@ import { dataWord } from './embedded.js';
 import { engineFor } from './evaluate.js';
 import { fromScratch } from './from-scratch.js';
 import { afterTraining, holdZeros } from './lineage.js';
-import { loadersOf } from './loaders.js';
+import { checkLoaders, loadersOf } from './loaders.js';
 import { checkMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, OpenModel, openModel, storedBytes, withModel } from './opened.js';
 import { onlineOf } from './online.js';
@@ -29,6 +29,8 @@ import { progressOf } from './train-progress.js';
 import { trainingText } from './training-text.js';
 import type { FromScratch, TrainedModel, TrainRequest, TrainResult } from './verbs.js';
 import type { Common } from './request.js';
+import type { Verified } from './verify.js';
+import { verifyFolder } from './verify-folder.js';
 import { checkOutput, logBeside, Workplace } from './workplace.js';
 
 const NO_FASTER =
@@ -53,9 +55,45 @@ export async function train(parts: Parts, source: ModelSource | FromScratch, req
 }
 
 function split(request: TrainRequest): { job: Job; options: TrainOptions } {
-  const { data, out, force, resume, prune, loss, valid, calibration, dtype, onEvent, engine, threads, memoryLimit, signal, onProgress, onMessage, ...options } =
-    request;
-  const job = { data, out, force, resume, prune, loss, valid, calibration, dtype, onEvent, engine, threads, memoryLimit, signal, onProgress, onMessage };
+  const {
+    data,
+    out,
+    force,
+    resume,
+    for: loaders,
+    prune,
+    loss,
+    valid,
+    calibration,
+    dtype,
+    onEvent,
+    engine,
+    threads,
+    memoryLimit,
+    signal,
+    onProgress,
+    onMessage,
+    ...options
+  } = request;
+  const job = {
+    data,
+    out,
+    force,
+    resume,
+    for: loaders,
+    prune,
+    loss,
+    valid,
+    calibration,
+    dtype,
+    onEvent,
+    engine,
+    threads,
+    memoryLimit,
+    signal,
+    onProgress,
+    onMessage,
+  };
   const given = Object.fromEntries(Object.entries(job).filter(([, value]) => value !== undefined));
   return { job: given as unknown as Job, options: checkOptions(trainOptions, options, 'train') };
 }
@@ -68,6 +106,8 @@ async function trainOpened(
 ): Promise<TrainedModel> {
   const { steps } = extentOf(options);
   const pruner = job.prune && { method: job.prune.method, options: checkOptions(job.prune.method.options, job.prune.options, job.prune.method.name) };
+  // What a method will leave is not known yet; without one the sizes stay as they are.
+  if (!pruner) checkLoaders(opened, job.for ?? []);
   const tokenizer = await opened.tokenizer();
   const online = await onlineOf(parts, job, options, async () => tokenizer);
   await checkOutput(job);
@@ -164,9 +204,19 @@ async function deliver(
     return Object.assign(trained, { training: { ...result, parameters: model.blueprint.parameters, bytes: storedBytes(checkpoint) } });
   }
   const loaders = loadersOf({ family: opened.family, blueprint: model.blueprint });
-  const written = await writeFolder(turnMatrices(model.blueprint, live), job.out!, { ...common(job), force: true, dtype, beside, lineage, loaders });
+  const trained = new OpenModel({ checkpoint: live, family: opened.family, blueprint: model.blueprint, lineage });
+  let verify: Verified | undefined;
+  const written = await writeFolder(turnMatrices(model.blueprint, live), job.out!, {
+    ...common(job),
+    force: true,
+    dtype,
+    beside,
+    lineage,
+    loaders,
+    check: async (path, tensors) => void (verify = await verifyFolder(trained, { path, file: job.out!, tensors }, job)),
+  });
   await work.clear();
-  return Object.assign(await openModel(parts, job.out!), { training: { ...written, ...result } });
+  return Object.assign(await openModel(parts, job.out!), { training: { ...written, ...(verify ? { verify } : {}), ...result } });
 }
 
 function told({ prune, loss, data }: Job, options: TrainOptions, { explanation, steps, tokens, best }: Numbers): string[] {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEngine } from '@chop/kernels';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Chop, compose, findRuntime, type OpenModel, type RuntimeName, RUNTIMES } from '../src/index.js';
+import { type Chop, compose, findRuntime, layerChop, OpenModel, type RuntimeName, RUNTIMES } from '../src/index.js';
 import { installRuntime } from '../src/runtime-install.js';
 
 /** A project with a runtime that says what a test tells it to: reading, comparing and failing need no real one. */
@@ -99,6 +99,26 @@ test('a folder of transformers is read again by chop: the same bytes, the same l
   expect(written.verify).toMatchObject({ runtime: 'chop', compared: 'bytes and logits', maxDifference: 0 });
   const little = await (await compose()).save(source, join(folder, 'in-little-memory'), { memoryLimit: '1MB' });
   expect(little.verify).toMatchObject({ runtime: 'chop', compared: 'bytes' });
+});
+
+test('so is a folder that training writes, before its state is removed', async () => {
+  const chop = await compose();
+  const trained = await chop.train(source, { data: ['embedded'], steps: 1, batchSize: 1, window: 16, out: join(folder, 'trained') });
+  expect(trained.training.verify).toMatchObject({ runtime: 'chop', compared: 'bytes and logits', maxDifference: 0 });
+  await trained.close();
+});
+
+test('a program that could not take the result is told before anything is computed: by apply and train, too', async () => {
+  const chop = await compose();
+  const config = { ...source.checkpoint.config, architectures: ['MistralForCausalLM'], model_type: 'mistral', sliding_window: 4 };
+  const sliding = new OpenModel({ checkpoint: { ...source.checkpoint, config }, family: source.family, blueprint: source.family.blueprint(config) });
+  const plan = await chop.plan(sliding, layerChop({ keep: 4 }));
+  const refused = { code: 'LOADER_REFUSES', message: expect.stringMatching(/sliding window/) as unknown };
+  await expect(chop.apply(sliding, plan, { for: ['llama.cpp'] })).rejects.toMatchObject(refused);
+  await chop.apply(sliding, plan, { for: ['onnxruntime'] });
+  const out = join(folder, 'not-trained');
+  await expect(chop.train(sliding, { data: ['embedded'], steps: 1, out, for: ['llama.cpp'] })).rejects.toMatchObject(refused);
+  expect(await readdir(folder)).not.toContain('not-trained');
 });
 
 test('a runtime is looked for in the project, then in the cache; where there is none an export is written, unless one is required', async () => {

@@ -24,7 +24,7 @@ export function addPrune(program: Command, action: Action): void {
         const chop = await call.chop();
         const method = await methodOf(chop, strategy!, flags);
         await chop.checkOutput(flags.out, call.force);
-        return cutModel(call, chop, model!, flags.out, (opened) => chop.plan(opened, method, planRequest(call, flags)));
+        return cutModel(call, chop, { model: model!, out: flags.out }, (opened) => chop.plan(opened, method, planRequest(call, flags)));
       }),
     );
 }
