@@ -1,6 +1,8 @@
 import { ShapeError } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 
+import { addKernel } from './residual.js';
+
 /** One operation that ran while TensorFlow.js kept its tape. */
 interface Taped {
   readonly kernelName: string;
@@ -97,6 +99,6 @@ function gradientsOf({ kernelName, inputs, gradient }: Taped, dys: readonly (tf.
 
 function add(gradients: Map<number, tf.Tensor>, id: number, part: tf.Tensor): void {
   const before = gradients.get(id);
-  gradients.set(id, before === undefined ? part : tf.add(before, part));
+  gradients.set(id, before === undefined ? part : addKernel({ x: before, delta: part }, {}));
   if (before !== undefined) tf.dispose([before, part]);
 }
