@@ -54,7 +54,7 @@ describe('tasks that are not what they should be', () => {
 describe('YAML with a mistake names file, line and the nearest word', () => {
   test.each<[string, string, number, Expected]>([
     ['a key', `${OWN}doc_to_txt: x\n`, 7, { code: 'OPTION_UNKNOWN', says: ['own.doc_to_txt', 'Did you mean doc_to_text?'] }],
-    ['a function', `${OWN}process_docs: !function utils.process_dox\n`, 0, { code: 'TASK_FUNCTION', says: ['utils.process_dox', 'Python cannot run here'] }],
+    ['a function', `${OWN}process_docs: !function utils.process_dox\n`, 7, { code: 'TASK_FUNCTION', says: ['utils.process_dox', 'Python cannot run here'] }],
     ['what is not supported', `${OWN}doc_to_image: picture\n`, 7, { code: 'TASK_UNSUPPORTED', says: ['doc_to_image', 'images'] }],
     ['a metric', `${OWN}metric_list:\n  - metric: acc_nrm\n`, 0, { code: 'TASK_UNSUPPORTED', says: ['acc_nrm', 'The nearest is acc_norm'] }],
     ['an aggregation', `${OWN}metric_list:\n  - metric: acc\n    aggregation: maen\n`, 0, { code: 'TASK_UNSUPPORTED', says: ['maen', 'The nearest is mean'] }],
@@ -87,6 +87,26 @@ describe('an example that a task cannot read names file, line and example', () =
 
   test('no example at all', async () => {
     await refuse(['eval', model, '--tasks', 'piqa', '--task-data', `piqa=${await data()}`], { code: 'TASK_EMPTY', says: ['no example of piqa'] });
+  });
+
+  test('a choice longer than the model sees', async () => {
+    const error = await refuse(
+      [
+        'eval',
+        model,
+        '--tasks',
+        'piqa',
+        '--task-data',
+        `piqa=${await data({ ...PIQA, sol1: 'a' }, { ...PIQA, sol2: 'word '.repeat(40) })}`,
+        '--max-length',
+        '8',
+      ],
+      {
+        code: 'TASK_CONTINUATION',
+        says: ['1 to 8', '--max-length'],
+      },
+    );
+    expect(error).toMatchObject({ file: join(folder, 'rows.jsonl'), line: 2, doc_id: 1 });
   });
 
   test('too few examples to stand before a question', async () => {

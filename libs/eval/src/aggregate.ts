@@ -58,7 +58,7 @@ export function aggregator(
 ): (items: readonly MetricValue[], options?: { draws?: number; signal?: AbortSignal }) => Promise<Aggregate> {
   const given = metric?.aggregation ?? BY_METRIC[name] ?? 'mean';
   if (given instanceof FunctionTag) {
-    const hook = hookNamed<Aggregation>(hooks, given, ownersOf(definition), definition.file);
+    const hook = hookNamed<Aggregation>(hooks, given, ownersOf(definition));
     return async (items) => ({ value: hook(items) });
   }
   const aggregation = AGGREGATIONS[given];

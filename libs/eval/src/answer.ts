@@ -1,4 +1,4 @@
-import { type Model, type TextCodec, throwIfAborted } from '@chop/core';
+import { ChopError, type Model, type TextCodec, throwIfAborted } from '@chop/core';
 import { generate } from '@chop/models';
 import type { AnswerStore, WrittenRequest } from './answer-store.js';
 import type { Answer } from './metrics.js';
@@ -118,10 +118,10 @@ export function contextOf({ config }: Model): number {
 function encodeAll(encoder: RequestEncoder, asked: readonly Asked[]): { parts: Part[]; truncated: number[] } {
   const parts: Part[] = [];
   const truncated = asked.map(() => 0);
-  asked.forEach(({ example: { requests }, greedy }, example) => {
-    requests.forEach((asking, request) => {
+  asked.forEach(({ example: own, greedy }, example) => {
+    own.requests.forEach((asking, request) => {
       if (asking.kind === 'generate') return;
-      const pairs = asking.kind === 'rolling' ? encoder.windows(asking.text) : [encoder.pair(asking.context, asking.continuation)];
+      const pairs = asking.kind === 'rolling' ? encoder.windows(asking.text) : [ofExample(own, () => encoder.pair(asking.context, asking.continuation))];
       for (const { input, targets, truncated: lost } of pairs) {
         if (lost > 0) truncated[example]!++;
         const apart = asking.kind === 'rolling' || asking.alone === true;
@@ -130,6 +130,15 @@ function encodeAll(encoder: RequestEncoder, asked: readonly Asked[]): { parts: P
     });
   });
   return { parts, truncated };
+}
+
+/** What cannot be asked is told with the example that asks it. */
+function ofExample<T>({ place, id }: Example, encode: () => T): T {
+  try {
+    return encode();
+  } catch (error) {
+    throw error instanceof ChopError ? error.with({ ...place, doc_id: id }) : error;
+  }
 }
 
 /** Goes on until one of the texts that end an answer, or an end-of-text token; neither is part of it. */

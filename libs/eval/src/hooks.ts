@@ -22,7 +22,7 @@ export const HOOKS: Hooks = { ...COMPLETION_HOOKS, ...QUESTION_HOOKS, ...PASSAGE
  * @param owners - who may own it: folders of the task's files, the task.
  * @throws {@link UsageError} `TASK_FUNCTION` when there is none of that name.
  */
-export function hookNamed<H extends Hook>(hooks: Hooks, { name }: FunctionTag, owners: readonly string[], file: string): H {
+export function hookNamed<H extends Hook>(hooks: Hooks, { name, place }: FunctionTag, owners: readonly string[]): H {
   for (const owner of owners) {
     const hook = hooks[`${owner}/${name}`];
     if (hook) return hook as H;
@@ -30,7 +30,7 @@ export function hookNamed<H extends Hook>(hooks: Hooks, { name }: FunctionTag, o
   const known = Object.keys(hooks);
   const wanted = `${owners[0]}/${name}`;
   throw new UsageError('TASK_FUNCTION', {
-    file,
+    ...place,
     found: `the Python function ${name} of ${owners[0]}`,
     expected: `a function that chop knows: ${known.join(', ')}`,
     remedy: `Python cannot run here. The nearest is ${nearest(wanted, known) ?? 'none'}; a program can give functions of its own to prepareTasks.`,

@@ -64,13 +64,12 @@ export function scorer(
   metrics: ReadonlyMap<string, MetricConfig>,
   hooks: Hooks,
 ): (example: Answered, answers: readonly Answer[]) => Record<string, MetricValue> {
-  const { config, file } = definition;
+  const { config } = definition;
   if (config.process_results) {
     const hook = hookNamed<(document: TaskDocument, answers: readonly Answer[]) => Record<string, MetricValue>>(
       hooks,
       config.process_results,
       ownersOf(definition),
-      file,
     );
     return ({ document }, answers) => hook(document, answers);
   }

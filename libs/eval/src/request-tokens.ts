@@ -82,7 +82,7 @@ export class RequestEncoder {
       throw new DataError('TASK_CONTINUATION', {
         found: `a continuation of ${targets.length} tokens: ${JSON.stringify(continuation.slice(0, SHOWN_CHARACTERS))}`,
         expected: `1 to ${this.#maxLength}`,
-        remedy: targets.length === 0 ? 'Mend the choice, or the target delimiter.' : 'Leave the example out.',
+        remedy: targets.length === 0 ? 'Mend the choice, or the target delimiter.' : 'Leave the example out, or let the model see more (--max-length).',
       });
     const ids = [...context, ...targets];
     const truncated = Math.max(0, ids.length - 1 - this.#maxLength);

@@ -103,14 +103,9 @@ export class TaskData {
   }
 
   #processed(placed: readonly PlacedDocument[]): PlacedDocument[] {
-    const { config, file } = this.#definition;
+    const { config } = this.#definition;
     if (!config.process_docs) return [...placed];
-    const process = hookNamed<(documents: readonly TaskDocument[]) => readonly TaskDocument[]>(
-      this.#hooks,
-      config.process_docs,
-      ownersOf(this.#definition),
-      file,
-    );
+    const process = hookNamed<(documents: readonly TaskDocument[]) => readonly TaskDocument[]>(this.#hooks, config.process_docs, ownersOf(this.#definition));
     // One by one, so that what goes wrong is told of its example.
     return placed.flatMap(({ document, place }, id) =>
       telling({ task: config.task, id, place }, () => process([document]).map((made) => ({ document: made, place }))),
@@ -123,7 +118,7 @@ export class TaskData {
       try {
         return await hub(name);
       } catch (error) {
-        if (error instanceof ChopError && error.code.startsWith('HUB_')) throw this.#noData(split, `${name}: ${error.message}`, error);
+        if (error instanceof ChopError && error.code.startsWith('HUB_')) throw this.#noData(split, `with its data ${name}: ${error.message}`, error);
         throw error;
       }
     };
@@ -133,7 +128,7 @@ export class TaskData {
     const { config, file } = this.#definition;
     return new UsageError('TASK_DATA', {
       file,
-      found: `the task ${config.task} with its data ${where}`,
+      found: `the task ${config.task} ${where}`,
       expected: `a file of its split ${split}`,
       remedy: `Give --task-data ${config.task}=FILE (.jsonl or .json, also .gz or .zst; .parquet), or --task-data ${config.task}:${split}=FILE for that split alone.`,
       ...(cause === undefined ? {} : { cause }),
@@ -155,7 +150,7 @@ export class TaskData {
       const revision = kwargs?.['revision'];
       return [`hf:${path}${typeof revision === 'string' ? `@${revision}` : ''}:${name ?? ''}/${split}`];
     }
-    throw this.#noData(split, path ? `at ${path}, which is not read from there` : 'nowhere');
+    throw this.#noData(split, path ? `with its data at ${path}, which is not read from there` : 'that names no data');
   }
 }
 

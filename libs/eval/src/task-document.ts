@@ -34,7 +34,7 @@ export class DocumentReader {
   ) {
     const config = { ...definition.config, ...changes };
     const owners = ownersOf(definition);
-    const maker = new PartMaker(fields, (tag) => hookNamed(hooks, tag, owners, definition.file));
+    const maker = new PartMaker(fields, (tag) => hookNamed(hooks, tag, owners));
     const hasChoices = config.doc_to_choice !== undefined && config.doc_to_choice !== null;
     this.text = maker.part(config.doc_to_text ?? '', (text) => (hasChoices && isDigits(text) ? Number(text) : text)) as Part<PromptText>;
     this.target = maker.part(config.doc_to_target ?? '', (text) => (hasChoices && isDigits(text) ? Number(text) : listed(text))) as Part<Target>;

@@ -35,11 +35,16 @@ export async function readTaskFile(file: string, depth = 0): Promise<TaskFile> {
       new UsageError('TASK_MISSING', { file, found: 'no readable file', expected: 'a task in YAML', remedy: 'Check the path, or the include.', cause }),
     ),
   );
-  const yaml = new PlacedYaml(text, file, { version: '1.1', tags: { function: (name) => new FunctionTag(name) } });
+  const yaml = new PlacedYaml(text, file, { version: '1.1', tags: { function: (name) => new FunctionTag(name, { file, ...lineOf(text, name) }) } });
   const broken = yaml.broken ?? (isRecord(yaml.value) ? undefined : { line: 1, message: 'no keys' });
   if (broken) throw new UsageError('TASK_SYNTAX', { file, line: broken.line, found: broken.message, expected: 'a task in YAML', remedy: 'Mend that line.' });
   const own: TaskFile = { file, keys: yaml.value as Record<string, unknown>, placeOf: (path) => yaml.placeOf(path) };
   return withIncludes(own, depth);
+}
+
+function lineOf(text: string, functionName: string): { line?: number } {
+  const at = text.indexOf(`!function ${functionName}`);
+  return at < 0 ? {} : { line: text.slice(0, at).split('\n').length };
 }
 
 async function withIncludes({ file, keys: { include, ...keys }, placeOf }: TaskFile, depth: number): Promise<TaskFile> {

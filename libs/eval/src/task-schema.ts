@@ -1,11 +1,14 @@
+import type { Place } from '@chop/core';
 import { z } from 'zod';
 
 /** A Python function that a task names: `!function utils.process_docs`. */
 export class FunctionTag {
   readonly name: string;
+  readonly place: Place;
 
-  constructor(name: string) {
+  constructor(name: string, place: Place) {
     this.name = name;
+    this.place = place;
   }
 }
 

@@ -62,11 +62,11 @@ export async function examplesOf(definition: TaskDefinition, options: TaskOption
 }
 
 async function samplerOf(definition: TaskDefinition, data: TaskData, hooks: Hooks): Promise<FewShotSampler> {
-  const { config, file } = definition;
+  const { config } = definition;
   const { samples, doc_to_text: text, doc_to_target: target, doc_to_choice: choices } = config.fewshot_config ?? {};
   let documents: readonly TaskDocument[];
   if (samples !== undefined && !config.fewshot_split)
-    documents = samples instanceof FunctionTag ? hookNamed<() => TaskDocument[]>(hooks, samples, ownersOf(definition), file)() : samples;
+    documents = samples instanceof FunctionTag ? hookNamed<() => TaskDocument[]>(hooks, samples, ownersOf(definition))() : samples;
   else documents = (await data.documents(data.fewShot)).map(({ document }) => document);
   const changes = {
     ...(text === undefined ? {} : { doc_to_text: text }),
