@@ -51,7 +51,17 @@ async function localFiles(pattern: string): Promise<string[]> {
   if (/^[a-z]+:/.test(pattern) && !/^[a-z]:[\\/]/i.test(pattern)) {
     throw new DataError('DATA_KIND', { found: pattern, expected: SUPPORTED, remedy: 'Download the data set and give its files.' });
   }
-  const status = await stat(pattern).catch(() => undefined);
+  const status = await stat(pattern).catch((cause: unknown) => {
+    // A glob is no name of a file, and may be longer than one.
+    if (!['ELOOP', 'EACCES', 'EPERM', 'EIO'].includes((cause as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw new DataError('DATA_BROKEN', {
+      file: pattern,
+      found: `a file that cannot be looked at (${(cause as Error).message})`,
+      expected: 'a readable file',
+      remedy: 'Look at what stands there, its links and its permissions.',
+      cause,
+    });
+  });
   if (status?.isDirectory())
     throw new DataError('DATA_KIND', { file: pattern, found: 'a folder', expected: SUPPORTED, remedy: `Give a glob: '${join(pattern, '*.jsonl')}'.` });
   const found = status ? [pattern] : /[*?[{]/.test(pattern) ? await matches(pattern) : [];

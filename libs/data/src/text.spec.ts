@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -184,4 +184,10 @@ test('at most so many documents of each file', async () => {
   const one = await write('many.jsonl.gz', gzipSync(lines(...Array.from({ length: 5000 }, (_, i) => `${i}`))));
   const two = await write('two.jsonl', lines('a', 'b', 'c'));
   expect((await read([one, two], { limit: 2 })).map(({ text }) => text)).toEqual(['0', '1', 'a', 'b']);
+});
+
+test('a circle of links is told as such', async () => {
+  const link = join(folder, 'circle.jsonl');
+  await symlink(link, link);
+  await expect(textsOf(link)).rejects.toMatchObject({ code: 'DATA_BROKEN', message: expect.stringMatching(/ELOOP.*its links/s) as unknown });
 });

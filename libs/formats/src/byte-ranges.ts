@@ -63,7 +63,12 @@ export async function openRanges(file: string): Promise<RangedFile> {
 async function regular(file: string, handle: FileHandle): Promise<{ size: number }> {
   const stat = await reading(file, () => handle.stat());
   if (stat.isFile()) return stat;
-  throw new CheckpointError('CHECKPOINT_READ', { file, found: stat.isDirectory() ? 'a folder' : 'a device or pipe', expected: 'a regular file' });
+  throw new CheckpointError('CHECKPOINT_READ', {
+    file,
+    found: stat.isDirectory() ? 'a folder' : 'a device or pipe',
+    expected: 'a regular file',
+    remedy: 'Put the file itself there.',
+  });
 }
 
 async function fill(file: string, handle: FileHandle, buffer: Uint8Array, position: number): Promise<void> {
@@ -90,7 +95,13 @@ export async function reading<T>(file: string, read: () => Promise<T>): Promise<
     if (code === undefined) throw cause;
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new CheckpointError('CHECKPOINT_MISSING', { file, found: 'no such file', expected: 'a file of the model', remedy: 'Check the path.', cause });
-    throw new CheckpointError('CHECKPOINT_READ', { file, found: `an error while reading (${message})`, expected: 'a readable file', cause });
+    throw new CheckpointError('CHECKPOINT_READ', {
+      file,
+      found: `an error while reading (${message})`,
+      expected: 'a readable file',
+      remedy: 'Look at what stands there, its links and its permissions.',
+      cause,
+    });
   }
 }
 

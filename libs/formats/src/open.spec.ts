@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -46,4 +46,10 @@ test.each<[model: () => string, code: string, says: string]>([
   [() => 'hf:', 'HUB_ID', 'org/name'],
 ])('what is no model is named, with what to do (%#)', async (model, code, says) => {
   await expect(openCheckpoint(model())).rejects.toMatchObject({ code, exitCode: 2, message: expect.stringContaining(says) as unknown });
+});
+
+test('a circle of links is told as such', async () => {
+  const link = join(base, 'circle');
+  await symlink(link, link);
+  await expect(openCheckpoint(link)).rejects.toMatchObject({ code: 'CHECKPOINT_READ', message: expect.stringMatching(/ELOOP.*its links/s) as unknown });
 });

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Checkpoint, CheckpointError, nearest } from '@chop/core';
+import { reading } from './byte-ranges.js';
 import { recover } from './atomic.js';
 import { openGguf } from './gguf.js';
 import { resolveHub } from './hub.js';
@@ -20,7 +21,7 @@ export async function openCheckpoint(model: string, options: HubOptions = {}): P
     const folder = await resolveHub(id!, revision.length > 0 ? { ...options, revision: revision.join('@') } : options);
     return { ...(await openFolder(folder)), source: model };
   }
-  const found = await stat(model).catch(async () => ((await recover(model)) ? stat(model) : undefined));
+  const found = await stat(model).catch(async (error: unknown) => ((await recover(model)) ? stat(model) : absent(model, error)));
   if (found?.isDirectory()) return openFolder(model);
   if (found?.isFile() && /\.gguf$/i.test(model)) return openGguf(model);
   if (found)
@@ -31,6 +32,12 @@ export async function openCheckpoint(model: string, options: HubOptions = {}): P
       remedy: model.endsWith('.safetensors') ? `Give its folder: ${dirname(model)}` : 'Give the model itself.',
     });
   throw new CheckpointError('CHECKPOINT_MISSING', { file: model, found: 'nothing there', expected: EXPECTED, remedy: await hint(model) });
+}
+
+/** Nothing is there; where something is, but cannot be looked at (a circle of links, a folder without permission), that is told. */
+async function absent(model: string, error: unknown): Promise<undefined> {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  return reading(model, () => Promise.reject(error as Error));
 }
 
 const EXPECTED = 'a Hugging Face folder, a .gguf file, or hf:org/name[@revision]';

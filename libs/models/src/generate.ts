@@ -26,7 +26,11 @@ export async function* generate(model: Model, prompt: readonly number[], options
   const context = Number(model.config['max_position_embeddings'] ?? Infinity);
   if (prompt.length === 0) throw new UsageError('PROMPT_EMPTY', { found: 'an empty prompt', expected: 'at least one token', remedy: 'Give some text.' });
   if (prompt.length >= context)
-    throw new UsageError('CONTEXT_LENGTH', { found: `a prompt of ${prompt.length} tokens`, expected: `fewer than the context of ${context}` });
+    throw new UsageError('CONTEXT_LENGTH', {
+      found: `a prompt of ${prompt.length} tokens`,
+      expected: `fewer than the context of ${context}`,
+      remedy: 'Shorten the prompt.',
+    });
   const random = Random.of(options.seed ?? 0, 'generate');
   const reader = decoder(model);
   try {

@@ -80,6 +80,7 @@ test('an edit writes every size back into the config, and cuts per-layer lists a
 test.each([
   ['an unknown activation', { ...small, hidden_act: 'relu' }, /relu/],
   ['a missing size', { ...small, hidden_size: undefined }, /hidden_size/],
+  ['a billion layers', { ...small, num_hidden_layers: 1e9 }, /<=1024/],
   ['heads that do not divide', { ...small, num_key_value_heads: 4 }, /6 query heads and 4/],
   ['a rotary scaling that is not known', { ...small, rope_scaling: { rope_type: 'dynamic', factor: 2 } }, /dynamic, expected default, linear, llama3, yarn/],
   [

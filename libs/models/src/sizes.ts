@@ -11,4 +11,4 @@ export const count = z
 const MAX_LAYERS = 1024;
 
 /** A number of layers. */
-export const layerCount = count.max(MAX_LAYERS);
+export const layerCount = z.number().int().min(1).max(MAX_LAYERS);
