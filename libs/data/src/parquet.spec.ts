@@ -106,6 +106,12 @@ test.each<[what: string, change: (bytes: Buffer) => Buffer, code: string, says: 
   ['encrypted metadata', (bytes) => Buffer.concat([bytes.subarray(0, -4), Buffer.from('PARE')]), 'DATA_ENCRYPTED', /metadata that is encrypted/],
   ['a length that lies', (bytes) => (bytes.writeUInt32LE(0x7fffffff, bytes.length - 8), bytes), 'DATA_BROKEN', /length/],
   ['a broken page', (bytes) => bytes.fill(0xff, 30, 200), 'DATA_BROKEN', /snappy|.*:1: found data that cannot be read/],
+  [
+    'a column that the schema does not have',
+    (bytes) => (bytes.write('tixt', bytes.lastIndexOf('text'), 'latin1'), bytes),
+    'DATA_BROKEN',
+    /a column (text|tixt) that the schema does not have/,
+  ],
   // Codec 1 (field 4 of the metadata of a column, i32) becomes LZO.
   [
     'a codec that nobody reads',
