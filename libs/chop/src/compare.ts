@@ -8,7 +8,7 @@ import type { Chop } from './compose.js';
 import { engineFor } from './evaluate.js';
 import type { Recipe } from './recipe.js';
 import type { Cached, Common } from './request.js';
-import { modelFolder } from './resolve.js';
+import { modelPlace } from './resolve.js';
 import type { RunResult, StepResult } from './run.js';
 import { timeSideBySide } from './side-by-side.js';
 import { begunRecipe, readVariants, runAfter, sharedSteps, type Variant } from './variant.js';
@@ -145,7 +145,7 @@ async function runPilot(
   const { before } = beforehand(recipe, done, done);
   const result = await runAfter(chop, recipe, out, before, request);
   const { written } = result.steps.at(-1)!;
-  await removeFolder(join(out, modelFolder(recipe.steps.at(-1)!, recipe.steps.length)!));
+  await removeFolder(join(out, modelPlace(recipe.steps.at(-1)!, recipe.steps.length)!));
   return {
     resolved: { ...recipe, steps: recipe.steps.slice(0, -1) },
     result,

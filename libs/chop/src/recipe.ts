@@ -3,6 +3,7 @@ import { checkOptions, type Parts, type Place, shown, UsageError } from '@chop/c
 import { PlacedYaml } from '@chop/data';
 import { trainOptions } from '@chop/training';
 import { z } from 'zod';
+import { exportStep } from './export-options.js';
 
 const words = z.union([z.string(), z.array(z.string())]).transform((given) => (typeof given === 'string' ? given.split(/\s+/) : given));
 const choice = z
@@ -46,7 +47,6 @@ export const trainStep = trainOptions.extend({
   calibration: calibration.optional(),
   valid: z.string().optional().describe('data for evaluations during training; by default the data called valid'),
 });
-const exportStep = z.strictObject({ format: z.literal('hf').default('hf'), dtype: z.enum(['f32', 'f16', 'bf16']).default('f16') });
 
 const step = z.union([
   z.literal('report'),
@@ -69,13 +69,14 @@ const recipe = z.strictObject({
 
 export type EvaluateStep = z.output<typeof evaluateStep>;
 export type TrainStep = z.output<typeof trainStep>;
+export type ExportStep = z.output<typeof exportStep>;
 export type CalibrationChoice = z.output<typeof calibration>;
 /** One step of a recipe. */
 export type RecipeStep =
   | { readonly kind: 'evaluate'; readonly options: EvaluateStep }
   | { readonly kind: 'prune'; readonly name: string; readonly set: Record<string, unknown>; readonly calibration?: CalibrationChoice }
   | { readonly kind: 'train'; readonly options: TrainStep }
-  | { readonly kind: 'export'; readonly options: z.output<typeof exportStep> }
+  | { readonly kind: 'export'; readonly options: ExportStep }
   | { readonly kind: 'report' };
 
 /** A recipe that was read and checked. */

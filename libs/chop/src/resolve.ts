@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { checkOptions, ChopError, type Described, named, type Parts, type Place, type Pruner } from '@chop/core';
 import { extentOf, type TrainOptions } from '@chop/training';
 import { withDefaults } from './defaults.js';
+import { checkExport } from './export-options.js';
 import {
   calibration,
   type CalibrationChoice,
@@ -22,22 +23,37 @@ type Options = Record<string, unknown>;
  * It means the same when it is read again, key by key. Names and options of all methods are checked meanwhile: a misspelt word in the last step
  * would otherwise be found hours later.
  *
- * @throws {@link UsageError} `METHOD_UNKNOWN`, `OPTION_UNKNOWN`, `OPTION_VALUE`, `TRAIN_LENGTH`; with file and line.
+ * @throws {@link UsageError} `METHOD_UNKNOWN`, `OPTION_UNKNOWN`, `OPTION_VALUE`, `TRAIN_LENGTH`, `FORMAT_UNKNOWN`, `DTYPE_UNKNOWN`, `RUNTIME_FORMAT`; with file and line.
  */
 export function resolveRecipe(parts: Parts, recipe: Recipe, seed: number, placeOf: PlaceOf): Recipe {
-  let model = recipe.model;
+  let [base, measured] = [recipe.model, recipe.model];
   const steps = recipe.steps.map((step, index): RecipeStep => {
     const within: PlaceOf = (path) => placeOf(['steps', index, step.kind, ...path]);
-    const resolved = resolveStep(parts, { ...recipe, model: basename(model), seed }, step, recipe.model, within);
-    model = modelFolder(step, index + 1) ?? model;
+    const resolved = resolveStep(parts, { ...recipe, model: basename(measured), seed }, step, recipe.model, within);
+    const made = modelPlace(step, index + 1);
+    if (made !== undefined && makesModel(step)) base = made;
+    measured = isReadable(step) ? (made ?? measured) : base;
     return resolved;
   });
   return { ...recipe, seed, steps };
 }
 
-/** The folder, within that of the run, into which a step writes its model; `undefined` when it writes none. */
-export function modelFolder(step: RecipeStep, number: number): string | undefined {
-  if (step.kind === 'export') return 'export';
+/** Whether later steps go on from what a step writes. An export is a branch: it is measured, and nothing is made from it. */
+export function makesModel({ kind }: Pick<RecipeStep, 'kind'>): boolean {
+  return kind === 'prune' || kind === 'train';
+}
+
+/** Whether chop reads what a step writes: of an ONNX folder, what it was made from is measured. */
+export function isReadable(step: RecipeStep): boolean {
+  return step.kind !== 'export' || step.options.format !== 'onnx';
+}
+
+/** The folder or file, within the run's folder, into which a step writes its model; `undefined` when it writes none. */
+export function modelPlace(step: RecipeStep, number: number): string | undefined {
+  if (step.kind === 'export') {
+    const { format, dtype } = step.options;
+    return `models/${number}-${format}-${dtype}${format === 'gguf' ? '.gguf' : ''}`;
+  }
   if (step.kind === 'prune') return `models/${number}-${step.name}`;
   return step.kind === 'train' ? `models/${number}-train` : undefined;
 }
@@ -62,6 +78,11 @@ function resolveStep(parts: Parts, recipe: Recipe, step: RecipeStep, base: strin
   }
   if (step.kind === 'train') return { kind: 'train', options: resolveTraining(parts, recipe, step.options, base, placeOf) };
   if (step.kind === 'evaluate') return { kind: 'evaluate', options: resolveEvaluation(parts, recipe, step.options, placeOf) };
+  if (step.kind === 'export')
+    placed(
+      () => checkExport(step.options),
+      ({ facts }) => placeOf([String(facts['option'])]),
+    );
   return step;
 }
 
@@ -122,10 +143,10 @@ function resolveMethod<M extends Described<unknown>>(
   return [withDefaults(method.options, set), method];
 }
 
-function placed<T>(check: () => T, place: Place): T {
+function placed<T>(check: () => T, place: Place | ((error: ChopError) => Place)): T {
   try {
     return check();
   } catch (error) {
-    throw error instanceof ChopError ? error.with({ ...place }) : error;
+    throw error instanceof ChopError ? error.with({ ...(typeof place === 'function' ? place(error) : place) }) : error;
   }
 }

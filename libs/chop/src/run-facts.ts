@@ -53,7 +53,11 @@ export async function runFacts({ folder, name, model, recipe, seed, machine, ver
     ...(machine ? { machine } : {}),
     seeds: seed === undefined ? {} : { run: seed },
     versions,
-    outputs: found.flatMap(({ written, kind, model: place }) => (written ? [{ label: kind, path: relative(folder, place) || place }] : [])),
+    outputs: await Promise.all(
+      steps.flatMap(({ written, kind }) =>
+        written ? [placeOf(written.out, folder).then((place) => ({ label: kind, path: relative(folder, place) || place }))] : [],
+      ),
+    ),
   };
 }
 

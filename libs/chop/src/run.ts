@@ -8,13 +8,15 @@ import { readEvents, type TrainOptionsInput } from '@chop/training';
 import { stringify } from 'yaml';
 import type { Chop } from './compose.js';
 import { engineFor, measure } from './evaluate.js';
+import { checkExports, checkFits } from './export-fit.js';
 import { continueText } from './generate.js';
 import { hubData } from './hub-data.js';
 import { limitBytes } from './memory-limit.js';
 import { type CalibrationChoice, onlyMethod, type Recipe, readRecipe, type RecipeStep, type TrainStep } from './recipe.js';
 import { machineOf, readRecord, writeRecord } from './record.js';
 import { beginRun } from './run-folder.js';
-import { modelFolder, resolveRecipe, withoutTeacher, writtenStep } from './resolve.js';
+import { isReadable, makesModel, modelPlace, resolveRecipe, withoutTeacher, writtenStep } from './resolve.js';
+import type { SaveRequest } from './save.js';
 import type { Calibration, EvalResult, TrainResult, WrittenResult } from './verbs.js';
 import type { Cached, Common } from './request.js';
 
@@ -29,7 +31,7 @@ export interface RunRequest extends Common, Cached {
 export interface StepResult {
   readonly step: number;
   readonly kind: RecipeStep['kind'];
-  /** The model after the step. */
+  /** The model after the step: what is measured next. */
   readonly model: string;
   readonly seconds: number;
   readonly evaluation?: EvalResult & { readonly name: string; readonly layers: number; readonly sample?: { readonly prompt: string; readonly text: string } };
@@ -63,6 +65,7 @@ export async function run(chop: Chop, file: string, request: RunRequest): Promis
   const memoryLimit = request.memoryLimit ?? recipe.memoryLimit;
   if (memoryLimit !== undefined) limitBytes(memoryLimit);
   const resolved = resolveRecipe(composed.parts, recipe, seed, placeOf);
+  if (!request.resume) await checkExports(composed, resolved, request);
   const text = stringify({ ...resolved, steps: resolved.steps.map(writtenStep) });
   try {
     await prepare(out, text, request);
@@ -105,7 +108,8 @@ class Runner {
       throwIfAborted(this.#request.signal);
       const started = performance.now();
       this.#request.onMessage?.(`step ${index + 1} of ${steps.length}: ${title(step)}`);
-      const from = this.#done.at(-1)?.model ?? model;
+      const base = this.#done.findLast(makesModel)?.model ?? model;
+      const from = makesModel(step) || step.kind === 'export' ? base : (this.#done.at(-1)?.model ?? model);
       const result = await this.#perform(step, index + 1, from).finally(() => this.#stillThere());
       this.#done.push({ step: index + 1, kind: step.kind, model: from, ...result, seconds: (performance.now() - started) / 1000 });
       // Other steps may need no engine, and starting one takes its time.
@@ -131,16 +135,16 @@ class Runner {
   }
 
   async #perform(step: RecipeStep, number: number, from: string): Promise<Partial<StepResult>> {
-    const out = join(this.#out, modelFolder(step, number) ?? '');
+    const out = join(this.#out, modelPlace(step, number) ?? '');
     switch (step.kind) {
       case 'evaluate':
         return { evaluation: await this.#evaluate(step.options, from, number) };
       case 'prune':
-        return this.#prune(step, from, out);
+        return this.#prune(step, from, out, this.#recipe.steps.slice(number));
       case 'train':
         return this.#train(step.options, from, out);
       case 'export':
-        return { model: out, written: await this.#chop.save(from, out, { ...this.#request, ...step.options, force: true }) };
+        return this.#export(step, from, out);
       case 'report':
         await (
           await import('./run-report.js')
@@ -149,11 +153,23 @@ class Runner {
     }
   }
 
-  async #prune({ name, set, calibration }: Extract<RecipeStep, { kind: 'prune' }>, from: string, out: string): Promise<Partial<StepResult>> {
+  async #export(step: Extract<RecipeStep, { kind: 'export' }>, from: string, out: string): Promise<Partial<StepResult>> {
+    const written = await this.#chop.save(from, out, { ...this.#request, ...(step.options as SaveRequest), force: true });
+    return { ...(isReadable(step) ? { model: out } : {}), written };
+  }
+
+  async #prune(
+    { name, set, calibration }: Extract<RecipeStep, { kind: 'prune' }>,
+    from: string,
+    out: string,
+    following: readonly RecipeStep[],
+  ): Promise<Partial<StepResult>> {
     const opened = await this.#chop.open(from, this.#request);
     try {
       const plan = await this.#chop.plan(opened, this.#chop.method(name, set), { ...this.#request, ...(calibration ? this.#calibration(calibration) : {}) });
-      const written = await this.#chop.save(await this.#chop.apply(opened, plan), out, { ...this.#request, force: true });
+      const pruned = await this.#chop.apply(opened, plan);
+      await checkFits(pruned, following);
+      const written = await this.#chop.save(pruned, out, { ...this.#request, force: true });
       await plan.save(join(out, 'plan.json'));
       const kept = plan.summary.keep['layer'];
       return { model: out, written, explanation: plan.explain(), ...(kept ? { keptLayers: { total: plan.summary.layersBefore, kept } } : {}) };

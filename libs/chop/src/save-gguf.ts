@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type Checkpoint, DTYPE_BYTES, gather, type GgufLayout, readBytes, toFloat32, UsageError } from '@chop/core';
+import { type Checkpoint, DTYPE_BYTES, type Family, gather, type GgufLayout, readBytes, toFloat32, UsageError } from '@chop/core';
 import {
   blockElements,
   checkDisk,
@@ -47,19 +47,12 @@ export interface GgufRequest extends Pick<Common, 'signal' | 'onProgress'> {
  */
 export async function saveGguf(opened: OpenModel, out: string, { dtype, force, lineage, check, signal, onProgress }: GgufRequest): Promise<WrittenResult> {
   const started = performance.now();
-  const { checkpoint, family, blueprint } = opened;
-  const layout = family.gguf?.layout?.(blueprint);
-  if (layout === undefined)
-    throw new UsageError('FORMAT_UNSUPPORTED', {
-      found: `a model of the family ${family.name}`,
-      expected: 'a family that can be written as GGUF',
-      remedy: 'Save it as --format hf.',
-    });
+  const { checkpoint, blueprint } = opened;
+  const { layout, words } = await ggufForm(opened);
   checkName(out);
   await checkFreeFile(out, { force });
   const tensors = [...constants(layout), ...weights(checkpoint, layout, dtype)];
   const totalBytes = tensors.reduce((sum, tensor) => sum + ggufBytes(tensor), 0);
-  const words = await vocabulary(checkpoint, layout);
   const metadata = new Map([...general(layout, nameOf(out, words), dtype, lineage), ...words]);
   await checkDisk(out, totalBytes);
   let bytes = 0;
@@ -69,6 +62,31 @@ export async function saveGguf(opened: OpenModel, out: string, { dtype, force, l
     { signal, check, onBytes: (more) => onProgress?.({ phase: 'write', done: Math.min((bytes += more), totalBytes), total: totalBytes }) },
   );
   return { out, parameters: blueprint.parameters, bytes: totalBytes, files: [basename(out)], seconds: (performance.now() - started) / 1000 };
+}
+
+/**
+ * A model in the words of GGUF, of its headers and its tokenizer alone.
+ *
+ * @throws {@link UsageError} `FORMAT_UNSUPPORTED` for a family or a feature that GGUF has no words for
+ * @throws {@link CheckpointError} `CHECKPOINT_TOKENIZER`
+ */
+export async function ggufForm({ checkpoint, family, blueprint }: OpenModel): Promise<{ layout: GgufLayout; words: Map<string, GgufTyped> }> {
+  const layout = checkGgufFamily(family).layout!(blueprint);
+  return { layout, words: await vocabulary(checkpoint, layout) };
+}
+
+/**
+ * That a family is written as GGUF, whatever its sizes.
+ *
+ * @throws {@link UsageError} `FORMAT_UNSUPPORTED`
+ */
+export function checkGgufFamily({ name, gguf }: Family): NonNullable<Family['gguf']> {
+  if (gguf?.layout !== undefined) return gguf;
+  throw new UsageError('FORMAT_UNSUPPORTED', {
+    found: `a model of the family ${name}`,
+    expected: 'a family that can be written as GGUF',
+    remedy: 'Save it as --format hf.',
+  });
 }
 
 function checkName(out: string): void {

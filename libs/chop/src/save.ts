@@ -1,20 +1,17 @@
-import { byteLength, type Checkpoint, CHUNK_BYTES, type Dtype, elementCount, nearest, OutputError, turnMatrices, UsageError } from '@chop/core';
+import { byteLength, type Checkpoint, CHUNK_BYTES, type Dtype, elementCount, OutputError, turnMatrices } from '@chop/core';
 import { saveFolder, type TensorSource } from '@chop/formats';
 import { modelCard } from './card.js';
+import { checkExport } from './export-options.js';
 import { LINEAGE_FILE, type Lineage } from './lineage.js';
 import { loadersOf, type LoaderVerdict, readersOf } from './loaders.js';
 import type { OpenModel } from './opened.js';
-import { GGUF_DTYPES, type GgufDtype, saveGguf } from './save-gguf.js';
-import { ONNX_DTYPES, type OnnxDtype, saveOnnx } from './save-onnx.js';
+import { type GgufDtype, saveGguf } from './save-gguf.js';
+import { type OnnxDtype, saveOnnx } from './save-onnx.js';
 import { packedForm } from './save-packed.js';
-import { storedTensor } from './stored-tensor.js';
+import { FLOAT_DTYPES, storedTensor } from './stored-tensor.js';
 import type { FloatName, WrittenResult } from './verbs.js';
 import { type Verified, verifyInRuntime, type VerifyRequest, type Written } from './verify.js';
 import { verifyFolder } from './verify-folder.js';
-
-const DTYPES: Readonly<Record<FloatName, Dtype>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
-const FLOATS = Object.keys(DTYPES) as readonly FloatName[];
-const FORMATS = ['hf', 'packed', 'gguf', 'onnx'];
 
 /** Companions that tell of the step that wrote them, and not of what is made from its model. */
 const OF_ONE_STEP = ['training.jsonl', 'plan.json', 'cut.json'];
@@ -34,10 +31,10 @@ export interface SaveRequest extends VerifyRequest {
  * again by what it is for, and its logits are compared.
  *
  * @param from - the user's project, where runtimes are looked for.
+ * @throws {@link UsageError} `FORMAT_UNKNOWN`, `DTYPE_UNKNOWN`, `RUNTIME_FORMAT`, and what the format throws that cannot hold the model.
  */
 export async function saveModel(opened: OpenModel, out: string, { format = 'hf', dtype, ...request }: SaveRequest, from?: string): Promise<WrittenResult> {
-  if (!FORMATS.includes(format))
-    throw new UsageError('FORMAT_UNKNOWN', { found: `format ${format}`, expected: FORMATS.join(', '), remedy: `Did you mean ${nearest(format, FORMATS)}?` });
+  checkExport({ format, dtype, runtime: request.runtime });
   const lineage = await opened.lineage();
   let verify: Verified | undefined;
   const told = (written: WrittenResult, verify: Verified | undefined): WrittenResult => ({
@@ -49,22 +46,23 @@ export async function saveModel(opened: OpenModel, out: string, { format = 'hf',
     verify = await verifyInRuntime(opened, { ...written, file: out }, request, from);
   };
   if (format === 'gguf') {
-    const stored = allowed(format, GGUF_DTYPES, dtype ?? ggufDtype(opened.dtype));
+    const stored = (dtype ?? ggufDtype(opened.dtype)) as GgufDtype;
     const check = (path: string): Promise<void> => inRuntime({ path, format, dtype: stored });
     return told(await saveGguf(opened, out, { ...request, lineage, dtype: stored, check }), verify);
   }
   if (format === 'onnx') {
-    const stored = allowed(format, ONNX_DTYPES, dtype ?? 'f32');
+    const stored = (dtype ?? 'f32') as OnnxDtype;
     const check = (path: string, graph: string): Promise<void> => inRuntime({ path, graph, format, dtype: stored });
     return told(await saveOnnx(opened, out, { ...request, lineage, dtype: stored, check }), verify);
   }
-  const float = dtype && allowed(format, FLOATS, dtype);
-  const isOther = float !== undefined && DTYPES[float] !== opened.dtype;
+  const float = dtype as FloatName | undefined;
+  const other = float && FLOAT_DTYPES[float];
+  const isOther = other !== undefined && other !== opened.dtype;
   const stored = turnMatrices(opened.blueprint, opened.checkpoint);
-  const form = format === 'packed' ? await packedForm(opened, stored, { ...request, dtype: float && DTYPES[float] }) : undefined;
+  const form = format === 'packed' ? await packedForm(opened, stored, { ...request, dtype: other }) : undefined;
   const written = await writeFolder(stored, out, {
     ...request,
-    dtype: float && DTYPES[float],
+    dtype: other,
     lineage: isOther ? { ...lineage, made: [...lineage.made, `Stored as ${float}.`] } : lineage,
     beside: opened.beside,
     loaders: loadersOf(opened, format),
@@ -74,19 +72,12 @@ export async function saveModel(opened: OpenModel, out: string, { format = 'hf',
   return told(written, verify);
 }
 
-/** The dtype, if a format has it. */
-function allowed<D extends string>(format: string, dtypes: readonly D[], dtype: string): D {
-  const found = dtypes.find((each) => each === dtype);
-  if (found) return found;
-  throw new UsageError('DTYPE_UNKNOWN', { found: `--dtype ${dtype} for --format ${format}`, expected: dtypes.join(', ') });
-}
-
 /** What a GGUF file stores a model of that dtype as. */
 const ggufDtype = (dtype: Dtype): GgufDtype => (dtype === 'F16' || dtype === 'BF16' ? (dtype.toLowerCase() as GgufDtype) : 'f32');
 
 /** The dtype of that name; that of the model when none is named. */
 export function dtypeOf(opened: OpenModel, name: FloatName | undefined): Dtype {
-  return name === undefined ? opened.dtype : DTYPES[name];
+  return name === undefined ? opened.dtype : FLOAT_DTYPES[name];
 }
 
 interface FolderRequest extends Pick<SaveRequest, 'force' | 'signal' | 'onProgress'> {

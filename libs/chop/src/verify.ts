@@ -1,4 +1,4 @@
-import { ChopError, type EngineError, UsageError } from '@chop/core';
+import { ChopError, type EngineError } from '@chop/core';
 import { startEngine } from '@chop/kernels';
 import { compareLogits } from './compare-logits.js';
 import { engineOptions, memoryFor } from './memory-limit.js';
@@ -73,12 +73,11 @@ export function probeIds(vocab: number): number[] {
  * @param from - the user's project, where runtimes are looked for first.
  * @throws {@link OutputError} `EXPORT_DIFFERS`, `EXPORT_UNREADABLE`
  * @throws {@link EngineError} where verification is required: `RUNTIME_MISSING`, `RUNTIME_BROKEN`, `VERIFY_MEMORY`
- * @throws {@link UsageError} `RUNTIME_FORMAT`
  */
 export async function verifyInRuntime(opened: OpenModel, written: Written, request: VerifyRequest, from: string | undefined): Promise<Verified> {
   const { verify = 'auto', memoryLimit, onMessage, onProgress } = request;
   if (verify === 'none') return { skipped: 'not asked for' };
-  const names = readersOf(written.format, request.runtime);
+  const names = request.runtime === undefined ? readersOf(written.format) : [request.runtime];
   const skip = (error: EngineError, why: string, remedy: string): Verified => {
     if (verify === 'required') throw error;
     onMessage?.(`not verified: ${why}. ${remedy}`);
@@ -129,10 +128,7 @@ function joined(parts: readonly Float32Array[]): Float32Array {
   return whole;
 }
 
-/** The runtimes that read a format; the one that was asked for must be among them. */
-function readersOf(format: Written['format'], wanted: RuntimeName | undefined): readonly RuntimeName[] {
-  const readers = RUNTIME_NAMES.filter((name) => RUNTIMES[name].format === format);
-  if (wanted === undefined) return readers;
-  if (readers.includes(wanted)) return [wanted];
-  throw new UsageError('RUNTIME_FORMAT', { found: `runtime ${wanted} for --format ${format}`, expected: readers.join(' or ') });
+/** The runtimes that read a format. */
+function readersOf(format: Written['format']): readonly RuntimeName[] {
+  return RUNTIME_NAMES.filter((name) => RUNTIMES[name].format === format);
 }

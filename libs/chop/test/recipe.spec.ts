@@ -46,7 +46,7 @@ describe('a recipe', () => {
     expect(train).toMatchObject({
       options: { tokens: 50e6, batchSize: 32, window: 512, lr: 3e-4, optimizer: 'adamw', schedule: 'cosine', data: 'train', keep: 2 },
     });
-    expect(exported).toEqual({ kind: 'export', options: { format: 'hf', dtype: 'bf16' } });
+    expect(exported).toEqual({ kind: 'export', options: { format: 'hf', dtype: 'bf16', verify: 'auto' } });
   });
 
   test('resolved has every default of steps, methods, evaluators and of the run, and means the same when it is read again', async () => {
@@ -102,8 +102,8 @@ describe('a recipe', () => {
         },
       },
       { evaluate: { ...measured, name: '4-train', latency: { ...latency, runs: 2 } } },
-      { export: { format: 'hf', dtype: 'f16' } },
-      { evaluate: { ...measured, name: 'export', latency: false } },
+      { export: { format: 'hf', dtype: 'f16', verify: 'auto' } },
+      { evaluate: { ...measured, name: '6-hf-f16', latency: false } },
       'report',
     ]);
     const again = await read(stringify(text));
@@ -133,6 +133,9 @@ describe('a recipe', () => {
     };
     expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(['name', 'model', 'data', 'steps', 'plugins', 'seed']));
     expect(schema.additionalProperties).toBe(false);
+    const steps = JSON.stringify(schema.properties['steps']);
+    expect(steps).toContain('"enum":["hf","packed","gguf","onnx"]');
+    expect(steps).toContain('"enum":["f32","f16","bf16","q8_0","q4_0","q4_k_m","q8","q4","q4f16"]');
     expect(Object.keys(schema.$defs.pruners['layer-chop']!.properties)).toEqual(['keep', 'configuration', 'layers', 'gapTokens', 'warmupSteps']);
   });
 });
@@ -161,6 +164,19 @@ describe('refused with its line', () => {
       facts: { file, ...(line === undefined ? {} : { line }) },
       message: expect.stringContaining(says) as unknown,
     });
+  });
+
+  test.each([
+    ['a format that is none', 'export: { format: ggfu }', { code: 'FORMAT_UNKNOWN', expected: 'hf, packed, gguf, onnx', remedy: 'Did you mean gguf?' }],
+    ['a dtype of another format', 'export: { format: onnx, dtype: q8_0 }', { code: 'DTYPE_UNKNOWN', expected: 'f32, f16, q8, q4, q4f16' }],
+    ['a runtime of another format', 'export: { format: gguf, runtime: onnxruntime }', { code: 'RUNTIME_FORMAT', expected: 'llama.cpp' }],
+    ['a runtime where chop itself reads', 'export: { runtime: llama.cpp }', { code: 'RUNTIME_FORMAT', expected: expect.stringContaining('none') }],
+  ])('%s', async (_, step, { code, ...facts }) => {
+    const { parts } = await compose();
+    const { recipe, placeOf } = await read(...HEAD, 'steps:', '  - evaluate: {}', `  - ${step}`);
+    expect(() => resolveRecipe(parts, recipe, 0, placeOf)).toThrow(
+      expect.objectContaining({ code, facts: expect.objectContaining({ line: 5, ...facts }) as unknown }) as Error,
+    );
   });
 
   test('a method and its options, when the plugins are known', async () => {
