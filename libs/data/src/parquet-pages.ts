@@ -1,5 +1,6 @@
 import { DataError } from '@chop/core';
-import type { AsyncBuffer, ColumnMetaData } from 'hyparquet';
+import type { AsyncBuffer, ColumnChunk } from 'hyparquet';
+import { readOffsetIndex } from 'hyparquet/src/indexes.js';
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js';
 
 /** Most page headers have some tens of bytes; statistics may hold the beginnings of texts. */
@@ -10,50 +11,90 @@ const MAX_PAGE_BYTES = 2 ** 29;
 /** Values of one column in one row group: the largest row groups that Arrow makes unasked. */
 const MAX_VALUES = 2 ** 26;
 
-/** A page's header (parquet.thrift, `PageHeader`), by the numbers of its fields. */
+/** What kind of page it is, and which field of its header tells the rest (parquet.thrift, `PageType` and `PageHeader`). */
+const PAGE_FIELDS: Readonly<Record<number, string>> = { 0: 'field_5', 2: 'field_7', 3: 'field_8' };
+const [DICTIONARY, DATA_V2] = [2, 3];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A page's header, by the numbers of its fields. */
 interface PageHeader {
+  readonly type: unknown;
   readonly unpacked: unknown;
   readonly packed: unknown;
-  readonly values: unknown;
-  readonly isData: boolean;
+  /** Of the header of this kind of page; its first field is the number of values. */
+  readonly own: Fields;
 }
 
 /**
- * Walks the headers of a column's pages in a row group before anything is unpacked: what they claim fits the file, and their values are as many
- * as the row group has. (The reader behind this trusts them, and would not end, or take all memory.)
+ * Walks the headers of a column's pages in a row group before anything is unpacked: what they claim fits the file, their values are as many
+ * as the row group has, and an offset index names these pages. (The reader behind this trusts them, and would not end, or take all memory.)
  *
  * @throws {@link DataError} `DATA_LARGE`; any other error means that the file is broken.
  */
-export async function checkPages(file: AsyncBuffer, meta: ColumnMetaData, rows: number, name: string): Promise<void> {
+export async function checkPages(file: AsyncBuffer, chunk: ColumnChunk, rows: number, name: string): Promise<void> {
+  const meta = chunk.meta_data!;
   const expected = Number(meta.num_values);
   if (!Number.isSafeInteger(rows) || rows < 0 || rows > expected) throw new Error(`${rows} rows with ${expected} values`);
   if (expected > MAX_VALUES) throw large(name, `${expected} values`, `at most ${MAX_VALUES}`);
   const first = Number(meta.dictionary_page_offset ?? 0);
   let at = first > 0 ? Math.min(first, Number(meta.data_page_offset)) : Number(meta.data_page_offset);
   const end = at + Number(meta.total_compressed_size);
+  const sizes = new Map<number, number>();
   let values = 0;
   while (at < end && values < expected) {
     const { header, length } = await readHeader(file, at, end);
-    const { packed, unpacked } = header;
+    const { type, packed, unpacked, own } = header;
     if (!isCount(packed) || at + length + packed > end) throw new Error(`a page of ${String(packed)} bytes at ${at}`);
     if (!isCount(unpacked)) throw new Error(`a page of ${String(unpacked)} unpacked bytes at ${at}`);
     if (unpacked > MAX_PAGE_BYTES) throw large(name, `a page of ${unpacked} bytes`, `at most ${MAX_PAGE_BYTES}`);
-    const more = header.values;
-    if (!isCount(more) || more > (header.isData ? expected - values : unpacked)) throw new Error(`a page of ${String(more)} values at ${at}`);
-    if (header.isData) values += more;
+    const more = own['field_1'];
+    if (!isCount(more) || more > (type === DICTIONARY ? unpacked : expected - values)) throw new Error(`a page of ${String(more)} values at ${at}`);
+    if (type === DATA_V2) checkSecondVersion(own, packed, unpacked, at);
+    if (type !== DICTIONARY) {
+      values += more;
+      sizes.set(at, length + packed);
+    }
     at += length + packed;
   }
   if (values !== expected) throw new Error(`${values} values instead of ${expected}`);
+  await checkOffsets(file, chunk, sizes, rows);
+}
+
+/** `DataPageHeaderV2`: nulls (2) and rows (3) are of its values (1), levels (5, 6) lie in its bytes. Without these lengths the reader would read one byte for ever. */
+function checkSecondVersion(own: Fields, packed: number, unpacked: number, at: number): void {
+  const values = own['field_1'] as number;
+  const [nulls, rows, definitions, repetitions] = [own['field_2'], own['field_3'], own['field_5'], own['field_6']];
+  if (!isCount(nulls) || nulls > values) throw new Error(`a page of ${String(nulls)} nulls in ${values} values at ${at}`);
+  if (!isCount(rows) || rows > values) throw new Error(`a page of ${String(rows)} rows with ${values} values at ${at}`);
+  if (!isCount(definitions) || !isCount(repetitions) || definitions + repetitions > Math.min(packed, unpacked))
+    throw new Error(`a page of ${packed} bytes with levels of ${String(repetitions)} and ${String(definitions)} bytes at ${at}`);
+}
+
+/** The reader goes where the offset index says: to pages that were walked, in their order, and to nothing else. */
+async function checkOffsets(file: AsyncBuffer, chunk: ColumnChunk, sizes: ReadonlyMap<number, number>, rows: number): Promise<void> {
+  const { offset_index_offset: offset, offset_index_length: length } = chunk;
+  if (offset === undefined || length === undefined) return;
+  const start = Number(offset);
+  const { page_locations: pages } = readOffsetIndex({ view: new DataView(await file.slice(start, start + length)), offset: 0 });
+  if (pages.length !== sizes.size) throw new Error(`an offset index of ${pages.length} pages of ${sizes.size}`);
+  let before = { at: -1, row: -1 };
+  for (const { offset: page, compressed_page_size: size, first_row_index: first } of pages) {
+    const [at, row] = [Number(page), Number(first)];
+    if (sizes.get(at) !== size || at <= before.at) throw new Error(`an offset index with a page of ${size} bytes at ${at}`);
+    if (!isCount(row) || row < before.row || row > rows || (before.at < 0 && row !== 0)) throw new Error(`an offset index with a page from row ${row} on`);
+    before = { at, row };
+  }
 }
 
 async function readHeader(file: AsyncBuffer, at: number, end: number): Promise<{ header: PageHeader; length: number }> {
   for (let bytes = HEADER_BYTES; ; bytes = LONGEST_HEADER_BYTES) {
     const reader = { view: new DataView(await file.slice(at, Math.min(end, at + bytes))), offset: 0 };
     try {
-      const fields = deserializeTCompactProtocol(reader) as Record<string, Record<string, unknown> | undefined>;
-      const data = fields['field_5'] ?? fields['field_8'];
-      const values = (data ?? fields['field_7'])?.['field_1'];
-      return { header: { unpacked: fields['field_2'], packed: fields['field_3'], values, isData: data !== undefined }, length: reader.offset };
+      const fields = deserializeTCompactProtocol(reader) as Fields;
+      const type = fields['field_1'];
+      const own = (fields[PAGE_FIELDS[type as number] ?? ''] ?? {}) as Fields;
+      return { header: { type, unpacked: fields['field_2'], packed: fields['field_3'], own }, length: reader.offset };
     } catch (error) {
       if (bytes === LONGEST_HEADER_BYTES || at + bytes >= end) throw error;
     }

@@ -125,15 +125,22 @@ test.each<[what: string, change: (bytes: Buffer) => Buffer, code: string, says: 
   await expect(rows(file)).rejects.toMatchObject({ code, message: expect.stringMatching(says) as unknown, facts: { file } });
 });
 
-test('what page headers claim is checked before anything is unpacked', async () => {
-  const file = join(folder, 'changed.parquet');
-  const endless = await readFile(golden('kinds'));
-  endless[887] = 0; // ends a page's header before its size
-  await writeFile(file, endless);
-  await expect(rows(file)).rejects.toMatchObject({
-    code: 'DATA_BROKEN',
-    message: expect.stringMatching(/data that cannot be read \(a page of undefined/) as unknown,
-  });
+// The first page of `kinds` is of the second version: its kind at 5, nulls at 16, rows at 18, lengths of levels from 21 on; the offset index of its column at 4365.
+test.each<[what: string, at: number, byte: number, says: RegExp]>([
+  ['a page without a size', 887, 0, /a page of undefined/],
+  ['a page of another kind than its header', 5, 0, /a page of undefined values at 4/],
+  ['more nulls than values', 16, 34, /a page of 17 nulls in 16 values at 4/],
+  ['more rows than values', 18, 34, /a page of 17 rows with 16 values at 4/],
+  ['levels without a length, which the library reads for ever', 23, 0x25, /levels of undefined and 2 bytes at 4/],
+  ['levels of less than no bytes', 22, 1, /levels of 0 and -1 bytes at 4/],
+  ['an offset index to where no page is', 4368, 10, /an offset index with a page of 104 bytes at 5/],
+  ['an offset index without the first rows', 4373, 2, /an offset index with a page from row 1 on/],
+])('%s is refused before anything is unpacked', async (_, at, byte, says) => {
+  const file = join(folder, `changed-${at}.parquet`);
+  const bytes = await readFile(golden('kinds'));
+  bytes[at] = byte;
+  await writeFile(file, bytes);
+  await expect(rows(file)).rejects.toMatchObject({ code: 'DATA_BROKEN', message: expect.stringMatching(says) as unknown });
 });
 
 function replaced(bytes: Buffer, from: readonly number[], to: readonly number[]): Buffer {

@@ -118,7 +118,7 @@ async function* pieces(source: AsyncBuffer, metadata: FileMetaData, column: stri
       const path = chunk.meta_data?.path_in_schema ?? [];
       if (chunk.meta_data && !known.has(JSON.stringify(path))) broken(file, new Error(`a column ${path.join('.').slice(0, 60)} that the schema does not have`));
       checkChunk(chunk, file);
-      await checkPages(source, chunk.meta_data!, rows, file).catch((cause: unknown) => broken(file, cause, start + 1));
+      await checkPages(source, chunk, rows, file).catch((cause: unknown) => broken(file, cause, start + 1));
     }
     if (chunks.length === 0 && rows > 0) broken(file, new Error(`${rows} rows without columns`));
     const step = chunks.every(({ offset_index_offset: at }) => at !== undefined) ? ROWS_AT_ONCE : rows;
