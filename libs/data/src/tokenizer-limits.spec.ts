@@ -27,6 +27,7 @@ test.each([
     'deep',
   ],
   ['an unknown kind of model', model({ type: 'constructor' }), 'BPE, WordPiece or Unigram'],
+  ['a Unigram model without its unknown token', { model: { type: 'Unigram', unk_id: null, vocab: [['a', 0]] } }, 'the id of the unknown token'],
   ['a decoder that strips a billion characters', { decoder: { type: 'Strip', content: ' ', start: 1e9, stop: 0 } }, 'whole number'],
 ])('%s is refused', async (_, changes, expected) => {
   const error = (await opened(changes).catch((thrown: unknown) => thrown)) as Error & { code: string };

@@ -128,8 +128,8 @@ function checkModel(model: unknown, refuse: Refuse): void {
     const isPair = (entry: unknown): boolean => Array.isArray(entry) && isText(entry[0]) && Number.isFinite(entry[1]);
     if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MAX_TOKENS || !vocab.every(isPair))
       throw refuse('a vocabulary of another kind', 'a list of [token, score]');
-    if (unknown !== null && unknown !== undefined && !isWhole(0, vocab.length - 1)(unknown))
-      throw refuse(`unk_id ${shown(unknown)}`, `an id below ${vocab.length}`);
+    // Without one, Hugging Face's tokenizers fail at the first text that the vocabulary lacks a character of; the library here makes an id of nothing.
+    if (!isWhole(0, vocab.length - 1)(unknown)) throw refuse(`unk_id ${shown(unknown)}`, `the id of the unknown token, below ${vocab.length}`);
   } else {
     if (!isObject(vocab)) throw refuse(`the vocabulary ${shown(vocab)}`, 'an object of tokens and their ids');
     for (const [token, id] of Object.entries(vocab))
