@@ -73,6 +73,11 @@ describe('which layers stay', () => {
   test.each([0, 1, -3, 6, 7, 2.5, NaN])('%d of 6 is refused', (keep) =>
     expect(() => keptLayers({ configuration: 'max-gap', layers: 6, keep })).toThrow(UsageError),
   );
+
+  test.each([
+    [2, /a model of 2 layers, expected at least 3: .*--set layers=\[0\]/],
+    [1, /a model of 1 layer, expected at least 3: .*Choose another method/],
+  ])('of %d layers none can go, whatever is to stay', (layers, says) => expect(() => keptLayers({ configuration: 'max-gap', layers, keep: 1 })).toThrow(says));
 });
 
 describe('LayerCHOP without training', () => {

@@ -65,9 +65,15 @@ function chosen(
 /**
  * Which of `layers` layers stay, in increasing order (CHOP Fig. 5). The first and the last always do.
  *
- * @throws {@link UsageError} `LAYER_COUNT` unless 2 ≤ keep < layers.
+ * @throws {@link UsageError} `LAYER_COUNT` unless 2 ≤ keep < layers, so that there are at least 3.
  */
 export function keptLayers({ configuration, layers, keep: count }: { configuration: Configuration; layers: number; keep: number }): number[] {
+  if (layers < 3)
+    throw wrong(
+      layers === 1 ? 'a model of 1 layer' : `a model of ${layers} layers`,
+      'at least 3: the first and the last stay, and none lies between',
+      layers === 2 ? 'Name the layer that stays: --set layers=[0].' : 'Choose another method: dim-chop or wanda.',
+    );
   if (!Number.isInteger(count) || count < 2 || count >= layers)
     throw wrong(`keep ${count}`, `2 to ${layers - 1} of the ${layers} layers: the first and the last stay`);
   const going = layers - count;
@@ -95,6 +101,6 @@ function roundHalfEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
-function wrong(found: string, expected: string): UsageError {
-  return new UsageError('LAYER_COUNT', { found, expected, remedy: 'For example: --set keep=15 --set configuration=max-gap.' });
+function wrong(found: string, expected: string, remedy = 'For example: --set keep=15 --set configuration=max-gap.'): UsageError {
+  return new UsageError('LAYER_COUNT', { found, expected, remedy });
 }
