@@ -15,6 +15,7 @@ export * from './method-session.js';
 export * from './model.js';
 export * from './options.js';
 export * from './pass.js';
+export { checkTokenIds } from './token-ids.js';
 export { OpenTree } from './token-tree.js';
 export * from './plan.js';
 export * from './plugin.js';

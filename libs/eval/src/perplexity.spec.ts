@@ -40,3 +40,14 @@ test.each([
   // Never more than a layer's nine weights beside embedding, norm and output layer.
   expect(Math.max(...most)).toBeLessThan(12);
 });
+
+test('a token that the model has no embedding for is told before anything is computed', async () => {
+  const model = llama.family.model(llama.family.blueprint(config));
+  const options = method.options.parse({ window: 4 });
+  for (const id of [29, -1])
+    await expect(method.evaluate(model, options, { text: async () => Int32Array.of(1, 2, id, 3) })).rejects.toMatchObject({
+      code: 'TOKEN_ID',
+      exitCode: 2,
+      message: expect.stringContaining(`found the token id ${id}, expected ids from 0 to 28`) as unknown,
+    });
+});

@@ -1,4 +1,4 @@
-import { type Checkpoint, DataError, evaluator, type Model, Pass, type Projection, throwIfAborted, visitLayers } from '@chop/core';
+import { type Checkpoint, checkTokenIds, DataError, evaluator, type Model, Pass, type Projection, throwIfAborted, visitLayers } from '@chop/core';
 import { rowsOf, tokenLogProbabilities } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -46,6 +46,7 @@ export const perplexity = evaluator({
       const row = bos ? Int32Array.of(bosId!, ...own) : own;
       return { row, from: index === 0 || stride >= window ? 1 : row.length - stride };
     });
+    for (const { row } of all) checkTokenIds(model, row);
     let sum = 0;
     let tokens = 0;
     let bytes = 0;

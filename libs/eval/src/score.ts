@@ -1,4 +1,4 @@
-import { type Model, OpenTree, throwIfAborted } from '@chop/core';
+import { checkTokenIds, type Model, OpenTree, throwIfAborted } from '@chop/core';
 import { projection, reshape, tokenLogProbabilities } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { PASS_TOKENS, planAlone, type PlannedPass, planPasses, type TokenRequest } from './pass-plan.js';
@@ -58,8 +58,10 @@ function knowsTrees(model: Model): boolean {
 }
 
 async function* scorePass(model: Model, { ids, parents, readings }: PlannedPass, requests: readonly TokenRequest[]): AsyncGenerator<[number, Score]> {
+  checkTokenIds(model, ids);
   const places = readings.flatMap(({ at }) => at);
   const targets = readings.flatMap(({ request }) => requests[request]!.targets);
+  checkTokenIds(model, targets);
   const branches = parents.some((parent, at) => parent !== at - 1);
   const tree = branches ? new OpenTree(parents) : undefined;
   const [hidden, values, weight] = tf.tidy(() => {

@@ -1,4 +1,4 @@
-import { type Model, Random, throwIfAborted, UsageError } from '@chop/core';
+import { checkTokenIds, type Model, Random, throwIfAborted, UsageError } from '@chop/core';
 import { decoder } from '@chop/kernels';
 
 /** How the next token is chosen, and when to stop. */
@@ -21,6 +21,7 @@ export interface GenerateOptions {
  * Continues a prompt token by token with a cache of keys and values. Yields each new id as soon as it is known.
  *
  * @throws {@link UsageError} `PROMPT_EMPTY`, `CONTEXT_LENGTH` when the prompt does not fit the model's context.
+ * @throws {@link DataError} `TOKEN_ID` for an id of the prompt that the model has no embedding for.
  */
 export async function* generate(model: Model, prompt: readonly number[], options: GenerateOptions): AsyncGenerator<number> {
   const context = Number(model.config['max_position_embeddings'] ?? Infinity);
@@ -31,6 +32,7 @@ export async function* generate(model: Model, prompt: readonly number[], options
       expected: `fewer than the context of ${context}`,
       remedy: 'Shorten the prompt.',
     });
+  checkTokenIds(model, prompt);
   const random = Random.of(options.seed ?? 0, 'generate');
   const reader = decoder(model);
   try {

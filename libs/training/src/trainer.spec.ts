@@ -88,6 +88,11 @@ describe('training', () => {
     expect(rest.losses).toEqual(whole.losses.slice(3));
   });
 
+  test('a batch with a token that the model has no embedding for is refused', async () => {
+    const batch: TrainingParts['batch'] = () => ({ ids: new Int32Array(16).fill(100_000), batchSize: 2, window: 8 });
+    await expect(run({ steps: 1 }, { batch })).rejects.toMatchObject({ code: 'TOKEN_ID', exitCode: 2 });
+  });
+
   test('a loss that is no number stops, naming the last snapshot; weights that are none make no snapshot', async () => {
     const absurd = { steps: 4, warmupSteps: 0, schedule: 'constant' as const, saveEvery: 16 };
     const failed = run({ ...absurd, lr: 1e30 }, { snapshots: new SnapshotStore(join(base, 'absurd'), {}, 2) });

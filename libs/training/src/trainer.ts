@@ -1,5 +1,6 @@
 import {
   type Budget,
+  checkTokenIds,
   type Configured,
   drive,
   InterruptedError,
@@ -203,6 +204,7 @@ class Trainer {
 
   async #withBatch<T>(index: number, act: (batch: TokenBatch) => Promise<T>): Promise<T> {
     const { ids, batchSize, window, segments, weights } = await this.#parts.batch(index);
+    checkTokenIds(this.#parts.model, ids);
     const shape: [number, number] = [batchSize, window];
     const batch: TokenBatch = {
       ids: tf.tensor2d(ids, shape, 'int32'),
