@@ -175,7 +175,7 @@ describe('refused with its line', () => {
     const { parts } = await compose();
     const { recipe, placeOf } = await read(...HEAD, 'steps:', '  - evaluate: {}', `  - ${step}`);
     expect(() => resolveRecipe(parts, recipe, 0, placeOf)).toThrow(
-      expect.objectContaining({ code, facts: expect.objectContaining({ line: 5, ...facts }) as unknown }) as Error,
+      expect.objectContaining({ code, facts: expect.objectContaining({ line: 5, ...facts }) as unknown }) as unknown as Error,
     );
   });
 
