@@ -54,48 +54,16 @@ export async function train(parts: Parts, source: ModelSource | FromScratch, req
   return trainOpened(parts, await fromScratch(parts, source), job, { options, started, fresh: true });
 }
 
+/** What of a request is no option of training. */
+const JOB_KEYS = {
+  ...{ data: true, out: true, force: true, resume: true, for: true, prune: true, loss: true, valid: true, calibration: true, dtype: true, onEvent: true },
+  ...{ engine: true, threads: true, memoryLimit: true, signal: true, onProgress: true, onMessage: true },
+} as const satisfies Record<keyof Job, true>;
+
 function split(request: TrainRequest): { job: Job; options: TrainOptions } {
-  const {
-    data,
-    out,
-    force,
-    resume,
-    for: loaders,
-    prune,
-    loss,
-    valid,
-    calibration,
-    dtype,
-    onEvent,
-    engine,
-    threads,
-    memoryLimit,
-    signal,
-    onProgress,
-    onMessage,
-    ...options
-  } = request;
-  const job = {
-    data,
-    out,
-    force,
-    resume,
-    for: loaders,
-    prune,
-    loss,
-    valid,
-    calibration,
-    dtype,
-    onEvent,
-    engine,
-    threads,
-    memoryLimit,
-    signal,
-    onProgress,
-    onMessage,
-  };
-  const given = Object.fromEntries(Object.entries(job).filter(([, value]) => value !== undefined));
-  return { job: given as unknown as Job, options: checkOptions(trainOptions, options, 'train') };
+  const given = Object.entries(request).filter(([, value]) => value !== undefined);
+  const [job, options] = [true, false].map((wanted) => Object.fromEntries(given.filter(([key]) => Object.hasOwn(JOB_KEYS, key) === wanted)));
+  return { job: job as unknown as Job, options: checkOptions(trainOptions, options, 'train') };
 }
 
 async function trainOpened(

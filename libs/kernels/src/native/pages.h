@@ -39,6 +39,7 @@ inline void preferLargePages(const void* data, uint64_t bytes) {
     char dash = 0;
     std::istringstream(line) >> std::hex >> begin >> dash >> end;
     if (at < begin || at >= end) continue;
+    known.erase(known.lower_bound(begin), known.lower_bound(end));  // of mappings that are gone
     known[begin] = end;
     const uint64_t first = (begin + kLargePage - 1) / kLargePage * kLargePage, last = end / kLargePage * kLargePage;
     if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "native.h"
@@ -47,7 +48,7 @@ class TensorFlowCall : public Interface {
   Array output(int index, const Sizes& sizes) override {
     tf::Tensor* tensor = nullptr;
     check(context_->allocate_output(index, tf::TensorShape(sizes), &tensor));
-    preferLargePages(tensor->tensor_data().data(), tensor->TotalBytes());
+    prepare(*tensor);
     return arrayOf(*tensor);
   }
 
@@ -62,7 +63,7 @@ class TensorFlowCall : public Interface {
   float* scratch(int64_t floats) override {
     scratch_.emplace_back();
     check(context_->allocate_temp(tf::DT_FLOAT, tf::TensorShape({floats + kAlignment}), &scratch_.back()));
-    preferLargePages(scratch_.back().tensor_data().data(), scratch_.back().TotalBytes());
+    prepare(scratch_.back());
     const auto at = reinterpret_cast<uintptr_t>(scratch_.back().tensor_data().data());
     return reinterpret_cast<float*>((at + 4 * kAlignment - 1) / (4 * kAlignment) * (4 * kAlignment));
   }
@@ -75,6 +76,11 @@ class TensorFlowCall : public Interface {
  private:
   static constexpr const char* kShared = "CHOP_SHARED_MEMORY";  // the message that kernel.ts waits for
   static constexpr int64_t kAlignment = 16;  // floats: a cache line
+
+  /** Memory of the processor, about to be filled; a device's is its own affair. */
+  static void prepare(const tf::Tensor& tensor) {
+    if constexpr (std::is_same_v<Interface, Call>) preferLargePages(tensor.tensor_data().data(), tensor.TotalBytes());
+  }
 
   static void check(const absl::Status& status) {
     if (!status.ok()) throw Refusal(std::string(status.message()));
