@@ -38,7 +38,11 @@ const looks = [];
 await train({
   model,
   options: trainOptions.parse({ steps: STEPS, batchSize: BATCH, window: WINDOW, accumulate: 2, checkpointBlocks }),
-  batch: (index) => ({ ids: Int32Array.from({ length: BATCH * WINDOW }, (_, i) => (index * 11 + i * 7) % CONFIG.vocab_size), batchSize: BATCH, window: WINDOW }),
+  batch: (index) => ({
+    ids: Int32Array.from({ length: BATCH * WINDOW }, (_, i) => (index * 11 + i * 7) % CONFIG.vocab_size),
+    batchSize: BATCH,
+    window: WINDOW,
+  }),
   onEvent: ({ type, step }) => {
     if (type !== 'step') return;
     if (leak) tf.keep(tf.tidy(() => tf.add(tf.zeros(LEAKED), 1)));
