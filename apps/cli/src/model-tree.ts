@@ -18,7 +18,7 @@ const IN_LAYER = /^((?:.*\.)?)(\d+)\.(.+)$/;
 /** Model → layers → weights; layers that are alike are shown once. */
 export function modelTree(result: InspectResult, { bold, dim }: Paint): string {
   const { model, family, parameters, bytes, dtype, layers } = result;
-  const head = `${bold(printable(model))}  ${family}, ${layers} layers, ${short(parameters)} parameters, ${size(bytes)}, ${dtype}`;
+  const head = `${bold(printable(model))}  ${family}, ${layers} layers, ${short(parameters)} parameters, ${size(bytes)}, ${dtype}${storedText(result.tensors)}`;
   const rows = branchesOf(result.tensors).flatMap(({ title, weights }) =>
     weights.map((weight, index) => ({
       heading: index === 0 && title !== '' ? [`├─ ${title}`] : [],
@@ -34,8 +34,16 @@ export function modelTree(result: InspectResult, { bold, dim }: Paint): string {
 }
 
 function cellsOf(weight: Branch['weights'][number], rail: string): string[] {
-  const { label, shape, axes, dtype, bytes } = weight;
-  return [rail + printable(label), `[${shape.join(', ')}]`, axes.join(' × '), dtype, size(bytes)];
+  const { label, shape, axes, dtype, bytes, stored } = weight;
+  return [rail + printable(label), `[${shape.join(', ')}]`, axes.join(' × '), stored === undefined ? dtype : `${dtype} as ${stored}`, size(bytes)];
+}
+
+/** Forms in which weights lie on disk, those of most bytes first. */
+function storedText(tensors: readonly Tensor[]): string {
+  const bytes = new Map<string, number>();
+  for (const { stored, bytes: more } of tensors) if (stored !== undefined) bytes.set(stored, (bytes.get(stored) ?? 0) + more);
+  const forms = [...bytes].sort((a, b) => b[1] - a[1]).map(([form]) => form);
+  return forms.length === 0 ? '' : ` stored as ${forms.join(', ')}`;
 }
 
 /** Axes that are the same in every layer; where layers differ, the smallest and the largest. */
@@ -57,7 +65,7 @@ function branchesOf(tensors: readonly Tensor[]): Branch[] {
   const branches: { title: string; weights: (Tensor & { label: string })[]; first?: number; last?: number; kind?: string }[] = [];
   for (const { layer, weights } of runsOf(tensors)) {
     const before = branches.at(-1);
-    const kind = layer === undefined ? undefined : JSON.stringify(weights.map(({ label, shape, dtype }) => [label, shape, dtype]));
+    const kind = layer === undefined ? undefined : JSON.stringify(weights.map(({ label, shape, dtype, stored }) => [label, shape, dtype, stored]));
     if (kind !== undefined && before?.kind === kind) before.last = layer!;
     else branches.push({ title: '', weights, ...(layer === undefined ? {} : { first: layer, last: layer, kind: kind! }) });
   }

@@ -1,15 +1,16 @@
-import { byteLength } from '@chop/core';
+import { byteLength, type TensorInfo } from '@chop/core';
 import type { OpenModel } from './opened.js';
 import type { InspectResult } from './verbs.js';
 
 /** What a model is made of, from its headers only. */
 export function inspect(opened: OpenModel): InspectResult {
   const { blueprint, checkpoint, family } = opened;
+  const onDisk = (info: TensorInfo): number => info.stored?.bytes ?? byteLength(info);
   return {
     model: opened.source,
     family: family.name,
     parameters: blueprint.parameters,
-    bytes: opened.bytes,
+    bytes: [...checkpoint.tensors.values()].reduce((sum, info) => sum + onDisk(info), 0),
     dtype: opened.dtype.toLowerCase(),
     layers: blueprint.axes.layers,
     axes: Object.fromEntries(blueprint.axes.entries()),
@@ -19,7 +20,8 @@ export function inspect(opened: OpenModel): InspectResult {
         name: weight.name,
         shape: info.shape,
         dtype: info.dtype.toLowerCase(),
-        bytes: byteLength(info),
+        bytes: onDisk(info),
+        ...(info.stored ? { stored: info.stored.form } : {}),
         axes: weight.dimensions.map(({ text }) => text),
       };
     }),

@@ -58,7 +58,7 @@ export class OpenModel {
     return this.checkpoint.source;
   }
 
-  /** Bytes of the weights as stored. */
+  /** Bytes of the weights in the dtypes as which they are read. */
   get bytes(): number {
     return storedBytes(this.checkpoint);
   }
@@ -140,7 +140,7 @@ function own(checkpoint: Checkpoint): Checkpoint {
   };
 }
 
-/** Bytes of all tensors as stored. */
+/** Bytes of all tensors in the dtypes as which they are read. */
 export function storedBytes({ tensors }: Pick<Checkpoint, 'tensors'>): number {
   return [...tensors.values()].reduce((sum, info) => sum + byteLength(info), 0);
 }

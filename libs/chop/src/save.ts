@@ -136,7 +136,7 @@ export async function writeFolder(
 /** A checkpoint in memory, each tensor as it would be stored in `dtype`: what `writeFolder` would write. */
 export async function inMemory(checkpoint: Checkpoint, dtype: Dtype): Promise<Checkpoint> {
   const stored = new Map<string, Uint8Array>();
-  const tensors = new Map([...checkpoint.tensors.values()].map((info) => [info.name, { ...info, dtype }]));
+  const tensors = new Map([...checkpoint.tensors.values()].map(({ name, shape }) => [name, { name, shape, dtype }]));
   for (const [name, info] of tensors) {
     const bytes = new Uint8Array(byteLength(info));
     let offset = 0;

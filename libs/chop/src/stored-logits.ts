@@ -1,4 +1,4 @@
-import { type Checkpoint, type Dtype, fromFloat32, readBytes, toFloat32, type Weight } from '@chop/core';
+import { type Checkpoint, checkTokenIds, type Dtype, fromFloat32, readBytes, toFloat32, type Weight } from '@chop/core';
 import { openGguf } from '@chop/formats';
 import { projection } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
@@ -40,9 +40,14 @@ function inOnnx(dtype: OnnxDtype): Stored {
   return { weight: (values, { linear, shape }) => (linear ? inBlocks(values, shape) : floats(values)), head: inBlocks };
 }
 
-/** Logits of weights that went through `stored`. All of them are on the engine meanwhile. */
+/**
+ * Logits of weights that went through `stored`. All of them are on the engine meanwhile.
+ *
+ * @throws {@link DataError} `TOKEN_ID`
+ */
 export async function logitsOf({ family, blueprint, checkpoint }: Source, ids: readonly number[], stored: Stored, signal?: AbortSignal): Promise<Float32Array> {
   const model = family.model(blueprint);
+  checkTokenIds(model, ids);
   try {
     for (const weight of blueprint.weights.values()) {
       signal?.throwIfAborted();

@@ -21,6 +21,7 @@ export interface InspectResult {
   readonly model: string;
   readonly family: string;
   readonly parameters: number;
+  /** On disk. */
   readonly bytes: number;
   readonly dtype: string;
   readonly layers: number;
@@ -29,7 +30,10 @@ export interface InspectResult {
     readonly name: string;
     readonly shape: readonly number[];
     readonly dtype: string;
+    /** On disk. */
     readonly bytes: number;
+    /** How it lies there where that is not as elements of `dtype`, as which it is read: `2:4` packed, or the type of a GGUF file's blocks. */
+    readonly stored?: string;
     readonly axes: readonly string[];
   }[];
 }

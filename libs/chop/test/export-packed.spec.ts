@@ -66,7 +66,14 @@ test('2:4 weights take nine of sixteen parts of their bytes, and every weight is
   // In float16: two values and half a byte of indices in the place of four values.
   expect(Math.abs((await bytes(dense)) - (await bytes(packed)) - saved * (2 - 9 / 8))).toBeLessThan(16_384);
   const [first, second] = [await chop.open(packed), await chop.open(dense)];
-  expect([...first.checkpoint.tensors.values()].sort(byName)).toEqual([...second.checkpoint.tensors.values()].sort(byName));
+  const asRead = ({ checkpoint: { tensors } }: OpenModel): object[] =>
+    [...tensors.values()].map(({ name, shape, dtype }) => ({ name, shape, dtype })).sort(byName);
+  expect(asRead(first)).toEqual(asRead(second));
+  const inspected = await chop.inspect(first);
+  expect((await bytes(packed)) - inspected.bytes).toBeLessThan(32_768); // the header
+  expect(inspected.bytes).toBe(inspected.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0));
+  const forms = new Set(inspected.tensors.filter(({ stored }) => stored === '2:4').map(({ name }) => model.blueprint.weight(name).role));
+  expect([...forms].sort()).toEqual(['gate', 'k', 'o', 'q', 'up', 'v']);
   await expectSame(first, second);
   expect(await first.fingerprint()).toBe(await second.fingerprint());
   await first.close();

@@ -10,6 +10,8 @@ export interface TensorInfo {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: Dtype;
+  /** How it lies on disk where that is not as elements of `dtype`: in packed or quantised form, which is widened while it is read. */
+  readonly stored?: { readonly form: string; readonly bytes: number };
 }
 
 /** A model's config in Hugging Face's spelling, as `config.json` has it. */
@@ -40,7 +42,7 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** Stored bytes of one tensor. */
+/** Bytes of one tensor as it is read. */
 export function byteLength(info: TensorInfo): number {
   return elementCount(info.shape) * DTYPE_BYTES[info.dtype];
 }

@@ -10,6 +10,7 @@ import { Plan, planOf } from './plan.js';
 import type { Random } from './random.js';
 import type { Block, Budget, Session, State, Step, View } from './session.js';
 import type { Accumulator, Statistic } from './statistic.js';
+import { checkTokenIds } from './token-ids.js';
 
 /** Where a session's parts come from. */
 export interface SessionParts {
@@ -137,6 +138,7 @@ export class MethodSession implements Session {
     const windows = statistics.length > 0 ? await text!() : [];
     if (windows.length === 0 && statistics.length > 0)
       throw new DataError('DATA_EMPTY', { found: 'no calibration window', expected: 'at least one', remedy: 'Give more text, or a smaller --window.' });
+    for (const ids of windows) checkTokenIds(model, ids);
     const layers = model.blueprint.axes.layers;
     const pass = new Pass(model);
     let hidden: tf.Tensor[] = [];

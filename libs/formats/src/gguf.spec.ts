@@ -132,7 +132,7 @@ test('plain tensors keep their bytes and dtype; shapes are row-major, in the ord
 test('Q8_0: thirty-two signed bytes times the scale', async () => {
   const quants = Array.from({ length: 32 }, (_, i) => (i * 9 - 128) & 255);
   const checkpoint = await opened({ tensors: [{ name: 'w', sizes: [32], type: 8, offset: 0 }], data: [...EIGHTH, ...quants] });
-  expect(checkpoint.tensors.get('w')).toEqual({ name: 'w', shape: [32], dtype: 'F32' });
+  expect(checkpoint.tensors.get('w')).toEqual({ name: 'w', shape: [32], dtype: 'F32', stored: { form: 'q8_0', bytes: 34 } });
   expect(await floats(checkpoint, 'w')).toEqual(Array.from({ length: 32 }, (_, i) => (i * 9 - 128 > 127 ? i * 9 - 384 : i * 9 - 128) / 8));
   await checkpoint.close();
 });

@@ -38,7 +38,7 @@ export async function openGguf(file: string): Promise<GgufCheckpoint> {
       source: file,
       config: { gguf: Object.fromEntries(metadata) },
       metadata,
-      tensors: new Map([...byName.values()].map(({ tensor: { name, shape, type } }): [string, TensorInfo] => [name, { name, shape, dtype: type.dtype }])),
+      tensors: new Map([...byName.values()].map(({ tensor }): [string, TensorInfo] => [tensor.name, infoOf(tensor)])),
       companions: ggufTokenizerFiles(metadata, file),
       stream(name, from, to) {
         const found = byName.get(name);
@@ -54,6 +54,10 @@ export async function openGguf(file: string): Promise<GgufCheckpoint> {
     await close();
     throw error;
   }
+}
+
+function infoOf({ name, shape, type, from, to }: GgufTensor): TensorInfo {
+  return { name, shape, dtype: type.dtype, ...(type.dequantise ? { stored: { form: type.name.toLowerCase(), bytes: to - from } } : {}) };
 }
 
 /** A file of a model. */

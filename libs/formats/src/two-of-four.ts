@@ -15,6 +15,8 @@ const INDICES = '_indices';
  */
 export const TWO_OF_FOUR = 'chop-2:4';
 const SCHEME = 'quantization_config';
+/** What a packed matrix is called where tensors are listed. */
+const FORM = '2:4';
 /** Inputs of a group, and values that stay of it. */
 const [GROUP, KEPT] = [4, 2] as const;
 /** Indices in a byte. */
@@ -132,7 +134,8 @@ function packedIn({ tensors, source }: Checkpoint, name: string): Packed {
       `${name} as ${values.dtype} [${values.shape.join(', ')}] with indices ${indices.dtype} [${indices.shape.join(', ')}]`,
       'floats [out, in / 2] and indices U8 [out, ceil(in / 8)]',
     );
-  return { dense: { name, dtype: values.dtype, shape: [rows, count * KEPT] }, indices: indices.name };
+  const stored = { form: FORM, bytes: byteLength(values) + byteLength(indices) };
+  return { dense: { name, dtype: values.dtype, shape: [rows, count * KEPT], stored }, indices: indices.name };
 }
 
 /** Bytes `[from, to)` of the dense matrix, whole rows at a time. */

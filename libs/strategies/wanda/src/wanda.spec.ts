@@ -97,6 +97,16 @@ describe('Wanda', () => {
     expect(heard).toHaveLength(8);
   });
 
+  test('a calibration token that the model has no embedding for is told before anything is computed', async () => {
+    const model = llama.family.model(llama.family.blueprint(CONFIG));
+    const text = async (): Promise<Int32Array[]> => [Int32Array.of(0, 1, 2), Int32Array.of(3, 30, 4)];
+    const session = new MethodSession({ model, text, random: () => Random.of(0) });
+    await expect(drive(wanda.method.plan(session, wanda.method.options.parse({})), session)).rejects.toMatchObject({
+      code: 'TOKEN_ID',
+      facts: { found: 'the token id 30' },
+    });
+  });
+
   test('masked weights are zero after steps of training, the others have moved', async () => {
     const plan = await planned('2:4');
     const model: Model = llama.family.model(plan.before);
