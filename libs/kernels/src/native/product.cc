@@ -269,36 +269,34 @@ struct Slice {
   bool accumulate;
 };
 
-/** Packs a, then columns of b, and multiplies. A sliver of block `begin` and tile `i` lies at `(words before the block · tiles + i · its words) · size of the tile`. */
+/** Packs a and columns of b, and multiplies. A sliver of block `begin` and tile `i` lies at `(words before the block · tiles + i · its words) · size of the tile`. */
 void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers, float* across) {
   const int64_t n = slice.n, k = slice.k, high = tiles(slice.m, with.rows);
-  call.parallel(high, with.rows * k, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i)
-      for (int64_t begin = 0; begin < slice.k; begin += with.depth) {
-        const int64_t depth = std::min(with.depth, slice.k - begin), row = i * with.rows;
-        float* sliver = slivers + (with.words(begin) * high + i * with.words(depth)) * with.rows;
-        with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), sliver);
-      }
-  });
   for (int64_t left = 0; left < n; left += kWidth) {
     const int64_t width = std::min(kWidth, n - left), columns = tiles(width, with.columns);
-    call.parallel(columns, with.columns * k, [&](int64_t from, int64_t to) {
-      for (int64_t j = from; j < to; ++j)
-        for (int64_t begin = 0; begin < slice.k; begin += with.depth) {
-          const int64_t depth = std::min(with.depth, slice.k - begin), at = j * with.columns;
-          float* sliver = across + (with.words(begin) * columns + j * with.words(depth)) * with.columns;
-          with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), sliver);
+    const int64_t first = left == 0 ? high : 0;  // slivers of a, which all columns share
+    call.parallel(first + columns, with.columns * k, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i)
+        for (int64_t begin = 0; begin < k; begin += with.depth) {
+          const int64_t depth = std::min(with.depth, k - begin);
+          if (i < first) {
+            const int64_t row = i * with.rows;
+            with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), slivers + (with.words(begin) * high + i * with.words(depth)) * with.rows);
+          } else {
+            const int64_t j = i - first, at = j * with.columns;
+            with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (with.words(begin) * columns + j * with.words(depth)) * with.columns);
+          }
         }
     });
-    const int64_t rows = with.taskRows / with.rows, down = tiles(high, rows), over = tiles(columns, kTileColumns);
-    call.parallel(down * over, rows * kTileColumns * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
+    const int64_t rows = with.taskRows / with.rows, down = tiles(high, rows), over = tiles(columns, kTileColumns), each = tiles(columns, over);
+    call.parallel(down * over, rows * each * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
       for (int64_t task = from; task < to; ++task) {
         const int64_t i = task % down * rows, row = i * with.rows, height = std::min(slice.m - row, rows * with.rows);
-        const int64_t j = task / down * kTileColumns, column = j * with.columns;
-        for (int64_t begin = 0; begin < slice.k; begin += with.depth) {
-          const int64_t words = with.words(std::min(with.depth, slice.k - begin)), before = with.words(begin);
+        const int64_t j = task / down * each, column = j * with.columns;
+        for (int64_t begin = 0; begin < k; begin += with.depth) {
+          const int64_t words = with.words(std::min(with.depth, k - begin)), before = with.words(begin);
           with.multiply({words, slivers + (before * high + i * words) * with.rows, across + (before * columns + j * words) * with.columns,
-                         slice.c + row * slice.stride + left + column, slice.stride, height, std::min(width - column, kTileColumns * with.columns),
+                         slice.c + row * slice.stride + left + column, slice.stride, height, std::min(width - column, each * with.columns),
                          slice.accumulate || begin > 0});
         }
       }

@@ -6,7 +6,6 @@
 #include <mutex>
 
 #include "native.h"
-#include "team.h"
 
 namespace chop {
 namespace {
@@ -47,7 +46,7 @@ class Scratch {
 /** A step as its op sees it; threads and the memory of given tensors are those of the call that replays. */
 class StepCall final : public Call {
  public:
-  StepCall(Call& outer, Team& team, Step& step, Scratch& scratch) : outer_(outer), team_(team), step_(step), scratch_(scratch) { scratch.reset(); }
+  StepCall(Call& outer, Step& step, Scratch& scratch) : outer_(outer), step_(step), scratch_(scratch) { scratch.reset(); }
 
   int inputs() const override { return static_cast<int>(step_.inputs.size()); }
   const Array& input(int index) override { return step_.inputs.at(index).array; }
@@ -72,12 +71,11 @@ class StepCall final : public Call {
     return step_.attributes.at(std::find(names.begin(), names.end(), attribute) - names.begin());
   }
 
-  int threads() const override { return team_.threads(); }
-  void parallel(int64_t items, int64_t cost, const std::function<void(int64_t, int64_t)>& work) override { team_.share(items, cost, work); }
+  int threads() const override { return outer_.threads(); }
+  void parallel(int64_t items, int64_t cost, const std::function<void(int64_t, int64_t)>& work) override { outer_.parallel(items, cost, work); }
 
  private:
   Call& outer_;
-  Team& team_;
   Step& step_;
   Scratch& scratch_;
 };
@@ -143,11 +141,6 @@ class Program {
   /** Inputs of the call: whole numbers, then the given tensors, first those of floats. */
   void run(Call& call) {
     const std::lock_guard<std::mutex> alone(running_);
-    Team::run(call, [&](Team& team) { run(call, team); });
-  }
-
- private:
-  void run(Call& call, Team& team) {
     for (Step& step : steps_) {
       for (Value& value : step.inputs) {
         if (value.place == kMade) continue;
@@ -156,11 +149,12 @@ class Program {
         else Call::expect(value.array.count == given.count, "tensors of the sizes that were recorded");
         value.array.data = value.place == kInts ? static_cast<void*>(given.ints() + value.at) : given.data;
       }
-      StepCall each(call, team, step, scratch_);
+      StepCall each(call, step, scratch_);
       step.op->run(each);
     }
   }
 
+ private:
   std::vector<Step> steps_;
   int64_t given_;
   Scratch memory_, scratch_;

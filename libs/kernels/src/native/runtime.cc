@@ -9,10 +9,10 @@
 #include "lanes.h"
 #include "native.h"
 #include "program.h"
+#include "team.h"
 #include "tensorflow.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/util/work_sharder.h"
 
 namespace chop {
 namespace {
@@ -50,19 +50,22 @@ std::atomic<tf::Allocator*>& allocator() {
 }
 
 class ProcessorCall final : public TensorFlowCall<Call> {
+  static const auto& workersOf(tf::OpKernelContext* context) { return *context->device()->tensorflow_cpu_worker_threads(); }
+
  public:
-  ProcessorCall(tf::OpKernelContext* context, const std::map<std::string, float>& attributes) : TensorFlowCall(context, attributes) {
+  ProcessorCall(tf::OpKernelContext* context, const std::map<std::string, float>& attributes)
+      : TensorFlowCall(context, attributes), team_(workersOf(context).num_threads, [pool = workersOf(context).workers](std::function<void()> help) { pool->Schedule(std::move(help)); }) {
     allocator() = context->device()->GetAllocator(tf::AllocatorAttributes());
   }
 
   static auto runOf(const std::string& op) { return definitions().at(op).run; }
 
-  int threads() const override { return context()->device()->tensorflow_cpu_worker_threads()->num_threads; }
+  int threads() const override { return team_.threads(); }
 
-  void parallel(int64_t items, int64_t cost, const std::function<void(int64_t, int64_t)>& work) override {
-    const auto* workers = context()->device()->tensorflow_cpu_worker_threads();
-    tf::Shard(workers->num_threads, workers->workers, items, cost, work);
-  }
+  void parallel(int64_t items, int64_t cost, const std::function<void(int64_t, int64_t)>& work) override { team_.share(items, cost, work); }
+
+ private:
+  Team team_;
 };
 
 /** `CPU`, `GPU`: where an op has a kernel. */
