@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { throwIfAborted, UsageError } from '@chop/core';
 import { atomicFile, checkFreeFile } from '@chop/formats';
-import { renderModelCard, renderReport } from '@chop/report';
 import { comparedFacts, type PageWords } from './compared-runs.js';
 import { readRun, runFolders } from './report-folders.js';
 import type { RunSource } from './run-facts.js';
@@ -44,6 +43,7 @@ export async function report(given: readonly string[], { out, modelCard, force =
     sources.push(await readRun(folder));
   }
   const facts = await comparedFacts(sources, words);
+  const { renderModelCard, renderReport } = await import('@chop/report'); // charts, the larger half of all modules
   const html = renderReport(facts);
   await atomicFile(out, html);
   if (modelCard !== undefined) await atomicFile(modelCard, renderModelCard(facts));

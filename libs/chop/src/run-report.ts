@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { atomicFile } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
-import { renderReport } from '@chop/report';
 import type { Chop } from './compose.js';
 import type { Recipe } from './recipe.js';
 import { comparisonsOf } from './paired-runs.js';
@@ -24,6 +23,7 @@ export async function writeReport(chop: Chop, { out, recipe, resolved, steps, se
   const run = await runFacts({ folder: out, name, model, recipe: resolved, seed, machine: machineOf(await startEngine()), versions: chop.versions(), steps });
   const comparisons = await comparisonsOf([run]);
   const last = steps.at(-1)?.model ?? model;
+  const { renderReport } = await import('@chop/report'); // charts, the larger half of all modules
   const html = renderReport({
     title: name,
     created: new Date().toISOString(),

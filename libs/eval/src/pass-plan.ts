@@ -23,8 +23,11 @@ export interface PlannedPass {
   readonly readings: readonly Reading[];
 }
 
-/** Tokens that go through the model at once: from here on products gain nothing, and memory would grow. */
-export const PASS_TOKENS = 2048;
+/**
+ * Tokens that go through the model at once: every pass lays all weights out anew and wakes threads for each op, so 2,048 cost 4 % more processor time; 8,192 save
+ * 1 % more at twice the memory.
+ */
+export const PASS_TOKENS = 4096;
 
 /**
  * Sorts requests into passes of about so many tokens, one text at least. In the order of their tokens, those that begin alike stand beside each other: what

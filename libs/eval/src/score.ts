@@ -60,15 +60,19 @@ function knowsTrees(model: Model): boolean {
 async function* scorePass(model: Model, { ids, parents, readings }: PlannedPass, requests: readonly TokenRequest[]): AsyncGenerator<[number, Score]> {
   checkTokenIds(model, ids);
   const places = readings.flatMap(({ at }) => at);
+  // What several choices begin behind is multiplied by the output layer once.
+  const distinct = [...new Set(places)];
+  const rowOf = new Map(distinct.map((place, row) => [place, row]));
+  const rows = Int32Array.from(places, (place) => rowOf.get(place)!);
   const targets = readings.flatMap(({ request }) => requests[request]!.targets);
   checkTokenIds(model, targets);
   const branches = parents.some((parent, at) => parent !== at - 1);
   const tree = branches ? new OpenTree(parents) : undefined;
   const [hidden, values, weight] = tf.tidy(() => {
     const predicted = model.predict(tf.tensor2d(ids as number[], [1, ids.length], 'int32'), tree ? { tree } : {});
-    const rows = reshape(predicted.hidden, [-1, predicted.hidden.shape.at(-1)!]);
-    const wanted = tf.gather(rows, tf.tensor1d(Int32Array.from(places), 'int32'));
-    return [wanted, tokenLogProbabilities(projection(wanted, predicted.weight), tf.tensor1d(Int32Array.from(targets), 'int32')), predicted.weight] as const;
+    const wanted = tf.gather(reshape(predicted.hidden, [-1, predicted.hidden.shape.at(-1)!]), tf.tensor1d(distinct, 'int32'));
+    const asked = [Int32Array.from(targets), rows].map((numbers) => tf.tensor1d(numbers, 'int32')) as [tf.Tensor, tf.Tensor];
+    return [wanted, tokenLogProbabilities(projection(wanted, predicted.weight), ...asked), predicted.weight] as const;
   });
   tree?.dispose();
   try {
@@ -81,7 +85,7 @@ async function* scorePass(model: Model, { ids, parents, readings }: PlannedPass,
     });
     const likeliest = await likeliestOf(
       parts.filter(({ greedy }) => greedy),
-      { each, targets, hidden, weight },
+      { each, targets, rows, hidden, weight },
     );
     for (const { request, from, to, greedy } of parts) {
       const logLikelihood = each.subarray(from, to).reduce((sum, value) => sum + value, 0);
@@ -98,21 +102,22 @@ async function* scorePass(model: Model, { ids, parents, readings }: PlannedPass,
  */
 async function likeliestOf(
   parts: readonly { readonly request: number; readonly from: number; readonly to: number }[],
-  { each, targets, hidden, weight }: { each: Float32Array; targets: readonly number[]; hidden: tf.Tensor; weight: tf.Tensor },
+  { each, targets, rows, hidden, weight }: { each: Float32Array; targets: readonly number[]; rows: Int32Array; hidden: tf.Tensor; weight: tf.Tensor },
 ): Promise<Set<number>> {
   const found = new Set(parts.map(({ request }) => request));
   let open = parts.map(({ request, from, to }) => ({
     request,
-    rows: Array.from({ length: to - from }, (_, i) => from + i)
-      .filter((row) => each[row]! <= SURE)
+    unsure: Array.from({ length: to - from }, (_, i) => from + i)
+      .filter((at) => each[at]! <= SURE)
       .sort((a, b) => each[a]! - each[b]!),
   }));
-  for (let depth = 0; (open = open.filter(({ request, rows }) => found.has(request) && depth < rows.length)).length > 0; depth++) {
-    const rows = open.map((one) => one.rows[depth]!);
-    const best = tf.tidy(() => tf.argMax(projection(tf.gather(hidden, tf.tensor1d(Int32Array.from(rows), 'int32')), weight).logits(), -1));
+  for (let depth = 0; (open = open.filter(({ request, unsure }) => found.has(request) && depth < unsure.length)).length > 0; depth++) {
+    const looked = open.map(({ unsure }) => unsure[depth]!);
+    const after = Int32Array.from(looked, (at) => rows[at]!);
+    const best = tf.tidy(() => tf.argMax(projection(tf.gather(hidden, tf.tensor1d(after, 'int32')), weight).logits(), -1));
     const ids = await best.data();
     best.dispose();
-    open.forEach(({ request }, i) => void (ids[i] !== targets[rows[i]!] && found.delete(request)));
+    open.forEach(({ request }, i) => void (ids[i] !== targets[looked[i]!] && found.delete(request)));
   }
   return found;
 }

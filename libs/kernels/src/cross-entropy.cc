@@ -6,10 +6,7 @@
 namespace chop {
 namespace {
 
-CHOP_LEVELS float logProbability(const float* logits, int64_t vocab, int64_t target) {
-  const Peak peak = peakOf(logits, vocab, 1.0f);
-  return logits[target] - peak.largest - std::log(peak.sum);
-}
+CHOP_LEVELS Peak plainPeak(const float* logits, int64_t vocab) { return peakOf(logits, vocab, 1.0f); }
 
 /** logits ← share (softmax(logits) − onehot(target)); returns log p(target). */
 CHOP_LEVELS float logitsGrad(float* logits, int64_t vocab, int64_t target, float share) {
@@ -22,25 +19,32 @@ CHOP_LEVELS float logitsGrad(float* logits, int64_t vocab, int64_t target, float
 
 void expectTargets(const Array& hidden, const Array& weight, const Array& targets) {
   expectProjection(hidden, weight);
-  Call::expect(targets.count == hidden.size(0), "one target per row");
-  for (int64_t row = 0; row < targets.count; ++row)
-    if (targets.ints()[row] < 0 || targets.ints()[row] >= weight.size(0))
-      throw Refusal("target " + std::to_string(targets.ints()[row]) + ", expected 0 to " + std::to_string(weight.size(0) - 1));
+  for (int64_t i = 0; i < targets.count; ++i)
+    if (targets.ints()[i] < 0 || targets.ints()[i] >= weight.size(0))
+      throw Refusal("target " + std::to_string(targets.ints()[i]) + ", expected 0 to " + std::to_string(weight.size(0) - 1));
 }
 
-/** log softmax(hidden · weightᵀ)[target] of each row */
+/** log softmax(hidden · weightᵀ)[target] after the row of each target: the one of its number, or that which `rows` tells. A row is multiplied once. */
 void tokenLogProbabilities(Call& call) {
   const Array &hidden = call.input(0), &weight = call.input(1), &targets = call.input(2);
   expectTargets(hidden, weight, targets);
   const int64_t rows = hidden.size(0), vocab = weight.size(0), block = rowsPerBlock(rows, vocab);
-  const Array out = call.output(0, {rows});
+  const int32_t* rowOf = call.inputs() > 3 ? call.input(3).ints() : nullptr;
+  Call::expect(targets.count == (rowOf ? call.input(3).count : rows), "one row per target");
+  for (int64_t i = 0; rowOf && i < targets.count; ++i) Call::expect(rowOf[i] >= 0 && rowOf[i] < rows, "rows of hidden");
+  const Array out = call.output(0, {targets.count});
   float* logits = call.scratch(block * vocab);
+  std::vector<Peak> peaks(block);
   for (int64_t from = 0; from < rows; from += block) {
     const int64_t count = std::min(block, rows - from);
     logitsOf(call, hidden, weight, from, count, logits);
     call.parallel(count, vocab * 4, [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) out.floats()[from + row] = logProbability(logits + row * vocab, vocab, targets.ints()[from + row]);
+      for (int64_t row = begin; row < end; ++row) peaks[row] = plainPeak(logits + row * vocab, vocab);
     });
+    for (int64_t i = 0; i < targets.count; ++i) {
+      const int64_t row = (rowOf ? rowOf[i] : i) - from;
+      if (row >= 0 && row < count) out.floats()[i] = logits[row * vocab + targets.ints()[i]] - peaks[row].largest - std::log(peaks[row].sum);
+    }
   }
 }
 
@@ -48,7 +52,7 @@ void tokenLogProbabilities(Call& call) {
 void crossEntropy(Call& call) {
   const Array &hidden = call.input(0), &weight = call.input(1), &targets = call.input(2), &shares = call.input(3);
   expectTargets(hidden, weight, targets);
-  Call::expect(shares.count == hidden.size(0), "one share per row");
+  Call::expect(targets.count == hidden.size(0) && shares.count == hidden.size(0), "one target and one share per row");
   const int64_t rows = hidden.size(0), vocab = weight.size(0), block = rowsPerBlock(rows, vocab);
   const Array loss = call.output(0, {}), dhidden = call.output(1, hidden.sizes), dweight = call.output(2, weight.sizes);
   float* logits = call.scratch(block * vocab);
@@ -68,7 +72,7 @@ void crossEntropy(Call& call) {
   *loss.floats() = static_cast<float>(sum);
 }
 
-const Op kLogProbabilities("ChopTokenLogProbabilities", "hidden: float, weight: T, targets: int32 -> values: float", "precision", tokenLogProbabilities);
+const Op kLogProbabilities("ChopTokenLogProbabilities", "hidden: float, weight: T, targets: int32, rows: N * int32 -> values: float", "precision", tokenLogProbabilities);
 const Op kCrossEntropy("ChopCrossEntropy", "hidden: float, weight: T, targets: int32, shares: float -> loss: float, dhidden: float, dweight: float", "precision",
                      crossEntropy);
 

@@ -42,6 +42,25 @@ const perToken = (title: string, sizes: Sizes): KernelCase => ({
   shape: [sizes.n],
 });
 
+/** Targets after rows of choice: one after the first, none after the second, three after the last. */
+const someRows: KernelCase = {
+  title: 'several targets after a row, and none',
+  inputs: {
+    hidden: sampleData([3, 4], 31),
+    weight: sampleData([11, 4], 32),
+    targets: sampleIndices([4], 11, 33),
+    rows: { shape: [4], values: [2, 0, 2, 2], dtype: 'int32' },
+  },
+  run: ({ hidden, weight, targets, rows }) => tokenLogProbabilities(projection(hidden!, weight!), targets!, rows!),
+  oracle: ({ hidden, weight, targets, rows }) =>
+    logProbabilities(
+      rows!.flatMap((row) => hidden!.slice(row * 4, row * 4 + 4)),
+      weight!,
+      targets!,
+    ),
+  shape: [4],
+};
+
 const mean = (title: string, sizes: Sizes, weights?: number[]): KernelCase => ({
   title,
   inputs: { ...inputs(sizes), ...(weights === undefined ? {} : { weights: { shape: [sizes.n], values: weights } }) },
@@ -61,6 +80,7 @@ test.each(backends)('log probabilities of the targets, on %s', async (backend) =
     perToken('one token, one feature', { n: 1, width: 1, vocab: 3 }),
     perToken('a vocabulary of one', { n: 2, width: 3, vocab: 1 }),
     perToken('more rows than one block of them', { n: 70, width: 3, vocab: 17 }),
+    someRows,
   ]);
 });
 

@@ -19,22 +19,26 @@ export function projectBack(dlogits: tf.Tensor, hidden: tf.Tensor, weight: tf.Te
   });
 }
 
-/** `[n, 2]`: where each row's target stands. */
-const places = (targets: tf.Tensor): tf.Tensor => tf.tidy(() => tf.stack([tf.range(0, targets.size, 1, 'int32'), targets], 1));
+/** `[n, 2]`: where each target stands among the logits. */
+const places = (targets: tf.Tensor, rows: tf.Tensor): tf.Tensor => tf.tidy(() => tf.stack([rows, targets], 1));
 
-/** Log probability of the target of each row of logits. */
-const ofTargets = (logits: tf.Tensor, at: tf.Tensor): tf.Tensor =>
+/** A target after every row. */
+const everyRow = (targets: tf.Tensor): tf.Tensor => tf.range(0, targets.size, 1, 'int32');
+
+/** Log probability of each target after its row of logits. */
+const ofTargets = (logits: tf.Tensor, targets: tf.Tensor, rows: tf.Tensor): tf.Tensor =>
   tf.tidy(() => {
     const peak = tf.max(logits, -1, true);
     const total = tf.sum(tf.exp(tf.sub(logits, peak)), -1);
-    return tf.sub(tf.sub(tf.gatherND(logits, at), tf.squeeze(peak, [1])), tf.log(total));
+    const after = (values: tf.Tensor): tf.Tensor => tf.gather(values, rows);
+    return tf.sub(tf.sub(tf.gatherND(logits, places(targets, rows)), after(tf.squeeze(peak, [1]))), after(tf.log(total)));
   });
 
 /** The row behind {@link tokenLogProbabilities}. The native sibling multiplies a block of rows at a time. */
 export const tokenLogProbabilitiesKernel = defineKernel({
   name: 'TokenLogProbabilities',
-  reference: ({ hidden, weight, targets }: Inputs, precision: PrecisionAttribute): tf.Tensor =>
-    tf.tidy(() => ofTargets(logitsOf(hidden, weight, precision), places(targets))),
+  reference: ({ hidden, weight, targets, rows }: Inputs & { rows?: tf.Tensor }, precision: PrecisionAttribute): tf.Tensor =>
+    tf.tidy(() => ofTargets(logitsOf(hidden, weight, precision), targets, rows ?? everyRow(targets))),
 });
 
 /**
@@ -46,8 +50,9 @@ export const crossEntropyKernel = defineKernel({
   reference: ({ hidden, weight, targets, shares }: Inputs & { shares: tf.Tensor }, precision: PrecisionAttribute): tf.Tensor[] =>
     tf.tidy(() => {
       const logits = logitsOf(hidden, weight, precision);
-      const at = places(targets);
-      const loss = tf.neg(tf.sum(tf.mul(ofTargets(logits, at), shares)));
+      const rows = everyRow(targets);
+      const at = places(targets, rows);
+      const loss = tf.neg(tf.sum(tf.mul(ofTargets(logits, targets, rows), shares)));
       // The one-hot matrix is never made.
       const pulled = tf.mul(tf.softmax(logits), tf.expandDims(shares, 1));
       const dlogits = tf.tensorScatterUpdate(pulled, at, tf.sub(tf.gatherND(pulled, at), shares));
@@ -56,16 +61,18 @@ export const crossEntropyKernel = defineKernel({
 });
 
 /**
- * Log probability of each row's target: `logits[i, targets[i]] − log Σ exp(logits[i])`. Not differentiable: {@link crossEntropy} is.
+ * Log probability of each target: `logits[r, targets[i]] − log Σ exp(logits[r])` with `r = rows[i]`. Not differentiable: {@link crossEntropy} is.
  *
  * @param of - hidden states `[n, width]` and their output layer `[vocab, width]`.
- * @param targets - int32 `[n]`, each in `0 … vocab − 1` (the caller checks).
- * @returns float32 `[n]`, in nats, at most 0.
- * @throws {@link ShapeError} `KERNEL_SHAPE` when n differs or the targets are not int32.
+ * @param targets - int32 `[m]`, each in `0 … vocab − 1` (the caller checks).
+ * @param rows - int32 `[m]`, each in `0 … n − 1` (the caller checks): after which row each target is asked. Default: one after every row, `m = n`. A row is
+ *   multiplied once, however many targets it has.
+ * @returns float32 `[m]`, in nats, at most 0.
+ * @throws {@link ShapeError} `KERNEL_SHAPE` when m differs or the targets are not int32.
  */
-export function tokenLogProbabilities(of: Projection, targets: tf.Tensor): tf.Tensor {
-  expectTargets('tokenLogProbabilities', of, targets);
-  return tokenLogProbabilitiesKernel({ hidden: of.hidden, weight: of.weight, targets }, precisionAttribute());
+export function tokenLogProbabilities(of: Projection, targets: tf.Tensor, rows?: tf.Tensor): tf.Tensor {
+  expectTargets('tokenLogProbabilities', of, targets, rows);
+  return tokenLogProbabilitiesKernel({ hidden: of.hidden, weight: of.weight, targets, ...(rows ? { rows } : {}) }, precisionAttribute());
 }
 
 /**
@@ -103,8 +110,10 @@ export function scalarLoss({ hidden, weight }: Projection, compute: () => tf.Ten
   });
 }
 
-function expectTargets(kernel: string, of: Projection, targets: tf.Tensor): void {
+function expectTargets(kernel: string, of: Projection, targets: tf.Tensor, rows?: tf.Tensor): void {
   expectProjection(kernel, of);
-  const fits = targets.rank === 1 && targets.dtype === 'int32' && targets.size === of.hidden.shape[0];
-  expectShape(kernel, fits, () => `hidden ${shapeOf(of.hidden)} and targets ${shapeOf(targets)}`, 'one int32 target per row');
+  const fits = [targets, ...(rows ? [rows] : [])].every(({ rank, dtype }) => rank === 1 && dtype === 'int32');
+  const [own, expected] = rows ? [rows, 'int32 targets, and an int32 row of hidden for each'] : [of.hidden, 'one int32 target per row'];
+  const found = (): string => `hidden ${shapeOf(of.hidden)}${rows ? `, rows ${shapeOf(rows)}` : ''} and targets ${shapeOf(targets)}`;
+  expectShape(kernel, fits && targets.size === own.shape[0], found, expected);
 }
