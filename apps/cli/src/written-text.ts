@@ -25,9 +25,11 @@ export function writtenText({
 /** What opened the model again, and what came of it. */
 function verifiedText(verify: Verified): string {
   if ('skipped' in verify) return `not verified: ${printable(verify.skipped)}`;
-  const { runtime, version, compared, maxDifference, tolerance } = verify;
+  const { runtime, version, compared, maxDifference, tolerance, divergence, divergenceTolerance } = verify;
   if (compared === 'bytes') return `verified by ${runtime} ${version}: the same bytes`;
-  return `verified by ${runtime} ${printable(version)}: logits within ${maxDifference.toPrecision(2)} (allowed ${tolerance.toPrecision(2)})`;
+  const within = (found: number, allowed: number, unit = ''): string => `within ${found.toPrecision(2)}${unit} (allowed ${allowed.toPrecision(2)})`;
+  const tokens = divergence === undefined ? '' : `, next tokens ${within(divergence, divergenceTolerance!, ' nats')}`;
+  return `verified by ${runtime} ${printable(version)}: logits ${within(maxDifference, tolerance)}${tokens}`;
 }
 
 /** The same of a model that was trained. */

@@ -2,9 +2,12 @@ import { type Checkpoint, checkTokenIds, type Dtype, fromFloat32, readBytes, toF
 import { openGguf } from '@chop/formats';
 import { projection } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkBlocks } from './check-blocks.js';
+import type { ExpectedLogits } from './compare-logits.js';
 import { blocksOf, scalesOf, valuesOf } from './onnx-blocks.js';
 import { BLOCK } from './onnx-graph.js';
 import type { OpenModel } from './opened.js';
+import { type Rounding, roundingsOf, type RoundValues } from './rounded-inputs.js';
 import { PRECISIONS, type OnnxDtype } from './save-onnx.js';
 import type { Written } from './verify.js';
 
@@ -16,14 +19,22 @@ interface Stored {
 
 type Source = Pick<OpenModel, 'family' | 'blueprint'> & { readonly checkpoint: Checkpoint };
 
-/** Logits `[tokens, vocab]` of one text by chop, on the weights as a file has them: floats rounded, blocks as they are read back. */
-export async function logitsAsStored(opened: OpenModel, { path, format, dtype }: Written, ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-  if (format === 'onnx') return logitsOf(opened, ids, inOnnx(dtype as OnnxDtype), signal);
+/**
+ * Logits `[tokens, vocab]` of one text by chop, on the weights as a file has them: floats rounded, blocks as they are read back.
+ *
+ * @throws {@link OutputError} `EXPORT_DIFFERS` for blocks that do not hold what was written.
+ */
+export async function logitsAsStored(opened: OpenModel, written: Written, ids: readonly number[], signal?: AbortSignal): Promise<ExpectedLogits> {
+  const { path, format, dtype, file } = written;
+  const options = { signal, roundings: roundingsOf(written) };
+  if (format === 'onnx') return logitsOf(opened, ids, inOnnx(dtype as OnnxDtype), options);
   if (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16')
-    return logitsOf(opened, ids, { weight: (values, { shape }) => (shape.length < 2 ? values : through(dtype.toUpperCase() as Dtype, values)) }, signal);
+    return logitsOf(opened, ids, { weight: (values, { shape }) => (shape.length < 2 ? values : through(dtype.toUpperCase() as Dtype, values)) }, options);
   const raw = await openGguf(path);
   try {
-    return await logitsOf({ ...opened, checkpoint: await opened.family.gguf!.translate(raw) }, ids, { weight: (values) => values }, signal);
+    const checkpoint = await opened.family.gguf!.translate(raw);
+    await checkBlocks(checkpoint, opened.checkpoint, { dtype, file, signal });
+    return await logitsOf({ ...opened, checkpoint }, ids, { weight: (values) => values }, options);
   } finally {
     await raw.close();
   }
@@ -45,7 +56,12 @@ function inOnnx(dtype: OnnxDtype): Stored {
  *
  * @throws {@link DataError} `TOKEN_ID`
  */
-export async function logitsOf({ family, blueprint, checkpoint }: Source, ids: readonly number[], stored: Stored, signal?: AbortSignal): Promise<Float32Array> {
+export async function logitsOf(
+  { family, blueprint, checkpoint }: Source,
+  ids: readonly number[],
+  stored: Stored,
+  { signal, roundings = [] }: { readonly signal?: AbortSignal | undefined; readonly roundings?: readonly Rounding[] },
+): Promise<ExpectedLogits> {
   const model = family.model(blueprint);
   checkTokenIds(model, ids);
   try {
@@ -53,15 +69,34 @@ export async function logitsOf({ family, blueprint, checkpoint }: Source, ids: r
       signal?.throwIfAborted();
       model.put(weight.name, stored.weight(toFloat32(await readBytes(checkpoint, weight.name), checkpoint.tensors.get(weight.name)!.dtype), weight));
     }
-    return tf.tidy(() => {
-      const predicted = model.predict(tf.tensor2d([...ids], [1, ids.length], 'int32'));
-      const { hidden, weight } = predicted;
-      const head = stored.head?.(weight.dataSync() as Float32Array, weight.shape);
-      return (head ? projection(hidden, tf.tensor(head, weight.shape)) : predicted).logits().dataSync().slice() as Float32Array;
-    });
+    const logits = (rounded?: Rounding): Float32Array =>
+      tf.tidy(() => {
+        const { hidden, weight } = model.predict(tf.tensor2d([...ids], [1, ids.length], 'int32'), rounded ? { through: roundedBy(rounded) } : {});
+        const head = stored.head ? tf.tensor(stored.head(weight.dataSync() as Float32Array, weight.shape), weight.shape) : weight;
+        return projection(rounded ? roundedTensor(hidden, rounded.inputs) : hidden, head)
+          .logits()
+          .dataSync()
+          .slice() as Float32Array;
+      });
+    return { values: logits(), rounded: roundings.map(logits) };
   } finally {
     model.drop();
   }
+}
+
+/** Tapped values rounded as they go on. */
+function roundedBy({ inputs, between }: Rounding): (name: string, value: tf.Tensor) => tf.Tensor {
+  return (name, value) => {
+    const round = LINEAR_INPUT.test(name) ? inputs : between;
+    return round ? roundedTensor(value, round) : value;
+  };
+}
+
+/** What a matrix is multiplied by: `layers.3.q.input`, and not a layer's own input. */
+const LINEAR_INPUT = /\.\w+\.\w+\.input$/;
+
+function roundedTensor(value: tf.Tensor, round: RoundValues): tf.Tensor {
+  return tf.tensor(round(value.dataSync() as Float32Array, value.shape.at(-1)!), value.shape);
 }
 
 /** Values as a float type holds them. */

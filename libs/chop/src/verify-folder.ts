@@ -43,13 +43,8 @@ export async function verifyFolder(
     await startEngine(engineOptions(request));
     const ids = probeIds(blueprint.axes.size('vocab'));
     const dtypes = new Map<string, Dtype>(tensors.map(({ name, dtype }) => [name, dtype]));
-    const found = await logitsOf(written, ids, { weight: (values) => values }, request.signal);
-    const expected = await logitsOf(
-      { family, blueprint, checkpoint },
-      ids,
-      { weight: (values, { name }) => through(dtypes.get(name)!, values) },
-      request.signal,
-    );
+    const { values: found } = await logitsOf(written, ids, { weight: (values) => values }, request);
+    const expected = await logitsOf({ family, blueprint, checkpoint }, ids, { weight: (values, { name }) => through(dtypes.get(name)!, values) }, request);
     return { ...chop, compared: 'bytes and logits', ...compareLogits(found, expected, { ids, share: SHARE, reader: 'chop on the written folder', file }) };
   } finally {
     await raw.close();

@@ -1,6 +1,6 @@
 import { ChopError, type EngineError } from '@chop/core';
 import { startEngine } from '@chop/kernels';
-import { compareLogits } from './compare-logits.js';
+import { compareLogits, type Difference } from './compare-logits.js';
 import { engineOptions, memoryFor } from './memory-limit.js';
 import type { OpenModel } from './opened.js';
 import type { Common } from './request.js';
@@ -17,14 +17,12 @@ export type VerifyMode = (typeof VERIFY_MODES)[number];
 
 /** What opened the written model, and how far its logits are from chop's on the weights as they are stored; or why nothing did. */
 export type Verified =
-  | {
+  | ({
       readonly runtime: string;
       readonly version: string;
       /** Folders of transformers are read by chop: their bytes, and their logits unless the model is large. */
       readonly compared: 'logits' | 'bytes' | 'bytes and logits';
-      readonly maxDifference: number;
-      readonly tolerance: number;
-    }
+    } & Difference)
   | { readonly skipped: string };
 
 /** How what was written is verified. */
@@ -50,7 +48,7 @@ export interface Written {
 /**
  * How far logits may be apart, as a share of the largest one (at least 1). Floats: what sums in another order and, below float32, products of
  * rounded values come to. Blocks, and bfloat16 in llama.cpp: activations are rounded too, to 8 bits in blocks of 32 or to bfloat16; where a model has
- * outliers among them (SmolLM2: 0.075 was seen) that is far more than the order of sums. A wrong row or scale moves logits by their own size.
+ * outliers among them (SmolLM2: 0.075 was seen) that is far more than the order of sums. A model that takes it to heart may be farther away: {@link compareLogits}.
  */
 const TOLERANCES: Readonly<Record<Written['dtype'], number>> = {
   ...{ f32: 2e-3, f16: 2e-2, bf16: 5e-2 },

@@ -53,6 +53,8 @@ export interface PassOptions {
   readonly walk?: (at: number, hidden: tf.Tensor) => tf.Tensor;
   /** Hears every tapped value by its name (`layers.3.q.input`, `layers.3.output`, `hidden`). Costs nothing when absent. */
   readonly onTap?: (name: string, value: tf.Tensor) => void;
+  /** What a tapped value goes on as: for what becomes of a model when its values are rounded on their way. */
+  readonly through?: (name: string, value: tf.Tensor) => tf.Tensor;
   /** Hears what all layers share, and how it is made for a pass that begins at another position (of a text of another length: see {@link Model.longBeyond}). */
   readonly onShared?: (value: tf.TensorContainer, make: MakeShared) => void;
 }
@@ -84,8 +86,10 @@ export class Pass {
   }
 
   tap<T extends tf.Tensor>(name: string, value: T): T {
-    this.options.onTap?.(name, value);
-    return value;
+    const { through, onTap } = this.options;
+    const going = through ? (through(name, value) as T) : value;
+    onTap?.(name, going);
+    return going;
   }
 
   /** What all layers of this pass need and depends on where it begins (tables of sines …): made once, freed by {@link close}. */
@@ -141,7 +145,8 @@ export class LayerPass {
   }
 
   tap<T extends tf.Tensor>(name: string, value: T): T {
-    return this.pass.options.onTap ? this.pass.tap(`layers.${this.at}.${name}`, value) : value;
+    const { through, onTap } = this.pass.options;
+    return through || onTap ? this.pass.tap(`layers.${this.at}.${name}`, value) : value;
   }
 }
 
