@@ -64,9 +64,7 @@ export abstract class Model {
     try {
       let hidden = this.embed(pass, ids);
       for (let at = 0; at < this.#blueprint.axes.layers; at++) hidden = this.#walk(pass, at, hidden);
-      const { from, to } = options.wanted ?? { from: 0, to: ids.shape[1]! };
-      const wanted = to - from === ids.shape[1] ? hidden : tf.slice(hidden, [0, from, 0], [-1, to - from, -1]);
-      const projection = this.project(pass, wanted);
+      const projection = this.project(pass, pass.wanted(hidden));
       pass.tap('hidden', projection.hidden);
       options.cache?.advance(ids.shape[1]!);
       return projection;

@@ -47,8 +47,8 @@ export interface PassOptions {
   readonly cache?: KeyValueCache;
   /** The tokens are those of a tree: one row, without cache and segments. */
   readonly tree?: TokenTree;
-  /** What is predicted after these tokens only, `[from, to)`: all by default. */
-  readonly wanted?: { readonly from: number; readonly to: number };
+  /** What is predicted after these tokens only, `[from, to)` or one by one: all by default. */
+  readonly wanted?: { readonly from: number; readonly to: number } | Int32Array;
   /** How each layer is walked through, where that is more than {@link Model.layer}: training may keep a layer's input only, and walk again later. */
   readonly walk?: (at: number, hidden: tf.Tensor) => tf.Tensor;
   /** Hears every tapped value by its name (`layers.3.q.input`, `layers.3.output`, `hidden`). Costs nothing when absent. */
@@ -64,6 +64,8 @@ export class Pass {
   readonly model: Model;
   readonly options: PassOptions;
   readonly #shared = new Map<string, tf.TensorContainer>();
+  /** Whether the last layer gives the wanted tokens only. */
+  #narrowed = false;
 
   constructor(model: Model, options: PassOptions = {}) {
     this.model = model;
@@ -102,6 +104,18 @@ export class Pass {
       this.options.onShared?.(value, make);
     }
     return value;
+  }
+
+  /** Of hidden states of all tokens, as the last layer gives them, those of the wanted ones; the last layer may have chosen already. */
+  wanted(hidden: tf.Tensor): tf.Tensor {
+    return this.#narrowed ? hidden : chosen(hidden, this.options.wanted);
+  }
+
+  /** As {@link wanted}, for whoever is inside the last layer: from here on only these tokens go on. What is tapped is of all tokens. */
+  narrow(x: tf.Tensor): tf.Tensor {
+    if (this.options.onTap) return x;
+    this.#narrowed = true;
+    return chosen(x, this.options.wanted);
   }
 
   /** The walk through layer `at`. */
@@ -144,10 +158,26 @@ export class LayerPass {
     return this.pass.model.live(axis, this.at);
   }
 
+  /**
+   * Of what stands for all tokens, `[batch, tokens, …]`, what the layer goes on with behind its attention: in the last layer the tokens whose predictions are
+   * wanted. A family that does not ask computes all of them.
+   */
+  needed(x: tf.Tensor): tf.Tensor {
+    return this.at === this.pass.model.blueprint.axes.layers - 1 ? this.pass.narrow(x) : x;
+  }
+
   tap<T extends tf.Tensor>(name: string, value: T): T {
     const { through, onTap } = this.pass.options;
     return through || onTap ? this.pass.tap(`layers.${this.at}.${name}`, value) : value;
   }
+}
+
+/** Some tokens of `[batch, tokens, …]`. */
+function chosen(x: tf.Tensor, wanted: PassOptions['wanted']): tf.Tensor {
+  if (wanted === undefined) return x;
+  if (wanted instanceof Int32Array) return tf.gather(x, tf.tensor1d(wanted, 'int32'), 1);
+  const { from, to } = wanted;
+  return to - from === x.shape[1] ? x : tf.slice(x, [0, from], [-1, to - from]);
 }
 
 /** All tensors in a container, in its order. */

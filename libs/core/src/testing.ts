@@ -86,15 +86,19 @@ async function checkTree(family: Family, blueprint: Blueprint, checkpoint: Check
   const model = await loaded(family, blueprint, checkpoint);
   const tree = new OpenTree([-1, 0, 1, 2, 1]);
   const logits = (ids: number[], options: PassOptions = {}): tf.Tensor => model.forward(tf.tensor2d([ids], undefined, 'int32'), options);
-  const difference = tf.tidy(() => {
+  const apart = (a: tf.Tensor, b: tf.Tensor): number => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!;
+  const [branches, choice] = tf.tidy(() => {
     const together = logits([5, 4, 3, 2, 1], { tree });
-    if (!tree.understood) return 0;
+    const wanted = Int32Array.of(4, 1, 3);
+    const some = apart(logits([5, 4, 3, 2, 1], { tree, wanted }), tf.gather(together, wanted, 1));
+    if (!tree.understood) return [0, some];
     const alone = tf.concat([logits([5, 4, 3, 2]), tf.slice(logits([5, 4, 1]), [0, 2, 0], [1, 1, -1])], 1);
-    return tf.max(tf.abs(tf.sub(together, alone))).dataSync()[0]!;
+    return [apart(together, alone), some];
   });
   tree.dispose();
   model.drop();
-  if (!(difference < LOGIT_TOLERANCE)) throw broken('texts in a tree = each text alone', `logits that differ by ${difference}`);
+  if (!(branches! < LOGIT_TOLERANCE)) throw broken('texts in a tree = each text alone', `logits that differ by ${branches}`);
+  if (!(choice! < LOGIT_TOLERANCE)) throw broken('wanted tokens = the same tokens of all', `logits that differ by ${choice}`);
 }
 
 async function checkMask(family: Family, blueprint: Blueprint, checkpoint: Checkpoint, axis: string, random: Random): Promise<void> {

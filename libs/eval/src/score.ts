@@ -61,16 +61,16 @@ async function* scorePass(model: Model, { ids, parents, readings }: PlannedPass,
   checkTokenIds(model, ids);
   const places = readings.flatMap(({ at }) => at);
   // What several choices begin behind is multiplied by the output layer once.
-  const distinct = [...new Set(places)];
-  const rowOf = new Map(distinct.map((place, row) => [place, row]));
+  const distinct = Int32Array.from(new Set(places));
+  const rowOf = new Map(Array.from(distinct, (place, row) => [place, row]));
   const rows = Int32Array.from(places, (place) => rowOf.get(place)!);
   const targets = readings.flatMap(({ request }) => requests[request]!.targets);
   checkTokenIds(model, targets);
   const branches = parents.some((parent, at) => parent !== at - 1);
   const tree = branches ? new OpenTree(parents) : undefined;
   const [hidden, values, weight] = tf.tidy(() => {
-    const predicted = model.predict(tf.tensor2d(ids as number[], [1, ids.length], 'int32'), tree ? { tree } : {});
-    const wanted = tf.gather(reshape(predicted.hidden, [-1, predicted.hidden.shape.at(-1)!]), tf.tensor1d(distinct, 'int32'));
+    const predicted = model.predict(tf.tensor2d(ids as number[], [1, ids.length], 'int32'), { wanted: distinct, ...(tree ? { tree } : {}) });
+    const wanted = reshape(predicted.hidden, [distinct.length, -1]);
     const asked = [Int32Array.from(targets), rows].map((numbers) => tf.tensor1d(numbers, 'int32')) as [tf.Tensor, tf.Tensor];
     return [wanted, tokenLogProbabilities(projection(wanted, predicted.weight), ...asked), predicted.weight] as const;
   });

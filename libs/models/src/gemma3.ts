@@ -86,8 +86,8 @@ export const gemma3 = family<Gemma3Settings>({
 
     layer(at, x, settings) {
       const normed = (role: string, of: tf.Tensor): tf.Tensor => norm(of, at.weight(role), { eps: settings.eps, live: at.live('width') });
-      const mixed = project(at, 'o', attended(at, normed('attentionNorm', x), settings));
-      const between = residual(x, normed('attendedNorm', mixed));
+      const mixed = project(at, 'o', at.needed(attended(at, normed('attentionNorm', x), settings)));
+      const between = residual(at.needed(x), normed('attendedNorm', mixed));
       const h = normed('ffnNorm', between);
       const gated = geglu(project(at, 'gate', h), project(at, 'up', h), { approximate: 'tanh' });
       return residual(between, normed('fedNorm', project(at, 'down', gated)));

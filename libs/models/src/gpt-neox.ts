@@ -113,8 +113,10 @@ export const gptNeox = family<GptNeoxSettings>({
   }),
 
   forward: forwardLayer((at, x, settings) => {
-    const between = residual(x, project(at, 'o', attended(at, normedLayer(at, 'attentionNorm', x, settings), settings)));
-    const up = project(at, 'up', normedLayer(at, 'ffnNorm', settings.parallel ? x : between, settings));
+    const mixed = at.needed(attended(at, normedLayer(at, 'attentionNorm', x, settings), settings));
+    const before = at.needed(x);
+    const between = residual(before, project(at, 'o', mixed));
+    const up = project(at, 'up', normedLayer(at, 'ffnNorm', settings.parallel ? before : between, settings));
     return residual(between, project(at, 'down', gelu(up, settings)));
   }),
 });

@@ -110,7 +110,8 @@ export const gpt2 = family<Gpt2Settings>({
     embed: (pass, ids) => positioned(pass, embedded(pass, ids)),
 
     layer(at, x, settings) {
-      const between = residual(x, project(at, 'o', attended(at, normedLayer(at, 'attentionNorm', x, settings))));
+      const mixed = at.needed(attended(at, normedLayer(at, 'attentionNorm', x, settings)));
+      const between = residual(at.needed(x), project(at, 'o', mixed));
       const up = project(at, 'up', normedLayer(at, 'ffnNorm', between, settings));
       return residual(between, project(at, 'down', gelu(up, settings)));
     },

@@ -30,7 +30,8 @@ export const llama = family<LlamaSettings>({
     }),
 
   forward: forwardRms((at, x, settings) => {
-    const between = residual(x, project(at, 'o', attended(at, normedRms(at, 'attentionNorm', x, settings), settings)));
+    const mixed = at.needed(attended(at, normedRms(at, 'attentionNorm', x, settings), settings));
+    const between = residual(at.needed(x), project(at, 'o', mixed));
     const h = normedRms(at, 'ffnNorm', between, settings);
     return residual(between, project(at, 'down', swiglu(project(at, 'gate', h), project(at, 'up', h))));
   }),

@@ -40,7 +40,8 @@ export const olmo2 = family<Olmo2Settings>({
     }),
 
   forward: forwardRms((at, x, settings) => {
-    const between = residual(x, normedRms(at, 'attentionNorm', project(at, 'o', attended(at, x, settings)), settings));
+    const mixed = project(at, 'o', at.needed(attended(at, x, settings)));
+    const between = residual(at.needed(x), normedRms(at, 'attentionNorm', mixed, settings));
     const gated = swiglu(project(at, 'gate', between), project(at, 'up', between));
     return residual(between, normedRms(at, 'ffnNorm', project(at, 'down', gated), settings));
   }),

@@ -43,6 +43,6 @@ export const palmLike = family<GroupedSettings>({
     const tables = rotary(at.pass, x.shape[1]!, { inner, theta, scaling });
     const placed = (heads: tf.Tensor, role: string): tf.Tensor => rope(layerNorm(headsOf(heads, inner), at.weight(role), { eps }), tables);
     const mixed = attend(at, { q: placed(q!, 'qNorm'), k: placed(k!, 'kNorm'), v: headsOf(v!, inner) });
-    return residual(x, project(at, 'out', join(mixed, swiglu(gate!, up!))));
+    return residual(at.needed(x), project(at, 'out', at.needed(join(mixed, swiglu(gate!, up!)))));
   }),
 });

@@ -47,7 +47,8 @@ export const phi3 = family<Phi3Settings>({
 
   forward: forwardRms((at, x, settings) => {
     const ffn = at.size('ffn');
-    const between = residual(x, project(at, 'o', attended(at, normedRms(at, 'attentionNorm', x, settings), settings)));
+    const mixed = at.needed(attended(at, normedRms(at, 'attentionNorm', x, settings), settings));
+    const between = residual(at.needed(x), project(at, 'o', mixed));
     const [gate, up] = parts(project(at, 'gateUp', normedRms(at, 'ffnNorm', between, settings)), [ffn, ffn]);
     return residual(between, project(at, 'down', swiglu(gate!, up!)));
   }),
