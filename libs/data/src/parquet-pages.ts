@@ -2,6 +2,7 @@ import { DataError } from '@chop/core';
 import type { AsyncBuffer, ColumnChunk } from 'hyparquet';
 import { readOffsetIndex } from 'hyparquet/src/indexes.js';
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js';
+import { checkRuns, hasRuns, type DataPage, type Levels } from './parquet-runs.js';
 
 /** Most page headers have some tens of bytes; statistics may hold the beginnings of texts. */
 const HEADER_BYTES = 1 << 12;
@@ -15,6 +16,17 @@ const MAX_VALUES = 2 ** 26;
 const PAGE_FIELDS: Readonly<Record<number, string>> = { 0: 'field_5', 2: 'field_7', 3: 'field_8' };
 const [DICTIONARY, DATA_V2] = [2, 3];
 
+/** Unpacks the bytes of a page: `length` come of them. */
+export type Unpack = (packed: Uint8Array, length: number) => Uint8Array;
+
+/** A column of a row group, as its pages are checked. */
+export interface PagedColumn {
+  readonly chunk: ColumnChunk;
+  readonly levels: Levels;
+  /** Missing where the column is not packed. */
+  readonly unpack?: Unpack | undefined;
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A page's header, by the numbers of its fields. */
@@ -27,12 +39,13 @@ interface PageHeader {
 }
 
 /**
- * Walks the headers of a column's pages in a row group before anything is unpacked: what they claim fits the file, their values are as many
- * as the row group has, and an offset index names these pages. (The reader behind this trusts them, and would not end, or take all memory.)
+ * Walks the pages of a column in a row group before they are read: what their headers claim fits the file, their values are as many as the row group has,
+ * those of their runs too, and an offset index names these pages. (The reader behind this trusts them, and would not end, or take all memory.)
  *
  * @throws {@link DataError} `DATA_LARGE`; any other error means that the file is broken.
  */
-export async function checkPages(file: AsyncBuffer, chunk: ColumnChunk, rows: number, name: string): Promise<void> {
+export async function checkPages(file: AsyncBuffer, column: PagedColumn, rows: number, name: string): Promise<void> {
+  const { chunk } = column;
   const meta = chunk.meta_data!;
   const expected = Number(meta.num_values);
   if (!Number.isSafeInteger(rows) || rows < 0 || rows > expected) throw new Error(`${rows} rows with ${expected} values`);
@@ -52,6 +65,12 @@ export async function checkPages(file: AsyncBuffer, chunk: ColumnChunk, rows: nu
     if (!isCount(more) || more > (type === DICTIONARY ? unpacked : expected - values)) throw new Error(`a page of ${String(more)} values at ${at}`);
     if (type === DATA_V2) checkSecondVersion(own, packed, unpacked, at);
     if (type !== DICTIONARY) {
+      const { page, unpackedBytes, isPacked } = dataPage(header, column);
+      const { unpack } = column;
+      if (hasRuns(page)) {
+        const bytes = new Uint8Array(await file.slice(at + length, at + length + packed));
+        checkRuns(page, bytes, (part) => (unpack && isPacked && unpackedBytes > 0 ? unpack(part, unpackedBytes) : part));
+      }
       values += more;
       sizes.set(at, length + packed);
     }
@@ -59,6 +78,18 @@ export async function checkPages(file: AsyncBuffer, chunk: ColumnChunk, rows: nu
   }
   if (values !== expected) throw new Error(`${values} values instead of ${expected}`);
   await checkOffsets(file, chunk, sizes, rows);
+}
+
+/** `DataPageHeader`: encoding (2). `DataPageHeaderV2`: encoding (4), and whether values are packed (7), as they are when nothing is said. */
+function dataPage({ type, unpacked, own }: PageHeader, { chunk, levels }: PagedColumn): { page: DataPage; unpackedBytes: number; isPacked: boolean } {
+  const page = { values: own['field_1'] as number, isBoolean: chunk.meta_data!.type === 'BOOLEAN', levels };
+  if (type !== DATA_V2) return { page: { ...page, encoding: own['field_2'] }, unpackedBytes: unpacked as number, isPacked: true };
+  const [nulls, definitionBytes, repetitionBytes] = [own['field_2'], own['field_5'], own['field_6']] as [number, number, number];
+  return {
+    page: { ...page, encoding: own['field_4'], second: { nulls, repetitionBytes, definitionBytes } },
+    unpackedBytes: (unpacked as number) - definitionBytes - repetitionBytes,
+    isPacked: own['field_7'] !== false,
+  };
 }
 
 /** `DataPageHeaderV2`: nulls (2) and rows (3) are of its values (1), levels (5, 6) lie in its bytes. Without these lengths the reader would read one byte for ever. */

@@ -133,6 +133,7 @@ test.each<[what: string, at: number, byte: number, says: RegExp]>([
   ['more rows than values', 18, 34, /a page of 17 rows with 16 values at 4/],
   ['levels without a length, which the library reads for ever', 23, 0x25, /levels of undefined and 2 bytes at 4/],
   ['levels of less than no bytes', 22, 1, /levels of 0 and -1 bytes at 4/],
+  ['a run of more values than the page has', 28, 0x7e, /a run of 63 values where 16 are left/],
   ['an offset index to where no page is', 4368, 10, /an offset index with a page of 104 bytes at 5/],
   ['an offset index without the first rows', 4373, 2, /an offset index with a page from row 1 on/],
 ])('%s is refused before anything is unpacked', async (_, at, byte, says) => {

@@ -13,6 +13,7 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { checkPages } from './parquet-pages.js';
+import { levelsOf } from './parquet-runs.js';
 import { timeLimited } from './time-limit.js';
 
 /** Rows read at once where the file says where its pages begin; elsewhere a row group is read at once. */
@@ -45,7 +46,7 @@ export async function* parquetRows(file: string, column?: string): AsyncGenerato
     const metadata = await parquetMetadataAsync(source, { geoparquet: false }).catch((cause: unknown) => broken(file, cause));
     if (column !== undefined) checkColumn(metadata, column, file);
     const isGrouped = parquetSchema(metadata).children.some((child) => (column ?? child.element.name) === child.element.name && leaves(child).length > 1);
-    for await (const { from, to } of pieces(source, metadata, column, file)) {
+    for await (const { from, to } of pieces(source, { metadata, codecs, column, file })) {
       const options = {
         file: source,
         metadata,
@@ -104,21 +105,27 @@ function codecsInTime(): Compressors {
 }
 
 /** Which rows are read at once. */
-async function* pieces(source: AsyncBuffer, metadata: FileMetaData, column: string | undefined, file: string): AsyncGenerator<{ from: number; to: number }> {
+async function* pieces(
+  source: AsyncBuffer,
+  {
+    metadata,
+    codecs,
+    column,
+    file,
+  }: { readonly metadata: FileMetaData; readonly codecs: Compressors; readonly column: string | undefined; readonly file: string },
+): AsyncGenerator<{ from: number; to: number }> {
   let start = 0;
-  const known = new Set(
-    parquetSchema(metadata)
-      .children.flatMap(leaves)
-      .map(({ path }) => JSON.stringify(path)),
-  );
+  const known = levelsOf(parquetSchema(metadata));
   for (const { columns, num_rows } of metadata.row_groups) {
     const rows = Number(num_rows);
     const chunks = columns.filter(({ meta_data: meta }) => column === undefined || meta?.path_in_schema[0] === column || meta === undefined);
     for (const chunk of chunks) {
       const path = chunk.meta_data?.path_in_schema ?? [];
-      if (chunk.meta_data && !known.has(JSON.stringify(path))) broken(file, new Error(`a column ${path.join('.').slice(0, 60)} that the schema does not have`));
+      const levels = known.get(JSON.stringify(path));
+      if (chunk.meta_data && levels === undefined) broken(file, new Error(`a column ${path.join('.').slice(0, 60)} that the schema does not have`));
       checkChunk(chunk, file);
-      await checkPages(source, chunk, rows, file).catch((cause: unknown) => broken(file, cause, start + 1));
+      const unpack = codecs[chunk.meta_data!.codec];
+      await checkPages(source, { chunk, levels: levels!, unpack }, rows, file).catch((cause: unknown) => broken(file, cause, start + 1));
     }
     if (chunks.length === 0 && rows > 0) broken(file, new Error(`${rows} rows without columns`));
     const step = chunks.every(({ offset_index_offset: at }) => at !== undefined) ? ROWS_AT_ONCE : rows;
