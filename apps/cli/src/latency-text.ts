@@ -12,7 +12,7 @@ export function latencyRows({ settings, weightBytes, peakBytes, speedUps = [] }:
     ...settings.flatMap((setting) => settingRows(setting, settings.length > 1)),
     ...speedUps.map((each) => ['as fast as the base', `${each.query.median.toFixed(2)} ×`, speedText(each)]),
     ['weights', size(weightBytes), 'in memory'],
-    ['peak memory', size(peakBytes), ''],
+    ['peak memory', size(peakBytes), 'of the process so far'],
   ];
 }
 

@@ -39,7 +39,7 @@ export interface ComparedVariant {
   readonly latency?: LatencyResult;
   /** That of the base, in turns with it. */
   readonly baseLatency?: LatencyResult;
-  /** The most that the engine held meanwhile: both models, and what they read. */
+  /** The most that the engine has held in this process so far: while both models were timed, or trained before. */
   readonly peakBytes?: number;
   /** Over the base, timed in turns with it. */
   readonly speedUps?: readonly SpeedUps[];

@@ -6,7 +6,7 @@ import { checkMemory, withinMemory } from './memory-limit.js';
 import { type ModelSource, openModel, type OpenModel } from './opened.js';
 import type { Common } from './request.js';
 
-/** Models timed side by side, and the most memory that the engine held meanwhile. */
+/** Models timed side by side, and the most memory that the engine has held in this process so far. */
 export type SideBySide<Name extends string> = LatencyComparison<Name> & { readonly peakBytes: number };
 
 /**

@@ -167,7 +167,7 @@ export interface EvalResult {
   /** Wall time of the tasks. */
   readonly taskSeconds?: number;
   readonly latency?: LatencyResult & {
-    /** The most that the engine held so far; of models that were timed in turns, all together. */
+    /** The most that the engine has held in this process so far: models timed in turns all together, and whatever was computed before. */
     readonly peakBytes: number;
     /** Over the first model, where several are measured. */
     readonly speedUps?: readonly SpeedUps[];

@@ -123,7 +123,12 @@ export abstract class Model {
   /** Puts values in place of a weight that is not in memory: where models come from. */
   put(name: string, values: Float32Array): void {
     const { shape } = this.#blueprint.weight(name);
-    const value = tf.tidy(() => tf.variable(tf.tensor(values, [...shape], 'float32')));
+    const value = tf.tidy(() => {
+      const variable = tf.variable(tf.tensor(values, [...shape], 'float32'));
+      // TensorFlow.js holds an array until an op asks for it: so one does, and what was read can be reused for the next weight instead of piling up.
+      tf.reshape(variable, [...shape]);
+      return variable;
+    });
     this.#weights.set(name, { value, slots: new Map() });
   }
 

@@ -124,7 +124,7 @@ export interface TimedFacts {
   readonly name: string;
   readonly settings: readonly SettingFacts[];
   readonly weightBytes: number;
-  /** The most that the engine held; of models that took turns, all together. */
+  /** The most that the engine has held in this process so far: whatever it timed, and trained before. */
   readonly peakBytes?: number;
 }
 

@@ -46,7 +46,7 @@ export function SpeedTables({ speed: { timed, paid } }: { readonly speed: Speed 
           ...faster,
           { title: 'Weights', unit: 'in memory' },
           { title: 'Texts', unit: 'beside them' },
-          { title: 'Peak', unit: isPaired ? 'of both' : 'so far' },
+          { title: 'Peak', unit: 'of the process' },
         ]}
         rows={rows.map(({ name, model, setting }) => [
           ...where(name, setting),
