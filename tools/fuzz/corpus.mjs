@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { familyOf } from '@chop/core';
 import { saveFolder } from '@chop/formats';
+import { safetensorsFile } from './edited-json.mjs';
 import { scratch } from './oracle.mjs';
 import { composed, openModel } from './parts.mjs';
-import { configs, documents, llamaConfig, plans, recipes, recipeYaml, safetensorsHeaders, tokenizerConfig, tokenizers } from './seeds.mjs';
+import { configs, documents, llamaConfig, packedHeaders, plans, recipes, recipeYaml, safetensorsHeaders, tokenizerConfig, tokenizers } from './seeds.mjs';
 
 const EDITS = 0xed;
 const text = (value) => Buffer.from(JSON.stringify(value));
@@ -15,7 +16,14 @@ put('config', configs.map(text));
 put('tokenizer', tokenizers.map(text));
 put('recipe', [...recipes.map(text), Buffer.from(recipeYaml)]);
 put('plan', plans.map(text));
-put('safetensors', safetensorsHeaders.map(whole));
+put(
+  'safetensors',
+  safetensorsHeaders.map((header) => safetensorsFile(JSON.stringify(header))),
+);
+put(
+  'packed',
+  packedHeaders.map((header) => safetensorsFile(JSON.stringify(header))),
+);
 put('gguf', [
   await ggufFile({ ...llamaConfig, rope_scaling: null }, 'q8_0'),
   await ggufFile({ ...configs[1], layer_types: undefined, max_window_layers: undefined, use_sliding_window: false }, 'f16'),
@@ -34,13 +42,6 @@ function put(target, inputs) {
   // A seed each, and edits that change nothing yet: one per document, with the third byte free to grow.
   const edits = ['gguf', 'data', 'parquet'].includes(target) ? [] : inputs.map((_, index) => Buffer.of(EDITS, index, 1, 0, 4, 0, 7, 0, 1, 9, 13, 0, 6, 30));
   for (const [index, input] of [...inputs, ...edits].entries()) writeFileSync(join(folder, `seed-${index + 1}`), input);
-}
-
-function whole(header) {
-  const json = text(header);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  return Buffer.concat([length, json, Buffer.alloc(64)]);
 }
 
 /** A GGUF file of a model with weights of nought. */

@@ -34,6 +34,24 @@ export function jsonText(data, seeds) {
   return data[0] === EDITS ? JSON.stringify(edited(data.subarray(1), seeds)) : data.toString('utf8');
 }
 
+const DATA_BYTES = 64;
+/** Data of edited headers: floats, and pairs of indices 0 and 1 of packed weights. */
+const DATA_BYTE = 0x44;
+
+/** The file that bytes stand for: edits make a header with its length before it and data behind it; other bytes are the file. */
+export function safetensorsBytes(data, seeds) {
+  if (data[0] !== EDITS) return data;
+  return safetensorsFile(JSON.stringify(edited(data.subarray(1), seeds)));
+}
+
+/** A header with its length before it and data behind it. */
+export function safetensorsFile(header) {
+  const json = Buffer.from(header);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, Buffer.alloc(DATA_BYTES, DATA_BYTE)]);
+}
+
 /** A seed after the edits: four bytes each (which node, two bytes; what to do; with what). */
 export function edited(bytes, seeds) {
   let document = structuredClone(seeds[(bytes[0] ?? 0) % seeds.length]);

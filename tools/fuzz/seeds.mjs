@@ -203,6 +203,17 @@ export const safetensorsHeaders = [
   },
 ];
 
+/** Packed 2:4 weights of two dtypes and widths, and one that is not packed. */
+export const packedHeaders = [
+  {
+    'a.weight': { dtype: 'F16', shape: [2, 6], data_offsets: [0, 24] },
+    'a.weight_indices': { dtype: 'U8', shape: [2, 2], data_offsets: [24, 28] },
+    'b.weight': { dtype: 'F32', shape: [1, 4], data_offsets: [28, 44] },
+    'b.weight_indices': { dtype: 'U8', shape: [1, 1], data_offsets: [44, 45] },
+    'c.bias': { dtype: 'BF16', shape: [2], data_offsets: [45, 49] },
+  },
+];
+
 export const recipeYaml = `# A run
 name: half
 model: &m embedded
