@@ -275,7 +275,8 @@ class Graph implements GraphBuilder {
     const { context } = this.#reach;
     const tables = this.#textLengths.map((length) => {
       const parts: Float32Array[] = [];
-      for (let offset = 0; offset < context; offset += STRIDE) parts.push(tf.tidy(() => tensorsIn(make(offset, length))[index]!.dataSync() as Float32Array));
+      for (let offset = 0; offset < context; offset += STRIDE)
+        tf.tidy(() => void parts.push(tensorsIn(make(offset, length))[index]!.dataSync() as Float32Array));
       const width = parts[0]!.length / STRIDE;
       const rows = new Float32Array(context * width);
       parts.forEach((part, i) => rows.set(part.subarray(0, (context - i * STRIDE) * width), i * STRIDE * width));

@@ -69,15 +69,17 @@ export async function logitsOf(
       signal?.throwIfAborted();
       model.put(weight.name, stored.weight(toFloat32(await readBytes(checkpoint, weight.name), checkpoint.tensors.get(weight.name)!.dtype), weight));
     }
-    const logits = (rounded?: Rounding): Float32Array =>
-      tf.tidy(() => {
+    const logits = (rounded?: Rounding): Float32Array => {
+      // A scope looks for tensors in what it returns: in each of half a million numbers.
+      const tensor = tf.tidy(() => {
         const { hidden, weight } = model.predict(tf.tensor2d([...ids], [1, ids.length], 'int32'), rounded ? { through: roundedBy(rounded) } : {});
         const head = stored.head ? tf.tensor(stored.head(weight.dataSync() as Float32Array, weight.shape), weight.shape) : weight;
-        return projection(rounded ? roundedTensor(hidden, rounded.inputs) : hidden, head)
-          .logits()
-          .dataSync()
-          .slice() as Float32Array;
+        return projection(rounded ? roundedTensor(hidden, rounded.inputs) : hidden, head).logits();
       });
+      const values = tensor.dataSync().slice() as Float32Array;
+      tensor.dispose();
+      return values;
+    };
     return { values: logits(), rounded: roundings.map(logits) };
   } finally {
     model.drop();

@@ -112,6 +112,13 @@ test.each<[what: string, change: (bytes: Buffer) => Buffer, code: string, says: 
     'DATA_BROKEN',
     /a column (text|tixt) that the schema does not have/,
   ],
+  // `schema` has two columns (field 5 of its element, i32).
+  [
+    'a schema with fewer columns than it says',
+    (bytes) => replaced(bytes, [...Buffer.from('schema'), 0x15, 0x04], [...Buffer.from('schema'), 0x15, 0x06]),
+    'DATA_BROKEN',
+    /cannot be read/,
+  ],
   // Codec 1 (field 4 of the metadata of a column, i32) becomes LZO.
   [
     'a codec that nobody reads',

@@ -44,9 +44,10 @@ export async function* parquetRows(file: string, column?: string): AsyncGenerato
     const source = await bufferOf(handle, file);
     const codecs = codecsInTime();
     const metadata = await parquetMetadataAsync(source, { geoparquet: false }).catch((cause: unknown) => broken(file, cause));
-    if (column !== undefined) checkColumn(metadata, column, file);
-    const isGrouped = parquetSchema(metadata).children.some((child) => (column ?? child.element.name) === child.element.name && leaves(child).length > 1);
-    for await (const { from, to } of pieces(source, { metadata, codecs, column, file })) {
+    const schema = schemaOf(metadata, file);
+    if (column !== undefined) checkColumn(schema, column, file);
+    const isGrouped = schema.children.some((child) => (column ?? child.element.name) === child.element.name && leaves(child).length > 1);
+    for await (const { from, to } of pieces({ file, source, metadata, schema, codecs }, column)) {
       const options = {
         file: source,
         metadata,
@@ -104,18 +105,19 @@ function codecsInTime(): Compressors {
   return Object.fromEntries(entries);
 }
 
+/** A file while it is read. */
+interface Reading {
+  readonly file: string;
+  readonly source: AsyncBuffer;
+  readonly metadata: FileMetaData;
+  readonly schema: SchemaTree;
+  readonly codecs: Compressors;
+}
+
 /** Which rows are read at once. */
-async function* pieces(
-  source: AsyncBuffer,
-  {
-    metadata,
-    codecs,
-    column,
-    file,
-  }: { readonly metadata: FileMetaData; readonly codecs: Compressors; readonly column: string | undefined; readonly file: string },
-): AsyncGenerator<{ from: number; to: number }> {
+async function* pieces({ file, source, metadata, schema, codecs }: Reading, column: string | undefined): AsyncGenerator<{ from: number; to: number }> {
   let start = 0;
-  const known = levelsOf(parquetSchema(metadata));
+  const known = levelsOf(schema);
   for (const { columns, num_rows } of metadata.row_groups) {
     const rows = Number(num_rows);
     const chunks = columns.filter(({ meta_data: meta }) => column === undefined || meta?.path_in_schema[0] === column || meta === undefined);
@@ -153,8 +155,16 @@ function checkChunk({ meta_data: meta, crypto_metadata: crypto }: ColumnChunk, f
     });
 }
 
-function checkColumn(metadata: FileMetaData, column: string, file: string): void {
-  const { children } = parquetSchema(metadata);
+/** The columns as a tree: its nodes say how many children follow them, and may lie. */
+function schemaOf(metadata: FileMetaData, file: string): SchemaTree {
+  try {
+    return parquetSchema(metadata);
+  } catch (cause) {
+    return broken(file, cause);
+  }
+}
+
+function checkColumn({ children }: SchemaTree, column: string, file: string): void {
   if (children.some(({ element }) => element.name === column)) return;
   const leaf = children.flatMap(leaves).find(({ path }) => path.length > 1 && (path.join('.') === column || path.at(-1) === column));
   const names = children.map(({ element }) => element.name);
