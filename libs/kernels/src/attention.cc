@@ -10,6 +10,8 @@ namespace chop {
 namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
+/** Floats of the widest register. */
+constexpr int kLanes = 16;
 
 /** What is known of a row so far: its largest score, Σ exp(score − largest). */
 struct Softmax {
@@ -19,16 +21,18 @@ struct Softmax {
 /** Takes the scores of one more tile into a row: they become exp(score − largest), and what was summed with the old largest score is scaled. */
 CHOP_LEVELS void carry(float* scores, int64_t from, int64_t to, Softmax& row, float* sums, int64_t width) {
   const int low = static_cast<int>(from), high = static_cast<int>(to);
+  // Whole registers, so that each key keeps its lane of the sums whatever else is seen.
+  const int begin = low / kLanes * kLanes, end = (high + kLanes - 1) / kLanes * kLanes;
   float largest = row.largest;
 #pragma omp simd reduction(max : largest)
-  for (int key = 0; key < kKeys; ++key) {
+  for (int key = begin; key < end; ++key) {
     scores[key] = key >= low && key < high ? scores[key] : kNone;
     largest = scores[key] > largest ? scores[key] : largest;
   }
   const float origin = largest == kNone ? 0.0f : largest;  // −∞ − −∞ is no number
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int key = 0; key < kKeys; ++key) {
+  for (int key = begin; key < end; ++key) {
     scores[key] = exponential(scores[key] - origin);
     sum += scores[key];
   }
@@ -95,8 +99,11 @@ void attendTo(const Heads& of, const Queries& task, const float* q, const float*
   float *scaled = memory, *scores = scaled + rows * of.inner, *sums = scores + rows * kKeys;
   float *keys = sums + rows * of.width, *values = keys + kKeys * of.inner;
   auto* state = reinterpret_cast<Softmax*>(values + kKeys * of.width);
-  std::fill_n(memory, rows * (of.inner + kKeys + of.width), 0.0f);
   copyQueries(of, q, batch, first, count, head, of.scale, of.inner, scaled);
+  std::fill_n(scaled + used * of.inner, (rows - used) * of.inner, 0.0f);
+  std::fill_n(sums, rows * of.width, 0.0f);
+  // Rows that lie close together already need no copy: what stands behind the last key is not looked at.
+  const bool close = of.kv == 1 && of.inner == of.width;
   std::fill_n(state, used, Softmax{});
   Seen range[kQueryRows];
   for (int64_t firstKey = firstTile(of, first); firstKey < of.offset + first + count; firstKey += kKeys) {
@@ -107,7 +114,7 @@ void attendTo(const Heads& of, const Queries& task, const float* q, const float*
     }
     if (!any) continue;
     turnKeys(of, k, batch, firstKey, head, keys);
-    copyKeys(of, v, batch, firstKey, head, values);
+    if (!close) copyKeys(of, v, batch, firstKey, head, values);
     scoreTile(range, of, scaled, of.inner, keys, scores, used);
     for (int64_t row = 0; row < used; ++row) {
       const Seen& own = range[row / of.group];
@@ -115,7 +122,7 @@ void attendTo(const Heads& of, const Queries& task, const float* q, const float*
       if (own.gaps) hide(of, batch, first + row / of.group, firstKey, own, kNone, scores + row * kKeys);
       carry(scores + row * kKeys, own.from, own.to, state[row], sums + row * of.width, of.width);
     }
-    mix(range, of.group, scores, values, of.width, sums, used);
+    mix(range, of.group, scores, close ? v + of.key(batch, firstKey, head) : values, of.width, sums, used);
   }
   for (int64_t row = 0; row < used; ++row) {
     const int64_t query = first + row / of.group, each = row % of.group;
