@@ -1,8 +1,10 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { familyOf } from '@chop/core';
+import { randomCheckpoint } from '@chop/core/testing';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Chop, compose, type RunRequest } from '../src/index.js';
+import { type Chop, compose, OpenModel, type RunRequest } from '../src/index.js';
 
 let chop: Chop;
 let folder: string;
@@ -84,5 +86,32 @@ describe('refused before anything is made', () => {
     const file = await recipeOf('dense', 'evaluate: {}', 'export: { format: packed }');
     await expect(chop.run(file, { out })).rejects.toMatchObject({ code: 'FORMAT_NOT_SPARSE' });
     await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('a GGUF file of what a plan leaves, where llama.cpp has no words for it: no weight of the pruned model is written', async () => {
+    const embedded = await chop.open('embedded');
+    // Every third layer sees all tokens: an order that GGUF can tell, until the second layer is gone.
+    const config = {
+      ...{ architectures: ['Gemma3ForCausalLM'], vocab_size: 512, hidden_size: 32, intermediate_size: 32, num_hidden_layers: 6, head_dim: 16 },
+      ...{ num_attention_heads: 2, num_key_value_heads: 1, sliding_window: 4, sliding_window_pattern: 3, query_pre_attn_scalar: 16 },
+    };
+    const family = familyOf(chop.parts, config, 'random');
+    const checkpoint = { ...randomCheckpoint(family, config, 1), companions: embedded.checkpoint.companions };
+    const model = join(folder, 'gemma');
+    await chop.save(new OpenModel({ checkpoint, family, blueprint: family.blueprint(config) }), model, { verify: 'none' });
+    await embedded.close();
+    const file = join(folder, 'gemma.yaml');
+    const steps = ['prune: { layer-chop: { layers: LAYERS } }', 'evaluate: {}', 'export: { format: gguf, dtype: f16, verify: none }'];
+    const run = async (layers: string): Promise<string[]> => {
+      await writeFile(file, [`name: gemma`, `model: ${model}`, 'steps:', ...steps.map((step) => `  - ${step.replace('LAYERS', layers)}`), ''].join('\n'));
+      const out = join(folder, `gemma-${layers.length}`);
+      const failure = await chop.run(file, { out }).then(
+        () => [],
+        (error: { code: string }) => [error.code],
+      );
+      return [...failure, ...(await readdir(join(out, 'models')).catch(() => []))];
+    };
+    expect(await run('[0, 1, 2]')).toEqual(['1-layer-chop', '3-gguf-f16.gguf']);
+    expect(await run('[0, 2, 3, 4, 5]')).toEqual(['FORMAT_UNSUPPORTED']);
   });
 });
