@@ -21,7 +21,7 @@ export async function startBackends(which: { webgpu?: boolean } = {}): Promise<s
 
 /** As {@link startBackends}: the engines themselves. */
 export async function startEngines({ webgpu = false } = {}): Promise<Engine[]> {
-  await registerGradients();
+  registerGradients();
   const engines = [await startCpu('test'), await startWasm(undefined, 'test')];
   const installed = await findEngine();
   if (installed !== undefined) {

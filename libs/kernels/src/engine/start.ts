@@ -51,7 +51,7 @@ function same(running: Engine, { engine }: EngineOptions): Engine {
 }
 
 async function start({ engine, threads, memoryLimitBytes }: EngineOptions): Promise<Engine> {
-  await registerGradients();
+  registerGradients();
   if (engine === 'cpu') return startCpu('asked for');
   if (engine === 'wasm') return startWasm(threads, 'asked for').catch((error: unknown) => broken('wasm', error));
   if (engine === 'webgpu') return startWebgpu('asked for').catch((error: unknown) => broken('webgpu', error));

@@ -47,7 +47,7 @@ interface NodeBackend {
 export async function startTensorflow(installed: InstalledEngine, limits: EngineLimits, reason: string): Promise<Engine> {
   prepareEnvironment(limits);
   provideRemovedUtilities();
-  await withBindingAt(installed.binding, () => import('@tensorflow/tfjs-node-gpu'));
+  withBindingAt(installed.binding, () => void createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu'));
   await tf.setBackend('tensorflow');
   const backend = tf.backend() as unknown as NodeBackend;
   const native = await loadNativeKernels(installed).catch((error: unknown) => String((error as Error).message ?? error));
@@ -94,13 +94,13 @@ interface Finder {
  * The package asks `find` of node-pre-gyp where its binding is: while it is loaded, the answer for it is `binding`.
  * (What that package exports reads the function from this inner module at every call.)
  */
-async function withBindingAt<T>(binding: string, load: () => Promise<T>): Promise<T> {
+function withBindingAt(binding: string, load: () => void): void {
   const { folder } = bindingPackage();
   const finder = createRequire(join(folder, 'package.json'))('@mapbox/node-pre-gyp/lib/pre-binding.js') as Finder;
   const find = finder.find;
   finder.find = (packageFile, options) => (dirname(packageFile) === folder ? binding : find(packageFile, options));
   try {
-    return await load();
+    load();
   } finally {
     finder.find = find;
   }

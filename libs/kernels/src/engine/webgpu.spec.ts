@@ -129,7 +129,7 @@ async function numbersOf({ inputs, run, differentiable }: Trial, backend: string
   return numbers;
 }
 
-await registerGradients();
+registerGradients();
 if ((await findWebgpu()) === undefined) {
   test('webgpu without a GPU is an error which names another engine', async () => {
     await expect(startEngine({ engine: 'webgpu' })).rejects.toMatchObject({ exitCode: 3, facts: { remedy: expect.stringContaining('--engine wasm') } });

@@ -11,7 +11,7 @@ import { type EmulatedArray, loadEmulator, registerEmulated, runInEveryOrder } f
 /** float32 against PyTorch's float64, told with six digits; as in conformance.ts. */
 const TOLERANCE = 2e-5;
 
-await registerGradients();
+registerGradients();
 await startCpu('test');
 const emulator = await loadEmulator();
 const calls = await registerEmulated(emulator);
