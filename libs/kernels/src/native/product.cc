@@ -16,7 +16,7 @@ constexpr int64_t kDeep = 2 * kDepth;
 /** Columns of the result that are made at once: what b's copy takes stays in the last-level cache. */
 constexpr int64_t kWidth = 3072;
 /** Rows of the result that one task makes, about: its slivers of a stay in the second-level cache. */
-constexpr int64_t kTaskRows = 96;
+constexpr int64_t kTaskRows = 56;
 /** Columns of the result that one task makes, in tiles. */
 constexpr int64_t kTileColumns = 12;
 /** Up to so many rows b is read where it lies: copying it would cost more than the product. */
@@ -87,6 +87,13 @@ CHOP_INLINE void multiplyTile(const Panel& tile) {
   using Vector = typename Lanes<L>::Vector;
   Vector sums[R][2] = {};
   const float *a = tile.a, *b = tile.b;
+  // Nor does what they are written to.
+  if constexpr (L == 16)
+#pragma GCC unroll 14
+    for (int row = 0; row < R; ++row) {
+      __builtin_prefetch(tile.c + row * tile.stride, 1);
+      __builtin_prefetch(tile.c + row * tile.stride + L, 1);
+    }
   for (int64_t word = 0; word < tile.words; ++word, a += R, b += 2 * L) {
     const Vector left = load<L>(b), right = load<L>(b + L);
     // Wide slivers do not stay in the first-level cache: their next words are fetched while these are multiplied.
@@ -231,7 +238,7 @@ CHOP_SHAPE(V4Pairs, CHOP_V4, 14, 16, Pairs, Held::kPairs)
 #endif
 #if CHOP_AMX
 /** The same of tiles, whose slivers are of half the bytes and read faster. */
-constexpr int64_t kTileTaskRows = 256;
+constexpr int64_t kTileTaskRows = 128;
 constexpr Shape kV4Tiles = {32, 32, 16, 2, kTileWords, kDeep, kTileTaskRows, multiplyV4Tiles, packATiles, packBTiles};
 #endif
 
@@ -288,15 +295,16 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
           }
         }
     });
-    const int64_t rows = with.taskRows / with.rows, down = tiles(high, rows), over = tiles(columns, kTileColumns), each = tiles(columns, over);
-    call.parallel(down * over, rows * each * with.rows * with.columns * k / 16, [&](int64_t from, int64_t to) {
+    // Parts as equal as tiles allow: whoever is done first waits for the last.
+    const int64_t down = tiles(high, with.taskRows / with.rows), over = tiles(columns, kTileColumns);
+    call.parallel(down * over, high * with.rows / down * (width / over + 1) * k / 16, [&](int64_t from, int64_t to) {
       for (int64_t task = from; task < to; ++task) {
-        const int64_t i = task % down * rows, row = i * with.rows, height = std::min(slice.m - row, rows * with.rows);
-        const int64_t j = task / down * each, column = j * with.columns;
+        const int64_t i = task % down * high / down, row = i * with.rows, below = (task % down + 1) * high / down * with.rows;
+        const int64_t j = task / down * columns / over, column = j * with.columns, beside = (task / down + 1) * columns / over * with.columns;
         for (int64_t begin = 0; begin < k; begin += with.depth) {
           const int64_t words = with.words(std::min(with.depth, k - begin)), before = with.words(begin);
           with.multiply({words, slivers + (before * high + i * words) * with.rows, across + (before * columns + j * words) * with.columns,
-                         slice.c + row * slice.stride + left + column, slice.stride, height, std::min(width - column, each * with.columns),
+                         slice.c + row * slice.stride + left + column, slice.stride, std::min(slice.m, below) - row, std::min(width, beside) - column,
                          slice.accumulate || begin > 0});
         }
       }

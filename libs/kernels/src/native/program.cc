@@ -6,12 +6,10 @@
 #include <mutex>
 
 #include "native.h"
+#include "scratch.h"
 
 namespace chop {
 namespace {
-
-/** Floats between the beginnings of two values: a cache line. */
-constexpr int64_t kAlignment = 16;
 
 /** A value that a step reads or makes; its memory is found anew in every run, unless it is the program's own. */
 struct Value {
@@ -24,23 +22,6 @@ struct Step {
   const Definition* op;
   std::vector<float> attributes;
   std::vector<Value> inputs, outputs;
-};
-
-/** Memory that grows and stays, for one call after the other. */
-class Scratch {
- public:
-  void reset() { used_ = 0; }
-  float* take(int64_t floats) {
-    if (used_ == blocks_.size()) blocks_.emplace_back();
-    std::vector<float>& block = blocks_[used_++];
-    if (static_cast<int64_t>(block.size()) < floats + kAlignment) block.resize(floats + kAlignment);
-    const auto at = reinterpret_cast<uintptr_t>(block.data()), line = 4 * static_cast<uintptr_t>(kAlignment);
-    return reinterpret_cast<float*>((at + line - 1) / line * line);
-  }
-
- private:
-  std::vector<std::vector<float>> blocks_;
-  size_t used_ = 0;
 };
 
 /** A step as its op sees it; threads and the memory of given tensors are those of the call that replays. */

@@ -8,6 +8,7 @@
 
 #include "native.h"
 #include "pages.h"
+#include "scratch.h"
 #include "tensorflow/core/common_runtime/dma_helper.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
@@ -40,6 +41,7 @@ class TensorFlowCall : public Interface {
  public:
   TensorFlowCall(tf::OpKernelContext* context, const std::map<std::string, float>& attributes) : context_(context), attributes_(attributes) {
     for (int i = 0; i < context->num_inputs(); ++i) inputs_.push_back(arrayOf(context->input(i)));
+    kept().reset();
   }
 
   int inputs() const override { return static_cast<int>(inputs_.size()); }
@@ -61,6 +63,7 @@ class TensorFlowCall : public Interface {
   }
 
   float* scratch(int64_t floats) override {
+    if (std::is_same_v<Interface, Call> && floats <= kKept) return kept().take(floats);
     scratch_.emplace_back();
     check(context_->allocate_temp(tf::DT_FLOAT, tf::TensorShape({floats + kAlignment}), &scratch_.back()));
     prepare(scratch_.back());
@@ -76,6 +79,15 @@ class TensorFlowCall : public Interface {
  private:
   static constexpr const char* kShared = "CHOP_SHARED_MEMORY";  // the message that kernel.ts waits for
   static constexpr int64_t kAlignment = 16;  // floats: a cache line
+
+  /** Scratch of up to so many floats stays for the next op. */
+  static constexpr int64_t kKept = int64_t{8} << 20;
+
+  /** Of this thread, which runs one op at a time. */
+  static Scratch& kept() {
+    static thread_local Scratch scratch;
+    return scratch;
+  }
 
   /** Memory of the processor, about to be filled; a device's is its own affair. */
   static void prepare(const tf::Tensor& tensor) {
