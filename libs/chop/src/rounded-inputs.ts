@@ -19,17 +19,19 @@ export interface Rounding {
 const [BLOCK, K_BLOCK] = [32, 256] as const;
 
 /**
- * Two grids of like fineness on which values are rounded: how far a model moves is chance in part, and the order in which a runtime adds is another chance.
+ * Grids of like fineness on which values are rounded: how far a model moves is chance in part, and the order in which a runtime adds is another chance.
  * `steps`: of a block's largest value, of 8 bits with a sign; `scale`: by which floats are multiplied before, and divided afterwards.
  */
 const GRIDS = [
   { steps: 127, scale: 1 },
   { steps: 126, scale: 0.75 },
+  { steps: 125, scale: 0.8125 },
+  { steps: 124, scale: 0.6875 },
 ] as const;
 type Grid = (typeof GRIDS)[number];
 
 /**
- * How the runtimes of a format round activations, on two grids. llama.cpp multiplies quantised matrices by blocks of 8 bits, and matrices of half floats by
+ * How the runtimes of a format round activations, on several grids. llama.cpp multiplies quantised matrices by blocks of 8 bits, and matrices of half floats by
  * half floats; a graph in float16 has float16 everywhere, one of blocks multiplies them by blocks of 8 bits. Nothing where all is float32.
  */
 export function roundingsOf({ format, dtype }: Pick<Written, 'format' | 'dtype'>): readonly Rounding[] {
