@@ -90,7 +90,11 @@ export function dequantiseBytes(bytes: Uint8Array, type: BlockTypeName): Float32
   const known = BLOCK_TYPES[type];
   expectShape('dequantiseBytes', bytes.length % known.blockBytes === 0, () => `${bytes.length} bytes`, `blocks of ${known.blockBytes} bytes of ${type}`);
   if (tf.getKernel(`Chop${dequantiseKernel.name}`, tf.getBackend()) === undefined) return valuesOf(bytes, known);
-  return tf.tidy(() => dequantise(tf.tensor1d(bytes, 'bool'), type).dataSync<'float32'>());
+  // A scope looks for tensors in what it returns: in numbers, one by one, which takes longer than to make them.
+  const floats = tf.tidy(() => dequantise(tf.tensor1d(bytes, 'bool'), type));
+  const values = floats.dataSync<'float32'>();
+  floats.dispose();
+  return values;
 }
 
 function valuesOf(bytes: Uint8Array, { blockBytes, halves, read }: BlockType): Float32Array {
