@@ -63,7 +63,7 @@ const times =
 
 /** Blocks of 8 bits on another grid than chop's, as another order of products would have it: down to −128, halves upwards. */
 function onAnotherGrid(value: tf.Tensor): tf.Tensor {
-  const values = value.dataSync();
+  const values = value.dataSync() as Float32Array;
   const rounded = values.map((x, at) => {
     const block = values.subarray(at - (at % 32), at - (at % 32) + 32);
     const step = block.reduce((most, other) => (Math.abs(other) > Math.abs(most) ? other : most), 0) / -128;
