@@ -81,7 +81,7 @@ class TensorFlowCall : public Interface {
   static constexpr int64_t kAlignment = 16;  // floats: a cache line
 
   /** Scratch of up to so many floats stays for the next op. */
-  static constexpr int64_t kKept = int64_t{8} << 20;
+  static constexpr int64_t kKept = int64_t{32} << 20;
 
   /** Of this thread, which runs one op at a time. */
   static Scratch& kept() {
