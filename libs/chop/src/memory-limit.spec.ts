@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { compose } from './compose.js';
 import { checkMemory, engineOptions, limitBytes, withinMemory } from './memory-limit.js';
 
 describe('a memory limit', () => {
@@ -30,6 +31,14 @@ describe('a memory limit', () => {
       }),
     );
     expect(() => checkMemory({ total: 2.9e9 }, { limit: 1e9, savings: {} })).toThrow(/Use a smaller model/);
+  });
+
+  test('is told once, however often a method asks for the engine', async () => {
+    const chop = await compose();
+    const told: string[] = [];
+    const onMessage = (line: string): void => void told.push(line);
+    await chop.plan('embedded', chop.method('wanda'), { data: ['embedded'], samples: 2, window: 16, memoryLimit: '64GB', onMessage });
+    expect(told.filter((line) => line.startsWith('will need'))).toHaveLength(1);
   });
 
   test('leaves the engine what the program does not take', () => {

@@ -1,5 +1,5 @@
 import { checkOptions, type Configured, drive, MethodSession, type Pruner, Random, UsageError } from '@chop/core';
-import { startEngine, withPackedWeights } from '@chop/kernels';
+import { type Engine, startEngine, withPackedWeights } from '@chop/kernels';
 import { sweepMemory } from '@chop/training';
 import { CALIBRATION_SAMPLES, CALIBRATION_WINDOW, calibrationWindows } from './calibrate.js';
 import { withDefaults } from './defaults.js';
@@ -45,16 +45,19 @@ export async function planModel(opened: OpenModel, configured: Configured<Pruner
   }
   const model = opened.family.model(opened.blueprint);
   const random = Random.of(seed, 'method', 0);
+  const foretold = async (): Promise<Engine> => {
+    const engine = await startEngine(engineOptions(request));
+    if (needs === 'text') checkMemory(sweepMemory(opened.blueprint, savings, { native: engine.native !== undefined }), { limit, savings, onMessage });
+    return engine;
+  };
+  // A session asks before each pass. Memory is told and looked at before the first: later, what is not free is the work's own.
+  let engine: Promise<Engine> | undefined;
   const session = new MethodSession({
     model,
     checkpoint: opened.checkpoint,
     random: () => random,
     withMasked: withPackedWeights,
-    ready: async () => {
-      const engine = await startEngine(engineOptions(request));
-      if (needs === 'text') checkMemory(sweepMemory(opened.blueprint, savings, { native: engine.native !== undefined }), { limit, savings, onMessage });
-      return engine;
-    },
+    ready: () => (engine ??= foretold()),
     ...(text ? { text } : {}),
     ...(signal ? { signal } : {}),
     onBlock: (done, total) => onProgress?.({ phase: method.name, done, total }),
