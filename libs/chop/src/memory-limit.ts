@@ -1,6 +1,5 @@
-import { freemem, totalmem } from 'node:os';
 import { EngineError, UsageError } from '@chop/core';
-import type { EngineOptions } from '@chop/kernels';
+import { type EngineOptions, memoryHere } from '@chop/kernels';
 import type { MemoryForecast } from '@chop/training';
 import type { Common } from './request.js';
 
@@ -47,7 +46,7 @@ export interface Savings {
 const TOLD_FROM = 1e9;
 
 /** What work may take: the limit, else what is free. In bytes. */
-const allowedBytes = (limit: number | string | undefined): number => (limit === undefined ? freeBytes() : limitBytes(limit));
+const allowedBytes = (limit: number | string | undefined): number => (limit === undefined ? memoryHere().free : limitBytes(limit));
 
 /** Whether work fits into what it may take. */
 export function fitsMemory({ total }: Pick<MemoryForecast, 'total'>, limit: number | string | undefined): boolean {
@@ -63,7 +62,7 @@ export function checkMemory(
   { total }: Pick<MemoryForecast, 'total'>,
   { limit, savings, onMessage }: { limit?: number | string | undefined; savings: Savings; onMessage?: ((line: string) => void) | undefined },
 ): void {
-  if (limit !== undefined || total >= TOLD_FROM) onMessage?.(`will need about ${gigabytes(total)}; ${gigabytes(freeBytes())} free`);
+  if (limit !== undefined || total >= TOLD_FROM) onMessage?.(`will need about ${gigabytes(total)}; ${gigabytes(memoryHere().free)} free`);
   if (fitsMemory({ total }, limit)) return;
   throw new UsageError('MEMORY_LIMIT', {
     found: `work that will need about ${gigabytes(total)}`,
@@ -122,12 +121,6 @@ export function memoryFor(bytes: number, limit: number | string | undefined): En
     expected: `${gigabytes(bytes)} to open the model again`,
     remedy: 'Use a machine with more memory, or write without a look: --no-verify.',
   });
-}
-
-/** What is free for this process: where a container has less than its machine, within its limit. */
-function freeBytes(): number {
-  const available = (process as { availableMemory?: () => number }).availableMemory?.() ?? freemem();
-  return Math.min(available, totalmem());
 }
 
 function gigabytes(bytes: number): string {

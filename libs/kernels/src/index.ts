@@ -46,6 +46,7 @@ export { cacheFolder } from './engine/cache-folder.js';
 export { findCompiler, nodeApiHeaders, type Compiler } from './engine/compile.js';
 export type { Variant } from './engine/wheel.js';
 export { diagnoseEngine, type Check } from './engine/diagnose.js';
+export { memoryHere, type MemoryHere } from './engine/memory-here.js';
 export * from './input-norms.js';
 export * from './dequantise.js';
 export * from './pattern.js';

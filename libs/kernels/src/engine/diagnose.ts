@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, mkdir, readdir, readFile, statfs } from 'node:fs/promises';
-import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { cacheFolder } from './cache-folder.js';
 import { commandOnPath, runChild } from './child.js';
@@ -8,6 +8,7 @@ import { checkKernels } from './check-kernels.js';
 import { findCompiler } from './compile.js';
 import { INSTALL_COMMAND } from './engine.js';
 import { findEngine } from './installed.js';
+import { memoryHere } from './memory-here.js';
 import { verifyEngine } from './verify.js';
 import { findWebgpu } from './webgpu.js';
 import { neededBytes, pinnedWheel, pinnedWheels, TENSORFLOW_VERSION } from './wheel.js';
@@ -145,10 +146,8 @@ async function gpuNames(environment: NodeJS.ProcessEnv): Promise<readonly string
 }
 
 function checkMemory(): Check {
-  // Where a container has less than its machine, Node.js knows its limit.
-  const limit = process.constrainedMemory?.() ?? 0;
-  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
-  const found = `${gigabytes(total)}, ${gigabytes(freemem())} free`;
+  const { total, free } = memoryHere();
+  const found = `${gigabytes(total)}, ${gigabytes(free)} free`;
   return total >= LITTLE_MEMORY_BYTES
     ? { name: 'memory', status: 'ok', found }
     : { name: 'memory', status: 'warn', found, remedy: 'Use small models and small batches here.' };
