@@ -2,7 +2,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { throwIfAborted, UsageError } from '@chop/core';
 import { prepareTasks } from '@chop/eval';
-import { atomicFile, outputError, recover } from '@chop/formats';
+import { atomicFile, outputError, removeStale } from '@chop/formats';
 import { startEngine } from '@chop/kernels';
 import { readEvents, type TrainOptionsInput } from '@chop/training';
 import { stringify } from 'yaml';
@@ -313,7 +313,7 @@ class Runner {
 /** A new run needs a place of its own; one that goes on needs the same recipe. */
 async function prepare(out: string, resolved: string, { resume, force }: RunRequest): Promise<void> {
   const file = join(out, 'recipe.yaml');
-  await recover(out);
+  await removeStale(out);
   const before = await readFile(file, 'utf8').catch(() => undefined);
   if (resume && before !== undefined && before !== resolved)
     throw new UsageError('RESUME_OTHER_RUN', {

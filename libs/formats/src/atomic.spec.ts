@@ -135,3 +135,19 @@ test('what a killed process left is removed by the next write; what a running on
   await atomicFolder(join(base, 'out'), mayReplace, fill('x'));
   expect((await readdir(base)).sort()).toEqual([`.other.partial-${dead}-00ff00`, `.out.partial-${process.pid}-00ff00`, 'out'].sort());
 });
+
+test('what a killed process was writing in a folder is no objection to replacing it; what a running one writes is', async () => {
+  const dead = spawnSync(process.execPath, ['-e', '']).pid;
+  const out = join(base, 'out');
+  const half = (process: number): Promise<void> => writeFile(join(out, `.plan.json.partial-${process}-00ff00`), 'half');
+  const force = { force: true, objection: async (folder: string) => (await readdir(folder)).find((name) => name.startsWith('.')) };
+  await atomicFolder(out, mayReplace, fill('old'));
+  await half(dead);
+  await atomicFolder(out, force, fill('new'));
+  expect((await readdir(out)).filter((name) => name.startsWith('.'))).toEqual([]);
+  await half(process.pid);
+  await expect(atomicFolder(out, force, fill('newer'))).rejects.toMatchObject({
+    code: 'OUTPUT_FOREIGN',
+    facts: { found: `.plan.json.partial-${process.pid}-00ff00` },
+  });
+});

@@ -104,6 +104,7 @@ export async function checkReplaceable(path: string, { force, objection }: Atomi
       expected: 'a new folder',
       remedy: 'Choose another output, or replace it with --force.',
     });
+  await removeStaleIn(path);
   const reason = await objection(path);
   if (reason !== undefined)
     throw new UsageError('OUTPUT_FOREIGN', {
@@ -193,11 +194,20 @@ export async function recover(path: string): Promise<boolean> {
   return aside !== undefined && rename(join(parent, aside), target).then(() => true);
 }
 
-/** What a killed process left: a partial whose process no longer runs. */
-async function removeStale(target: string): Promise<void> {
+/** What killed processes left beside a place, partials whose process no longer runs: what was set aside comes back where nothing stands ({@link recover}), the rest goes. */
+export async function removeStale(path: string): Promise<void> {
+  const target = await real(path);
   const [parent, prefix] = [dirname(target), partialPrefix(target)];
   await recover(target);
-  for (const name of await readdir(parent)) if (isStale(name, prefix)) await rm(join(parent, name), { recursive: true, force: true });
+  for (const name of await readdir(parent).catch(() => [])) if (isStale(name, prefix)) await rm(join(parent, name), { recursive: true, force: true });
+}
+
+/** What killed processes were writing in a folder that is to be replaced: the files that it lacks, half written. */
+async function removeStaleIn(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const [prefix] = /^\..+\.partial-/.exec(name) ?? [];
+    if (prefix !== undefined && !name.endsWith(ASIDE) && isStale(name, prefix)) await rm(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 function isStale(name: string, prefix: string): boolean {
