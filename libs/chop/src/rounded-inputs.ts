@@ -1,7 +1,6 @@
-import { type Dtype } from '@chop/core';
+import { type Dtype, fromFloat32, toFloat32 } from '@chop/core';
 import type { GgufDtype } from './save-gguf.js';
 import { PRECISIONS, type OnnxDtype } from './save-onnx.js';
-import { through } from './stored-logits.js';
 import type { Written } from './verify.js';
 
 /** What values `[…, features]` become before a runtime multiplies them by a matrix. */
@@ -72,4 +71,9 @@ function inBlocks(sizeOf: (features: number) => number, { steps }: Grid): RoundV
       }
     return rounded;
   };
+}
+
+/** Values as a float type holds them. */
+export function through(dtype: Dtype, values: Float32Array): Float32Array {
+  return dtype === 'F32' ? values : toFloat32(fromFloat32(values, dtype), dtype);
 }

@@ -1,4 +1,4 @@
-import { type Checkpoint, checkTokenIds, type Dtype, fromFloat32, readBytes, toFloat32, type Weight } from '@chop/core';
+import { type Checkpoint, checkTokenIds, type Dtype, readBytes, toFloat32, type Weight } from '@chop/core';
 import { openGguf } from '@chop/formats';
 import { projection } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,7 +7,7 @@ import type { ExpectedLogits } from './compare-logits.js';
 import { blocksOf, scalesOf, valuesOf } from './onnx-blocks.js';
 import { BLOCK } from './onnx-graph.js';
 import type { OpenModel } from './opened.js';
-import { type Rounding, roundingsOf, type RoundValues } from './rounded-inputs.js';
+import { type Rounding, roundingsOf, type RoundValues, through } from './rounded-inputs.js';
 import { PRECISIONS, type OnnxDtype } from './save-onnx.js';
 import type { Written } from './verify.js';
 
@@ -99,9 +99,4 @@ const LINEAR_INPUT = /\.\w+\.\w+\.input$/;
 
 function roundedTensor(value: tf.Tensor, round: RoundValues): tf.Tensor {
   return tf.tensor(round(value.dataSync() as Float32Array, value.shape.at(-1)!), value.shape);
-}
-
-/** Values as a float type holds them. */
-export function through(dtype: Dtype, values: Float32Array): Float32Array {
-  return dtype === 'F32' ? values : toFloat32(fromFloat32(values, dtype), dtype);
 }

@@ -5,7 +5,8 @@ import { startEngine } from '@chop/kernels';
 import { compareLogits } from './compare-logits.js';
 import { engineOptions, memoryFor } from './memory-limit.js';
 import type { OpenModel } from './opened.js';
-import { logitsOf, through } from './stored-logits.js';
+import { through } from './rounded-inputs.js';
+import { logitsOf } from './stored-logits.js';
 import { BYTES_IN_USE, probeIds, type Verified, type VerifyRequest } from './verify.js';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };

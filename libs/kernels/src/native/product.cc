@@ -15,9 +15,9 @@ namespace {
 constexpr int64_t kDeep = 2 * kDepth;
 /** Columns of the result that are made at once: what b's copy takes stays in the last-level cache. */
 constexpr int64_t kWidth = 3072;
-/** Rows of the result that one task makes, about: its slivers of a stay in the second-level cache. */
+/** Rows of the result that one task makes, at most: its slivers of a stay in the second-level cache. */
 constexpr int64_t kTaskRows = 56;
-/** Columns of the result that one task makes, in tiles. */
+/** Columns of the result that one task makes, at most, in tiles. */
 constexpr int64_t kTileColumns = 12;
 /** Up to so many rows b is read where it lies: copying it would cost more than the product. */
 constexpr int64_t kFewRows = 6;
@@ -87,7 +87,7 @@ CHOP_INLINE void multiplyTile(const Panel& tile) {
   using Vector = typename Lanes<L>::Vector;
   Vector sums[R][2] = {};
   const float *a = tile.a, *b = tile.b;
-  // Nor does what they are written to.
+  // What the tile is written to has left the caches: it comes back while the tile is multiplied.
   if constexpr (L == 16)
 #pragma GCC unroll 14
     for (int row = 0; row < R; ++row) {
