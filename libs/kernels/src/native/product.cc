@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "amx.h"
+#include "amx-product.h"
 #include "lanes.h"
 #include "pack.h"
 
@@ -24,18 +24,21 @@ constexpr int64_t kFewRows = 6;
 
 /** What one task makes of the result, from one stretch along k: rows of tiles × columns of tiles, whose slivers lie one after the other. */
 struct Panel {
-  int64_t words;   // of a sliver: steps along k, or pairs of them
-  const float* a;  // [tile][words][rows of a tile]
-  const float* b;  // [tile][words][columns of a tile]
+  int64_t wordsA, wordsB;  // of a sliver: steps along k, pairs of them, or pairs of their parts
+  const float* a;          // [tile][words][rows of a tile]
+  const float* b;          // [tile][words][columns of a tile]
   float* c;
   int64_t stride;
   int64_t rows, columns;  // of the result that are wanted
   bool accumulate;
+  Matrix wholeA, wholeB;  // what was packed
+  int64_t depth;          // steps
 
   /** The tile that begins at a row and a column, for tiles of `R × C`. */
   template <int R, int C>
   CHOP_INLINE Panel tile(int64_t row, int64_t column) const {
-    return {words, a + row * words, b + column * words, c + row * stride + column, stride, std::min<int64_t>(R, rows - row), std::min<int64_t>(C, columns - column), accumulate};
+    return {wordsA,     wordsB, a + row * wordsA,         b + column * wordsB,         c + row * stride + column, stride, std::min<int64_t>(R, rows - row), std::min<int64_t>(C, columns - column),
+            accumulate, wholeA.from(row, 0), wholeB.from(0, column), depth};
   }
 };
 
@@ -94,7 +97,7 @@ CHOP_INLINE void multiplyTile(const Panel& tile) {
       __builtin_prefetch(tile.c + row * tile.stride, 1);
       __builtin_prefetch(tile.c + row * tile.stride + L, 1);
     }
-  for (int64_t word = 0; word < tile.words; ++word, a += R, b += 2 * L) {
+  for (int64_t word = 0; word < tile.wordsA; ++word, a += R, b += 2 * L) {
     const Vector left = load<L>(b), right = load<L>(b + L);
     // Wide slivers do not stay in the first-level cache: their next words are fetched while these are multiplied.
     if constexpr (L == 16) {
@@ -138,8 +141,42 @@ CHOP_V4 void multiplyV4Tiles(const Panel& panel) {
   for (int64_t column = 0; column < panel.columns; column += 32)
     for (int64_t row = 0; row < panel.rows; row += 32) {
       const Panel tile = panel.tile<32, 32>(row, column);
-      registers.multiply(tile.a, tile.b, tile.words / kTileWords, tile.c, tile.stride, tile.rows, tile.columns, tile.accumulate);
+      multiplyTiles(tile.a, tile.b, tile.wordsA / kTileWords, tile.c, tile.stride, tile.rows, tile.columns, tile.accumulate);
     }
+}
+
+/** Sums again by floats what is not finite of a square, and brings it to c. */
+CHOP_INLINE void finishSplit(const Panel& tile, float* square) {
+  if (!allFinite(square, 32 * 32))
+    for (int64_t row = 0; row < tile.rows; ++row)
+      for (int64_t column = 0; column < tile.columns; ++column) {
+        float& value = square[row * 32 + column];
+        if (!std::isfinite(value))
+          value = sumOfFloats(tile.depth, [&](int64_t step) { return tile.wholeA.at(row, step); }, [&](int64_t step) { return tile.wholeB.at(step, column); });
+      }
+  for (int64_t row = 0; row < tile.rows; ++row, square += 32) {
+    float* to = tile.c + row * tile.stride;
+    if (tile.columns < 32)
+      for (int64_t column = 0; column < tile.columns; ++column) to[column] = tile.accumulate ? to[column] + square[column] : square[column];
+    else
+#pragma GCC unroll 2
+      for (int half = 0; half < 32; half += 16) store<16>(to + half, tile.accumulate ? load<16>(to + half) + load<16>(square + half) : load<16>(square + half));
+  }
+}
+
+/** The same of float32, in parts. A square is finished behind the next one: the processor need not wait for the last products of its chains. */
+template <int PartsOfB>
+CHOP_V4 void multiplyV4Split(const Panel& panel) {
+  const TileRegisters registers;
+  alignas(64) float squares[2][32 * 32];
+  const int64_t down = (panel.rows + 31) / 32, all = down * ((panel.columns + 31) / 32);
+  for (int64_t i = 0; i <= all; ++i) {
+    if (i < all) {
+      const Panel tile = panel.tile<32, 32>(i % down * 32, i / down * 32);
+      multiplySplit<PartsOfB>(tile.a, tile.b, tile.wordsB / (PartsOfB * kTileWords), squares[i % 2]);
+    }
+    if (i > 0) finishSplit(panel.tile<32, 32>((i - 1) % down * 32, (i - 1) / down * 32), squares[(i - 1) % 2]);
+  }
 }
 #endif
 
@@ -183,18 +220,33 @@ CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bS
   }
 }
 
+/** A sliver holds so many words of so many steps along k, in blocks. */
+struct Grain {
+  int steps, wordsA, wordsB;
+};
+
 /** What differs between the levels of a processor. */
 struct Shape {
-  int rows, columns, lanes, steps, grain;
+  int rows, columns, lanes;
+  Grain grain;
   int64_t depth;  // steps along k of one stretch: of a chain, but for tiles, whose chains go on from what c holds
   int64_t taskRows;  // see kTaskRows
   void (*multiply)(const Panel&);
   void (*packA)(const Matrix&, int64_t depth, int64_t width, float* to);
   void (*packB)(const Matrix&, int64_t depth, int64_t width, float* to);
 
-  /** In a sliver, for so many steps along k: whole grains. */
-  int64_t words(int64_t depth) const { return (depth + steps * grain - 1) / (steps * grain) * grain; }
+  int64_t blocks(int64_t depth) const { return (depth + grain.steps - 1) / grain.steps; }
+  int64_t wordsA(int64_t depth) const { return blocks(depth) * grain.wordsA; }
+  int64_t wordsB(int64_t depth) const { return blocks(depth) * grain.wordsB; }
 };
+
+#if CHOP_AMX
+/** All `n` rows of b, by the matrix units. */
+template <typename T>
+CHOP_V4 void fewV4Split(const float* x, int64_t xStride, const float* packed, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  fewTiles(LyingRows<T>{static_cast<const T*>(b.data), b.stride}, 0, n, x, xStride, packed, m, k, kDeep, c, stride, accumulate);
+}
+#endif
 
 /** All `n` rows of b, `L` at a time. */
 template <int L, typename T>
@@ -218,7 +270,7 @@ CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c,
   TARGET void multiply##NAME(const Panel& panel) { multiply<ROWS, LANES, CHAIN>(panel); }                                                              \
   TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES, HELD>(part, false, depth, width, to); }     \
   TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES, HELD>(part, true, depth, width, to); } \
-  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, stepsOf(HELD), 1, kDepth, kTaskRows, multiply##NAME, packA##NAME, packB##NAME};
+  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, {stepsOf(HELD), 1, 1}, kDepth, kTaskRows, multiply##NAME, packA##NAME, packB##NAME};
 
 /** What a level does in both precisions, and its products of a few rows. */
 #define CHOP_PRECISIONS(NAME, TARGET, ROWS, LANES)                                                                                          \
@@ -239,31 +291,25 @@ CHOP_SHAPE(V4Pairs, CHOP_V4, 14, 16, Pairs, Held::kPairs)
 #if CHOP_AMX
 /** The same of tiles, whose slivers are of half the bytes and read faster. */
 constexpr int64_t kTileTaskRows = 128;
-constexpr Shape kV4Tiles = {32, 32, 16, 2, kTileWords, kDeep, kTileTaskRows, multiplyV4Tiles, packATiles, packBTiles};
+constexpr Shape kV4Tiles = {32, 32, 16, {32, kTileWords, kTileWords}, kDeep, kTileTaskRows, multiplyV4Tiles, packATiles<1>, packBTiles<1>};
+constexpr Shape kV4Split = {32, 32, 16, {32, kParts * kTileWords, kParts * kTileWords}, kDeep, kTileTaskRows, multiplyV4Split<kParts>, packATiles<kParts>, packBTiles<kParts>};
+/** By a b that is bfloat16. */
+constexpr Shape kV4SplitOfOne = {32, 32, 16, {32, kParts * kTileWords, kTileWords}, kDeep, kTileTaskRows, multiplyV4Split<1>, packATiles<kParts>, packBTiles<1>};
 #endif
 
-using Few = void (*)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
-
-const Shape& shape(Precision precision) {
+const Shape& shape(Precision precision, Dtype b) {
   const bool rounded = precision != Precision::kFloat;
 #if CHOP_X86
   if (precision == Precision::kEmulatedPairs && level() != Level::kBase) return kEmulated;
 #if CHOP_AMX
   if (precision == Precision::kBfloat16 && hasTiles()) return kV4Tiles;
+  if (precision == Precision::kFloat && hasTiles()) return b == Dtype::kFloat ? kV4Split : kV4SplitOfOne;
 #endif
   if (precision == Precision::kBfloat16 && hasBfloat16Pairs()) return kV4Pairs;
   if (level() == Level::kV4) return rounded ? kV4Rounded : kV4;
   if (level() == Level::kV3) return rounded ? kV3Rounded : kV3;
 #endif
   return rounded ? kBaseRounded : kBase;
-}
-
-Few fewOfLevel() {
-#if CHOP_X86
-  if (level() == Level::kV4) return fewV4;
-  if (level() == Level::kV3) return fewV3;
-#endif
-  return fewBase;
 }
 
 int64_t tiles(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
@@ -288,10 +334,10 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
           const int64_t depth = std::min(with.depth, k - begin);
           if (i < first) {
             const int64_t row = i * with.rows;
-            with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), slivers + (with.words(begin) * high + i * with.words(depth)) * with.rows);
+            with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), slivers + (with.wordsA(begin) * high + i * with.wordsA(depth)) * with.rows);
           } else {
             const int64_t j = i - first, at = j * with.columns;
-            with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (with.words(begin) * columns + j * with.words(depth)) * with.columns);
+            with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (with.wordsB(begin) * columns + j * with.wordsB(depth)) * with.columns);
           }
         }
     });
@@ -302,38 +348,63 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers,
         const int64_t i = task % down * high / down, row = i * with.rows, below = (task % down + 1) * high / down * with.rows;
         const int64_t j = task / down * columns / over, column = j * with.columns, beside = (task / down + 1) * columns / over * with.columns;
         for (int64_t begin = 0; begin < k; begin += with.depth) {
-          const int64_t words = with.words(std::min(with.depth, k - begin)), before = with.words(begin);
-          with.multiply({words, slivers + (before * high + i * words) * with.rows, across + (before * columns + j * words) * with.columns,
+          const int64_t depth = std::min(with.depth, k - begin), wordsA = with.wordsA(depth), wordsB = with.wordsB(depth);
+          with.multiply({wordsA, wordsB, slivers + (with.wordsA(begin) * high + i * wordsA) * with.rows, across + (with.wordsB(begin) * columns + j * wordsB) * with.columns,
                          slice.c + row * slice.stride + left + column, slice.stride, std::min(slice.m, below) - row, std::min(width, beside) - column,
-                         slice.accumulate || begin > 0});
+                         slice.accumulate || begin > 0, slice.a.from(row, begin), slice.b.from(begin, left + column), depth});
         }
       }
     });
   }
 }
 
+using Few = void (*)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
+
+Few fewOfLevel() {
+#if CHOP_X86
+  if (level() == Level::kV4) return fewV4;
+  if (level() == Level::kV3) return fewV3;
+#endif
+  return fewBase;
+}
+
+/** By rows of b where they lie, if there are few rows: copying it would cost more than the product. */
+bool multiplyFew(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
+  const float* x = static_cast<const float*>(a.data);
+#if CHOP_AMX
+  if (hasTiles()) {
+    if (m > kFewColumns) return false;
+    float* packed = call.scratch(fewWords(m, k));
+    packFew(x, a.stride, m, k, packed);
+    const auto few = b.dtype == Dtype::kFloat ? fewV4Split<float> : fewV4Split<uint16_t>;
+    call.parallel(tiles(n, 32), (m + 8) * k * 4, [&](int64_t from, int64_t to) { few(x, a.stride, packed, b.from(0, from * 32), c + from * 32, stride, m, std::min(n, to * 32) - from * 32, k, accumulate); });
+    return true;
+  }
+#endif
+  if (m > kFewRows) return false;
+  const int lanes = level() == Level::kV4 ? 16 : level() == Level::kV3 ? 8 : 4;
+  const Few few = fewOfLevel();
+  call.parallel(tiles(n, lanes), m * k * 2 + k * lanes, [&](int64_t from, int64_t to) {
+    const int64_t column = from * lanes, end = std::min(n, to * lanes);
+    few(x, a.stride, b.from(0, column), c + column, stride, m, end - column, k, accumulate);
+  });
+  return true;
+}
+
 }  // namespace
 
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate, Precision precision) {
-  const Shape& with = shape(precision);
+  const Shape& with = shape(precision, b.dtype);
   if (m == 0 || n == 0) return;
   if (k == 0) {
     if (!accumulate)
       for (int64_t row = 0; row < m; ++row) std::fill_n(c + row * stride, n, 0.0f);
     return;
   }
-  if (m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat && precision == Precision::kFloat) {
-    const int lanes = with.lanes;
-    const Few few = fewOfLevel();
-    call.parallel(tiles(n, lanes), m * k * 2 + k * lanes, [&](int64_t from, int64_t to) {
-      const int64_t column = from * lanes, end = std::min(n, to * lanes);
-      few(static_cast<const float*>(a.data), a.stride, b.from(0, column), c + column, stride, m, end - column, k, accumulate);
-    });
-    return;
-  }
-  const int64_t high = tiles(m, with.rows), wide = tiles(std::min(n, kWidth), with.columns), deep = with.words(std::min(k, kDeep));
-  float* slivers = call.scratch(high * with.rows * deep);
-  float* across = call.scratch(wide * with.columns * deep);
+  if (b.transposed && !a.transposed && a.dtype == Dtype::kFloat && precision == Precision::kFloat && multiplyFew(call, a, b, c, stride, m, n, k, accumulate)) return;
+  const int64_t high = tiles(m, with.rows), wide = tiles(std::min(n, kWidth), with.columns), deep = std::min(k, kDeep);
+  float* slivers = call.scratch(high * with.rows * with.wordsA(deep));
+  float* across = call.scratch(wide * with.columns * with.wordsB(deep));
   for (int64_t start = 0; start < k; start += kDeep) {
     const Slice slice{a.from(0, start), b.from(start, 0), c, stride, m, n, std::min(kDeep, k - start), accumulate || start > 0};
     multiply(call, with, slice, slivers, across);
