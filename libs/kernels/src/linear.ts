@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { defineKernel, expectShape, shapeOf, withGradient } from './kernel.js';
 import { packedLinearKernel } from './packed-linear.js';
 import { packedTwin } from './packed-weights.js';
-import { factorOf, precisionAttribute, type PrecisionAttribute } from './precision.js';
+import { currentPrecision, factorOf, precisionAttribute, type PrecisionAttribute } from './precision.js';
 
 type Inputs = { x: tf.Tensor; weight: tf.Tensor };
 
@@ -51,8 +51,8 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
   const biased = bias === undefined || (bias.rank === 1 && bias.shape[0] === weight.shape[0]);
   expectShape('linear', biased, () => `weight ${shapeOf(weight)} and bias [${bias?.shape}]`, 'weight [out, in] and bias [out]');
   const precision = precisionAttribute();
-  const packed = precision.precision === 0 ? packedTwin(weight) : undefined;
-  if (packed !== undefined) return packedLinearKernel({ x, ...packed, bias }, {});
+  const packed = currentPrecision() === 'f32' ? packedTwin(weight) : undefined;
+  if (packed !== undefined) return packedLinearKernel({ x, ...packed, bias }, precision);
   return withGradient({
     inputs: bias === undefined ? [x, weight] : [x, weight, bias],
     saved: [x, weight],

@@ -1,6 +1,8 @@
-// The weight lies as it is stored, row after row, and there are two ways through it. Many tokens stand in the lanes: a weight is broadcast, and its
-// position is an address. With few tokens, rows of the weight stand in the lanes, and a position picks one of four inputs in a register.
+// The weight lies as it is stored, row after row, and there are three ways through it. With few tokens, rows of the weight stand in the lanes, and a position
+// picks one of four inputs in a register. Many tokens stand in the lanes: a weight is broadcast, and its position is an address. Where the dense product is faster
+// than that, rows of the weight are unpacked for it.
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "native/lanes.h"
@@ -14,6 +16,8 @@ namespace {
 constexpr int64_t kFewTokens = 6;
 /** Rows of the weight that one task multiplies by a block of tokens: their chains stay in the second-level cache. */
 constexpr int64_t kRows = 64;
+/** Rows of the weight that are unpacked at once. */
+constexpr int64_t kUnpacked = 3072;
 /** Registers of tokens in a block, and in the last one where half as many will do. */
 constexpr int kMost = 6, kHalf = 3;
 /** Inputs whose positions stand in one word. */
@@ -223,7 +227,9 @@ struct Shape {
 CHOP_SHAPE(Base, , 4)
 #if CHOP_X86
 CHOP_SHAPE(V3, CHOP_V3, 8)
-CHOP_SHAPE(V4, CHOP_V4, 16)
+CHOP_V4 void fewV4(const Packed& weight, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool add) { fewTokens<16>(weight, from, to, x, y, tokens, add); }
+/** Of many tokens the dense product does more in the same time. */
+constexpr Shape kV4 = {16, fewV4, nullptr, nullptr};
 #endif
 
 const Shape& shape() {
@@ -236,9 +242,49 @@ const Shape& shape() {
 
 int64_t parts(int64_t size, int64_t part) { return (size + part - 1) / part; }
 
-void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, bool accumulate) {
+/** Rows `[from, to)` of the weight as they would lie if it were dense. */
+void unpack(const Packed& weight, int64_t from, int64_t to, float* dense) {
+  std::fill_n(dense, (to - from) * weight.in, 0.0f);
+  for (int64_t row = from; row < to; ++row, dense += weight.in)
+    for (int64_t input = 0; input < weight.in; input += 4) {
+      const float* values = weight.valuesOf(row, input);
+      const uint32_t positions = weight.positionsOf(row, input);
+      dense[input + (positions & 3)] = values[0];
+      dense[input + (positions >> 2 & 3)] = values[1];
+    }
+}
+
+/** The chain of one output over its values alone. */
+float chain(const Packed& weight, int64_t row, const float* x, float sum) {
+  for (int64_t begin = 0; begin < weight.in; begin += kDepth) {
+    float part = 0;
+    for (int64_t input = begin; input < std::min(weight.in, begin + kDepth); input += 2)
+      part = std::fma(*weight.valuesOf(row, input), x[input / 4 * 4 + (weight.positionsOf(row, input) & 3)], part);
+    sum += part;
+  }
+  return sum;
+}
+
+/** By the dense product. What is not finite came through places that hold nothing, maybe: it is summed again. */
+void multiplyUnpacked(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, const float* bias, Precision precision) {
+  const int64_t out = weight.out, in = weight.in;
+  float* dense = call.scratch(std::min(out, kUnpacked) * in);
+  for (int64_t first = 0; first < out; first += kUnpacked) {
+    const int64_t rows = std::min(kUnpacked, out - first);
+    call.parallel(rows, in * 2, [&](int64_t from, int64_t to) { unpack(weight, first + from, first + to, dense + from * in); });
+    product(call, {x, in}, {dense, in, true}, y + first, out, tokens, rows, in, bias != nullptr, precision);
+  }
+  call.parallel(tokens, out, [&](int64_t from, int64_t to) {
+    for (int64_t i = from * out; i < to * out; ++i)
+      if (!std::isfinite(y[i])) y[i] = chain(weight, i % out, x + i / out * in, bias == nullptr ? 0.0f : bias[i % out]);
+  });
+}
+
+void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, const float* bias, Precision precision) {
   const Shape& with = shape();
   const int64_t out = weight.out, in = weight.in, lanes = with.lanes;
+  const bool accumulate = bias != nullptr, byParts = precision == Precision::kFloat && hasTiles();
+  if (byParts || (tokens > kFewTokens && with.many == nullptr)) return multiplyUnpacked(call, weight, x, y, tokens, bias, precision);
   if (tokens <= kFewTokens) {
     call.parallel(parts(out, lanes), tokens * in + in * lanes / 2, [&](int64_t from, int64_t to) {
       with.few(weight, from * lanes, std::min(out, to * lanes), x, y, tokens, accumulate);
@@ -280,16 +326,19 @@ void packedLinear(Call& call) {
   Sizes sizes = x.sizes;
   sizes.back() = out;
   const Array y = call.output(0, sizes);
+  const Precision precision = precisionOf(call);
+  Call::expect(precision == Precision::kFloat || precision == Precision::kFloatChains, "precision 0 or 3 (float32)");
+  const float* bias = nullptr;
   if (call.inputs() == 4) {
-    const Array& bias = call.input(3);
-    Call::expect(bias.count == out, "bias [out]");
-    for (int64_t row = 0; row < y.rows(); ++row) std::copy_n(bias.floats(), out, y.floats() + row * out);
+    Call::expect(call.input(3).count == out, "bias [out]");
+    bias = call.input(3).floats();
+    for (int64_t row = 0; row < y.rows(); ++row) std::copy_n(bias, out, y.floats() + row * out);
   }
   const Packed weight{values.floats(), reinterpret_cast<const uint32_t*>(positions.ints()), out, in};
-  if (x.count > 0) multiply(call, weight, x.floats(), y.floats(), x.rows(), call.inputs() == 4);
+  if (x.count > 0) multiply(call, weight, x.floats(), y.floats(), x.rows(), bias, precision);
 }
 
-const Op kPackedLinear("ChopPackedLinear", "x: float, values: float, positions: int32, bias: N * float -> y: float", "", packedLinear);
+const Op kPackedLinear("ChopPackedLinear", "x: float, values: float, positions: int32, bias: N * float -> y: float", "precision", packedLinear);
 
 }  // namespace
 }  // namespace chop

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectShape, shapeOf } from './kernel.js';
+import { precisionAttribute, type PrecisionAttribute } from './precision.js';
 import { type TwoOfFour, unpackTwoOfFour } from './two-of-four.js';
 
 type Inputs = { x: tf.Tensor; values: tf.Tensor; positions: tf.Tensor; bias: tf.Tensor | undefined };
@@ -8,7 +9,7 @@ type Inputs = { x: tf.Tensor; values: tf.Tensor; positions: tf.Tensor; bias: tf.
 /** The row behind {@link packedLinear}. */
 export const packedLinearKernel = defineKernel({
   name: 'PackedLinear',
-  reference: ({ x, values, positions, bias }: Inputs): tf.Tensor =>
+  reference: ({ x, values, positions, bias }: Inputs, _: PrecisionAttribute): tf.Tensor =>
     tf.tidy(() => {
       const weight = unpackTwoOfFour({ values: values as tf.Tensor2D, positions: positions as tf.Tensor2D });
       const rows = tf.matMul(tf.reshape(x, [-1, weight.shape[1]]) as tf.Tensor2D, weight, false, true);
@@ -33,5 +34,5 @@ export function packedLinear(x: tf.Tensor, { values, positions }: TwoOfFour, bia
   expectShape('packedLinear', fits, found, 'x [..., in], values [out, in / 2] and positions [out, in / 32]');
   const biased = bias === undefined || (bias.rank === 1 && bias.shape[0] === out);
   expectShape('packedLinear', biased, () => `values ${shapeOf(values)} and bias [${bias?.shape}]`, 'values [out, in / 2] and bias [out]');
-  return packedLinearKernel({ x, values, positions, bias }, {});
+  return packedLinearKernel({ x, values, positions, bias }, precisionAttribute());
 }

@@ -8,11 +8,15 @@ export type Precision = 'f32' | 'bf16';
 
 /** A precision as the rows and their native ops are told it. */
 export interface PrecisionAttribute {
-  /** 0: float32, 1: bfloat16, 2: bfloat16 with the processor's instruction for pairs emulated, for tests of the native op. */
-  readonly precision: 0 | 1 | 2;
+  /**
+   * 0: float32; 1: bfloat16; 2: bfloat16 with the processor's instruction for pairs emulated, for tests of the native op; 3: float32 for few rows, see
+   * {@link withFewRows}.
+   */
+  readonly precision: 0 | 1 | 2 | 3;
 }
 
 let current: Precision = 'f32';
+let fewRows = false;
 
 /**
  * Runs a function whose linear layers and losses multiply in a precision, in their backward passes too, whenever those come. Not for functions that go on
@@ -31,6 +35,20 @@ export function withPrecision<T>(precision: Precision, run: () => T): T {
   }
 }
 
+/**
+ * Runs a function that reads a token or a few: its float32 products are chains of fused multiply-adds on every processor, which need each weight once and as it lies.
+ * Matrix units, which are faster with many rows, sum in another order; results differ by what float32 rounds. Not for functions that go on after they have returned.
+ */
+export function withFewRows<T>(run: () => T): T {
+  const before = fewRows;
+  fewRows = true;
+  try {
+    return run();
+  } finally {
+    fewRows = before;
+  }
+}
+
 /** Whether products of bfloat16 are instructions of the processor on this engine; elsewhere they give the same numbers, no faster than float32. */
 export function hasBfloat16Products({ native }: { readonly native?: { readonly level: string } }): boolean {
   return native?.level.endsWith('bf16') ?? false;
@@ -43,7 +61,7 @@ export function currentPrecision(): Precision {
 
 /** The precision that holds now, for a row. */
 export function precisionAttribute(): PrecisionAttribute {
-  return { precision: current === 'bf16' ? 1 : 0 };
+  return { precision: current === 'bf16' ? 1 : fewRows ? 3 : 0 };
 }
 
 /** `2²³ + 1` and `1 − 2⁻²⁴`: the leading bit of x is `|q − (1 − 2⁻²⁴) q|` with `q = (2²³ + 1) x` (Rump 2009, "Ultimately fast accurate summation", algorithm 3.6). */
@@ -65,7 +83,7 @@ function nearest(x: tf.Tensor): tf.Tensor {
  * to 8 digits of their own.
  */
 export function factorOf(x: tf.Tensor, { precision }: PrecisionAttribute): tf.Tensor {
-  if (precision === 0) return x;
+  if (precision === 0 || precision === 3) return x;
   return tf.tidy(() => {
     const large = tf.greater(tf.abs(x), LARGE);
     const scaled = tf.mul(nearest(tf.div(x, LARGE)), LARGE);

@@ -102,6 +102,15 @@ CHOP_INLINE void packTile(const T* from, int64_t stride, float* to, int64_t apar
   else splitTile<Parts, Across, Turned>(from, stride, to, apart);
 }
 
+/** Brings 16 rows over 32 steps to the cache: the processor does not see which ones come next. */
+template <bool Across, typename T>
+CHOP_INLINE void fetchBlock(const T* from, int64_t stride) {
+  for (int64_t i = 0; i < (Across ? 32 : 16); ++i) {
+    __builtin_prefetch(from + i * stride);
+    if (!Across && sizeof(T) == sizeof(float)) __builtin_prefetch(from + i * stride + 16);
+  }
+}
+
 /** A sliver of 32 rows, of which `width` are there, over `depth` steps: blocks of two tiles for each part, filled up with zeros. One part alone is the nearest bfloat16. */
 template <int Parts, bool Across, bool Turned, typename T>
 CHOP_V4 inline void packTiles(const T* from, int64_t stride, int64_t depth, int64_t width, float* to) {
@@ -109,6 +118,7 @@ CHOP_V4 inline void packTiles(const T* from, int64_t stride, int64_t depth, int6
   for (int64_t begin = 0; begin < depth; begin += kSteps, to += (Parts - 1) * 2 * kTile)
     for (int64_t first = 0; first < 32; first += 16, to += kTile) {
       const T* at = from + (Across ? begin * stride + first : first * stride + begin);
+      if constexpr (Parts > 1) fetchBlock<Across>(at + kSteps * (Across ? stride : 1), stride);
       const int64_t steps = std::min(kSteps, depth - begin), rows = std::min<int64_t>(16, width - first);
       if (steps == kSteps && rows == 16) {
         packTile<Parts, Across, Turned>(at, stride, to, 2 * kTile);

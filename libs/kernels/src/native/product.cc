@@ -2,23 +2,23 @@
 // innermost tile reads from end to end; the tile keeps its part of the result in registers.
 #include "product.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 
 #include "amx-product.h"
 #include "lanes.h"
 #include "pack.h"
+#include "scratch.h"
+#include "tile.h"
 
 namespace chop {
 namespace {
 
-/** Steps along k whose slivers stand in memory at once: they stay in the last-level cache, however long the chain. */
-constexpr int64_t kDeep = 2 * kDepth;
-/** Columns of the result that are made at once: what b's copy takes stays in the last-level cache. */
-constexpr int64_t kWidth = 3072;
-/** Rows of the result that one task makes, at most: its slivers of a stay in the second-level cache. */
-constexpr int64_t kTaskRows = 56;
-/** Columns of the result that one task makes, at most, in tiles. */
-constexpr int64_t kTileColumns = 12;
+/** Steps of one stretch along k in tiles of bfloat16, whose chains go on from what c holds. */
+constexpr int64_t kTileDepth = 2 * kDepth;
+constexpr int64_t kTasksPerThread = 4;
 /** Up to so many rows b is read where it lies: copying it would cost more than the product. */
 constexpr int64_t kFewRows = 6;
 
@@ -33,12 +33,25 @@ struct Panel {
   bool accumulate;
   Matrix wholeA, wholeB;  // what was packed
   int64_t depth;          // steps
+  bool down;              // tiles below each other come one after the other, or else those beside each other: what follows is the factor that stays in the cache
 
-  /** The tile that begins at a row and a column, for tiles of `R × C`. */
   template <int R, int C>
-  CHOP_INLINE Panel tile(int64_t row, int64_t column) const {
+  CHOP_INLINE int64_t tiles() const {
+    return (rows + R - 1) / R * ((columns + C - 1) / C);
+  }
+
+  /** Tile `i` of `R × C`. */
+  template <int R, int C>
+  CHOP_INLINE Panel tile(int64_t i) const {
+    const int64_t high = (rows + R - 1) / R, wide = (columns + C - 1) / C;
+    return down ? at<R, C>(i % high * R, i / high * C) : at<R, C>(i / wide * R, i % wide * C);
+  }
+
+ private:
+  template <int R, int C>
+  CHOP_INLINE Panel at(int64_t row, int64_t column) const {
     return {wordsA,     wordsB, a + row * wordsA,         b + column * wordsB,         c + row * stride + column, stride, std::min<int64_t>(R, rows - row), std::min<int64_t>(C, columns - column),
-            accumulate, wholeA.from(row, 0), wholeB.from(0, column), depth};
+            accumulate, wholeA.from(row, 0), wholeB.from(0, column), depth, down};
   }
 };
 
@@ -130,19 +143,17 @@ CHOP_INLINE void multiplyTile(const Panel& tile) {
 
 template <int R, int L, typename Chain>
 CHOP_INLINE void multiply(const Panel& panel) {
-  for (int64_t column = 0; column < panel.columns; column += 2 * L)
-    for (int64_t row = 0; row < panel.rows; row += R) multiplyTile<R, L, Chain>(panel.tile<R, 2 * L>(row, column));
+  for (int64_t i = 0; i < panel.tiles<R, 2 * L>(); ++i) multiplyTile<R, L, Chain>(panel.tile<R, 2 * L>(i));
 }
 
 #if CHOP_AMX
 /** Tiles of 32 × 32 numbers by the matrix units. */
 CHOP_V4 void multiplyV4Tiles(const Panel& panel) {
   const TileRegisters registers;
-  for (int64_t column = 0; column < panel.columns; column += 32)
-    for (int64_t row = 0; row < panel.rows; row += 32) {
-      const Panel tile = panel.tile<32, 32>(row, column);
-      multiplyTiles(tile.a, tile.b, tile.wordsA / kTileWords, tile.c, tile.stride, tile.rows, tile.columns, tile.accumulate);
-    }
+  for (int64_t i = 0; i < panel.tiles<32, 32>(); ++i) {
+    const Panel tile = panel.tile<32, 32>(i);
+    multiplyTiles(tile.a, tile.b, tile.wordsA / kTileWords, tile.c, tile.stride, tile.rows, tile.columns, tile.accumulate);
+  }
 }
 
 /** Sums again by floats what is not finite of a square, and brings it to c. */
@@ -169,13 +180,13 @@ template <int PartsOfB>
 CHOP_V4 void multiplyV4Split(const Panel& panel) {
   const TileRegisters registers;
   alignas(64) float squares[2][32 * 32];
-  const int64_t down = (panel.rows + 31) / 32, all = down * ((panel.columns + 31) / 32);
+  const int64_t all = panel.tiles<32, 32>();
   for (int64_t i = 0; i <= all; ++i) {
     if (i < all) {
-      const Panel tile = panel.tile<32, 32>(i % down * 32, i / down * 32);
-      multiplySplit<PartsOfB>(tile.a, tile.b, tile.wordsB / (PartsOfB * kTileWords), squares[i % 2]);
+      const Panel tile = panel.tile<32, 32>(i);
+      multiplySplit<PartsOfB>(tile.a, tile.b, tile.wordsB / (PartsOfB * kTileWords), squares[i % 2], tile.c, tile.stride);
     }
-    if (i > 0) finishSplit(panel.tile<32, 32>((i - 1) % down * 32, (i - 1) / down * 32), squares[(i - 1) % 2]);
+    if (i > 0) finishSplit(panel.tile<32, 32>(i - 1), squares[(i - 1) % 2]);
   }
 }
 #endif
@@ -229,8 +240,7 @@ struct Grain {
 struct Shape {
   int rows, columns, lanes;
   Grain grain;
-  int64_t depth;  // steps along k of one stretch: of a chain, but for tiles, whose chains go on from what c holds
-  int64_t taskRows;  // see kTaskRows
+  int64_t depth;  // steps along k of one stretch
   void (*multiply)(const Panel&);
   void (*packA)(const Matrix&, int64_t depth, int64_t width, float* to);
   void (*packB)(const Matrix&, int64_t depth, int64_t width, float* to);
@@ -239,14 +249,6 @@ struct Shape {
   int64_t wordsA(int64_t depth) const { return blocks(depth) * grain.wordsA; }
   int64_t wordsB(int64_t depth) const { return blocks(depth) * grain.wordsB; }
 };
-
-#if CHOP_AMX
-/** All `n` rows of b, by the matrix units. */
-template <typename T>
-CHOP_V4 void fewV4Split(const float* x, int64_t xStride, const float* packed, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  fewTiles(LyingRows<T>{static_cast<const T*>(b.data), b.stride}, 0, n, x, xStride, packed, m, k, kDeep, c, stride, accumulate);
-}
-#endif
 
 /** All `n` rows of b, `L` at a time. */
 template <int L, typename T>
@@ -270,7 +272,7 @@ CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c,
   TARGET void multiply##NAME(const Panel& panel) { multiply<ROWS, LANES, CHAIN>(panel); }                                                              \
   TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES, HELD>(part, false, depth, width, to); }     \
   TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES, HELD>(part, true, depth, width, to); } \
-  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, {stepsOf(HELD), 1, 1}, kDepth, kTaskRows, multiply##NAME, packA##NAME, packB##NAME};
+  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, {stepsOf(HELD), 1, 1}, kDepth, multiply##NAME, packA##NAME, packB##NAME};
 
 /** What a level does in both precisions, and its products of a few rows. */
 #define CHOP_PRECISIONS(NAME, TARGET, ROWS, LANES)                                                                                          \
@@ -289,16 +291,17 @@ CHOP_PRECISIONS(V4, CHOP_V4, 14, 16)
 CHOP_SHAPE(V4Pairs, CHOP_V4, 14, 16, Pairs, Held::kPairs)
 #endif
 #if CHOP_AMX
-/** The same of tiles, whose slivers are of half the bytes and read faster. */
-constexpr int64_t kTileTaskRows = 128;
-constexpr Shape kV4Tiles = {32, 32, 16, {32, kTileWords, kTileWords}, kDeep, kTileTaskRows, multiplyV4Tiles, packATiles<1>, packBTiles<1>};
-constexpr Shape kV4Split = {32, 32, 16, {32, kParts * kTileWords, kParts * kTileWords}, kDeep, kTileTaskRows, multiplyV4Split<kParts>, packATiles<kParts>, packBTiles<kParts>};
+constexpr Shape kV4Tiles = {32, 32, 16, {32, kTileWords, kTileWords}, kTileDepth, multiplyV4Tiles, packATiles<1>, packBTiles<1>};
+constexpr Shape kV4Split = {32, 32, 16, {32, kParts * kTileWords, kParts * kTileWords}, kDepth, multiplyV4Split<kParts>, packATiles<kParts>, packBTiles<kParts>};
 /** By a b that is bfloat16. */
-constexpr Shape kV4SplitOfOne = {32, 32, 16, {32, kParts * kTileWords, kTileWords}, kDeep, kTileTaskRows, multiplyV4Split<1>, packATiles<kParts>, packBTiles<1>};
+constexpr Shape kV4SplitOfOne = {32, 32, 16, {32, kParts * kTileWords, kTileWords}, kDepth, multiplyV4Split<1>, packATiles<kParts>, packBTiles<1>};
 #endif
 
+/** Whether a product is of chains of floats on this processor. */
+bool ofFloats(Precision precision) { return precision == Precision::kFloatChains || (precision == Precision::kFloat && !hasTiles()); }
+
 const Shape& shape(Precision precision, Dtype b) {
-  const bool rounded = precision != Precision::kFloat;
+  const bool rounded = precision == Precision::kBfloat16 || precision == Precision::kEmulatedPairs;
 #if CHOP_X86
   if (precision == Precision::kEmulatedPairs && level() != Level::kBase) return kEmulated;
 #if CHOP_AMX
@@ -314,7 +317,7 @@ const Shape& shape(Precision precision, Dtype b) {
 
 int64_t tiles(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
-/** A product of at most `kDeep` steps. */
+/** A stretch along k of a product. */
 struct Slice {
   Matrix a, b;
   float* c;
@@ -322,40 +325,83 @@ struct Slice {
   bool accumulate;
 };
 
-/** Packs a and columns of b, and multiplies. A sliver of block `begin` and tile `i` lies at `(words before the block · tiles + i · its words) · size of the tile`. */
-void multiply(Call& call, const Shape& with, const Slice& slice, float* slivers, float* across) {
-  const int64_t n = slice.n, k = slice.k, high = tiles(slice.m, with.rows);
-  for (int64_t left = 0; left < n; left += kWidth) {
-    const int64_t width = std::min(kWidth, n - left), columns = tiles(width, with.columns);
-    const int64_t first = left == 0 ? high : 0;  // slivers of a, which all columns share
-    call.parallel(first + columns, with.columns * k, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i)
-        for (int64_t begin = 0; begin < k; begin += with.depth) {
-          const int64_t depth = std::min(with.depth, k - begin);
-          if (i < first) {
-            const int64_t row = i * with.rows;
-            with.packA(slice.a.from(row, begin), depth, std::min<int64_t>(with.rows, slice.m - row), slivers + (with.wordsA(begin) * high + i * with.wordsA(depth)) * with.rows);
-          } else {
-            const int64_t j = i - first, at = j * with.columns;
-            with.packB(slice.b.from(begin, left + at), depth, std::min<int64_t>(with.columns, width - at), across + (with.wordsB(begin) * columns + j * with.wordsB(depth)) * with.columns);
-          }
-        }
-    });
-    // Parts as equal as tiles allow: whoever is done first waits for the last.
-    const int64_t down = tiles(high, with.taskRows / with.rows), over = tiles(columns, kTileColumns);
-    call.parallel(down * over, high * with.rows / down * (width / over + 1) * k / 16, [&](int64_t from, int64_t to) {
-      for (int64_t task = from; task < to; ++task) {
-        const int64_t i = task % down * high / down, row = i * with.rows, below = (task % down + 1) * high / down * with.rows;
-        const int64_t j = task / down * columns / over, column = j * with.columns, beside = (task / down + 1) * columns / over * with.columns;
-        for (int64_t begin = 0; begin < k; begin += with.depth) {
-          const int64_t depth = std::min(with.depth, k - begin), wordsA = with.wordsA(depth), wordsB = with.wordsB(depth);
-          with.multiply({wordsA, wordsB, slivers + (with.wordsA(begin) * high + i * wordsA) * with.rows, across + (with.wordsB(begin) * columns + j * wordsB) * with.columns,
-                         slice.c + row * slice.stride + left + column, slice.stride, std::min(slice.m, below) - row, std::min(width, beside) - column,
-                         slice.accumulate || begin > 0, slice.a.from(row, begin), slice.b.from(begin, left + column), depth});
-        }
+/** Bytes of slivers that stay in the second-level cache while those of the other factor pass by. */
+int64_t bytesAtHand() {
+  static const int64_t bytes = [] {
+    const long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return cache > 0 ? cache / 2 : int64_t{1} << 18;
+  }();
+  return bytes;
+}
+
+/** One factor of a slice in slivers. */
+struct Side {
+  Matrix whole;
+  bool rows;              // of the result, or else its columns
+  int64_t size, tile;     // of them; of a tile
+  int64_t steps, words;   // of a block along k
+  int64_t depth;
+  void (*pack)(const Matrix&, int64_t depth, int64_t width, float* to);
+
+  int64_t count() const { return tiles(size, tile); }
+  /** Floats of one. */
+  int64_t sliver() const { return tiles(depth, steps) * words * tile; }
+  /** Slivers `[from, to)`. Of a matrix that lies across k, all of them a few steps at a time: its rows are read from one end to the other. */
+  void packTiles(int64_t from, int64_t to, float* slivers) const {
+    const int64_t chunk = rows == whole.transposed ? kStepsAcross : depth;
+    for (int64_t begin = 0; begin < depth; begin += chunk)
+      for (int64_t i = from; i < to; ++i) {
+        const int64_t at = i * tile;
+        pack(rows ? whole.from(at, begin) : whole.from(begin, at), std::min(chunk, depth - begin), std::min(tile, size - at), slivers + (i - from) * sliver() + begin / steps * words * tile);
       }
-    });
   }
+
+ private:
+  static constexpr int64_t kStepsAcross = 128;  // whole blocks
+};
+
+/** The slivers that this thread has at hand: of which product, and which group of them. */
+struct AtHand {
+  Scratch memory;
+  uint64_t product = 0;
+  int64_t group = 0;
+  float* slivers = nullptr;
+};
+
+/** Packs the smaller factor for all threads; of the other one each thread packs a group of slivers that stay in its cache, and multiplies them by all of the smaller one's. */
+void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) {
+  static std::atomic<uint64_t> products{0};
+  const uint64_t product = ++products;
+  const int64_t k = slice.k;
+  const Side rows{slice.a, true, slice.m, with.rows, with.grain.steps, with.grain.wordsA, k, with.packA};
+  const Side columns{slice.b, false, slice.n, with.columns, with.grain.steps, with.grain.wordsB, k, with.packB};
+  const bool down = slice.m > slice.n;
+  const Side &near = down ? rows : columns, &far = down ? columns : rows;
+  call.parallel(far.count(), far.tile * k, [&](int64_t from, int64_t to) { far.packTiles(from, to, shared + from * far.sliver()); });
+  // As many groups for each thread, as equal as tiles allow; cut into parts, so that a thread that is done can help another.
+  const int64_t atHand = std::max<int64_t>(1, bytesAtHand() / (near.sliver() * sizeof(float)));
+  const int64_t groups = std::min(near.count(), roundedUp(tiles(near.count(), atHand), call.threads()));
+  const int64_t parts = std::min(far.count(), tiles(kTasksPerThread * call.threads(), groups));
+  call.parallel(groups * parts, slice.m * slice.n / (groups * parts) * k / 16, [&](int64_t from, int64_t to) {
+    static thread_local AtHand mine;
+    for (int64_t task = from; task < to; ++task) {
+      const int64_t group = task / parts, part = task % parts;
+      const int64_t i = group * near.count() / groups, j = part * far.count() / parts;
+      const int64_t nearFrom = i * near.tile, nearTo = std::min(near.size, (group + 1) * near.count() / groups * near.tile);
+      const int64_t farFrom = j * far.tile, farTo = std::min(far.size, (part + 1) * far.count() / parts * far.tile);
+      if (mine.product != product || mine.group != group) {
+        mine.memory.reset();
+        mine.slivers = mine.memory.take((tiles(near.count(), groups)) * near.sliver());
+        near.packTiles(i, (group + 1) * near.count() / groups, mine.slivers);
+        mine.product = product;
+        mine.group = group;
+      }
+      const float* others = shared + j * far.sliver();
+      const int64_t row = down ? nearFrom : farFrom, column = down ? farFrom : nearFrom;
+      with.multiply({with.wordsA(k), with.wordsB(k), down ? mine.slivers : others, down ? others : mine.slivers, slice.c + row * slice.stride + column, slice.stride,
+                     down ? nearTo - nearFrom : farTo - farFrom, down ? farTo - farFrom : nearTo - nearFrom, slice.accumulate, slice.a.from(row, 0), slice.b.from(0, column), k, down});
+    }
+  });
 }
 
 using Few = void (*)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
@@ -368,27 +414,14 @@ Few fewOfLevel() {
   return fewBase;
 }
 
-/** By rows of b where they lie, if there are few rows: copying it would cost more than the product. */
-bool multiplyFew(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  const float* x = static_cast<const float*>(a.data);
-#if CHOP_AMX
-  if (hasTiles()) {
-    if (m > kFewColumns) return false;
-    float* packed = call.scratch(fewWords(m, k));
-    packFew(x, a.stride, m, k, packed);
-    const auto few = b.dtype == Dtype::kFloat ? fewV4Split<float> : fewV4Split<uint16_t>;
-    call.parallel(tiles(n, 32), (m + 8) * k * 4, [&](int64_t from, int64_t to) { few(x, a.stride, packed, b.from(0, from * 32), c + from * 32, stride, m, std::min(n, to * 32) - from * 32, k, accumulate); });
-    return true;
-  }
-#endif
-  if (m > kFewRows) return false;
+/** Rows of b where they lie, times a few of a. */
+void multiplyFew(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
   const int lanes = level() == Level::kV4 ? 16 : level() == Level::kV3 ? 8 : 4;
   const Few few = fewOfLevel();
   call.parallel(tiles(n, lanes), m * k * 2 + k * lanes, [&](int64_t from, int64_t to) {
     const int64_t column = from * lanes, end = std::min(n, to * lanes);
-    few(x, a.stride, b.from(0, column), c + column, stride, m, end - column, k, accumulate);
+    few(static_cast<const float*>(a.data), a.stride, b.from(0, column), c + column, stride, m, end - column, k, accumulate);
   });
-  return true;
 }
 
 }  // namespace
@@ -401,14 +434,11 @@ void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t str
       for (int64_t row = 0; row < m; ++row) std::fill_n(c + row * stride, n, 0.0f);
     return;
   }
-  if (b.transposed && !a.transposed && a.dtype == Dtype::kFloat && precision == Precision::kFloat && multiplyFew(call, a, b, c, stride, m, n, k, accumulate)) return;
-  const int64_t high = tiles(m, with.rows), wide = tiles(std::min(n, kWidth), with.columns), deep = std::min(k, kDeep);
-  float* slivers = call.scratch(high * with.rows * with.wordsA(deep));
-  float* across = call.scratch(wide * with.columns * with.wordsB(deep));
-  for (int64_t start = 0; start < k; start += kDeep) {
-    const Slice slice{a.from(0, start), b.from(start, 0), c, stride, m, n, std::min(kDeep, k - start), accumulate || start > 0};
-    multiply(call, with, slice, slivers, across);
-  }
+  if (m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat && ofFloats(precision)) return multiplyFew(call, a, b, c, stride, m, n, k, accumulate);
+  const int64_t deep = std::min(k, with.depth);
+  float* shared = call.scratch(m > n ? tiles(n, with.columns) * with.columns * with.wordsB(deep) : tiles(m, with.rows) * with.rows * with.wordsA(deep));
+  for (int64_t start = 0; start < k; start += with.depth)
+    multiply(call, with, {a.from(0, start), b.from(start, 0), c, stride, m, n, std::min(with.depth, k - start), accumulate || start > 0}, shared);
 }
 
 }  // namespace chop

@@ -32,17 +32,20 @@ struct Matrix {
 
 /** What the numbers of both factors count as. Sums are float32 always. */
 enum class Precision {
+  /** As they are; where the processor multiplies tiles, by parts (see amx-product.h). */
   kFloat,
   /** Each is rounded to the nearest bfloat16 when the factors are copied; products of tiles (amx_bf16) or pairs (avx512_bf16) where the processor has them, else of floats. */
   kBfloat16,
   /** The same with that instruction emulated, so that its way through slivers and tiles can be tested on a processor with AVX2. */
   kEmulatedPairs,
+  /** As they are, by chains of floats on every processor: for a few rows, whose other factor is read only once. */
+  kFloatChains,
 };
 
-/** The attribute `precision` of an op: 0, 1, 2 as above. */
+/** The attribute `precision` of an op: 0 to 3 as above. */
 inline Precision precisionOf(const Call& call) {
   const double precision = call.number("precision");
-  Call::expect(precision == 0 || precision == 1 || precision == 2, "precision 0 (float32), 1 (bfloat16) or 2 (its pairs emulated)");
+  Call::expect(precision == 0 || precision == 1 || precision == 2 || precision == 3, "precision 0 (float32), 1 (bfloat16), 2 (its pairs emulated) or 3 (float32 by chains)");
   return static_cast<Precision>(static_cast<int>(precision));
 }
 
@@ -53,7 +56,7 @@ constexpr int64_t kDepth = 1024;
  * `c = a · b`, or `c += a · b`: a is [m, k], b is [k, n], c float32 [m, n] with rows `stride` apart.
  *
  * Every element is one chain of fused multiply-adds over each `kDepth` steps of k, and the sum of these, whatever m, n and the number of threads are: a row's result
- * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.) Of factors
+ * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.) By parts, the chain is one of products of parts, six for each step. Of factors
  * that were rounded to bfloat16 the products are exact, and the chain is the same on every level, but for subnormal numbers, which the instruction for pairs takes for
  * zero, and for tiles: of every 32 steps they sum the even and the odd ones apart, and add both together to the chain, which goes on
  * to the end of k.
