@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** The processor, and its two roofs as measured here: a large matrix product of TensorFlow, and copying memory. */
+/** The processor, and its two roofs as measured here: a large matrix product, and copying memory. */
 export async function machineFacts() {
   const flags = /^flags\s*:\s*(.*)$/m.exec(tryRead('/proc/cpuinfo'))?.[1].split(' ') ?? [];
   const roof = JSON.parse(

@@ -1,5 +1,5 @@
 import { checkOptions, type Configured, drive, MethodSession, type Pruner, Random, UsageError } from '@chop/core';
-import { type Engine, startEngine, withPackedWeights } from '@chop/kernels';
+import { type Engine, packedServesManyRows, startEngine, withPackedWeights } from '@chop/kernels';
 import { sweepMemory } from '@chop/training';
 import { CALIBRATION_SAMPLES, CALIBRATION_WINDOW, calibrationWindows } from './calibrate.js';
 import { withDefaults } from './defaults.js';
@@ -45,8 +45,10 @@ export async function planModel(opened: OpenModel, configured: Configured<Pruner
   }
   const model = opened.family.model(opened.blueprint);
   const random = Random.of(seed, 'method', 0);
+  let packs = false;
   const foretold = async (): Promise<Engine> => {
     const engine = await startEngine(engineOptions(request));
+    packs = packedServesManyRows(engine);
     if (needs === 'text') checkMemory(sweepMemory(opened.blueprint, savings, { native: engine.native !== undefined }), { limit, savings, onMessage });
     return engine;
   };
@@ -56,7 +58,7 @@ export async function planModel(opened: OpenModel, configured: Configured<Pruner
     model,
     checkpoint: opened.checkpoint,
     random: () => random,
-    withMasked: withPackedWeights,
+    withMasked: (weights, run) => (packs ? withPackedWeights(weights, run) : run()),
     ready: () => (engine ??= foretold()),
     ...(text ? { text } : {}),
     ...(signal ? { signal } : {}),

@@ -26,6 +26,11 @@ CHOP_INLINE float widen(const uint16_t* from) {
   return value;
 }
 
+inline float element(const Matrix& matrix, int64_t row, int64_t column) {
+  const Matrix at = matrix.from(row, column);
+  return at.dtype == Dtype::kFloat ? widen(static_cast<const float*>(at.data)) : widen(static_cast<const uint16_t*>(at.data));
+}
+
 template <int L>
 CHOP_INLINE typename Lanes<L>::Vector loadWide(const float* from) {
   return load<L>(from);

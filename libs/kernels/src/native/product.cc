@@ -163,7 +163,7 @@ CHOP_INLINE void finishSplit(const Panel& tile, float* square) {
       for (int64_t column = 0; column < tile.columns; ++column) {
         float& value = square[row * 32 + column];
         if (!std::isfinite(value))
-          value = sumOfFloats(tile.depth, [&](int64_t step) { return tile.wholeA.at(row, step); }, [&](int64_t step) { return tile.wholeB.at(step, column); });
+          value = sumOfFloats(tile.depth, [&](int64_t step) { return element(tile.wholeA, row, step); }, [&](int64_t step) { return element(tile.wholeB, step, column); });
       }
   for (int64_t row = 0; row < tile.rows; ++row, square += 32) {
     float* to = tile.c + row * tile.stride;

@@ -1,8 +1,6 @@
 // The matrix product under every native kernel.
 #pragma once
 
-#include <cstring>
-
 #include "native.h"
 
 namespace chop {
@@ -13,15 +11,6 @@ struct Matrix {
   int64_t stride;
   bool transposed = false;
   Dtype dtype = Dtype::kFloat;
-
-  float at(int64_t row, int64_t column) const {
-    const Matrix element = from(row, column);
-    if (dtype == Dtype::kFloat) return *static_cast<const float*>(element.data);
-    const uint32_t bits = uint32_t{*static_cast<const uint16_t*>(element.data)} << 16;
-    float value;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  }
 
   /** The part that begins at (row, column). */
   Matrix from(int64_t row, int64_t column) const {

@@ -78,22 +78,22 @@ describe('Wanda', () => {
   });
 
   test('every window counts once, however many of them go through a layer together', async () => {
-    const windows = Array.from({ length: 5 }, (_, row) => Int32Array.from({ length: 300 }, (_, i) => (row * 11 + i * i) % 30));
-    expect(windowsTogether(300)).toBe(3); // three, then two
+    const windows = Array.from({ length: 5 }, (_, row) => Int32Array.from({ length: 600 }, (_, i) => (row * 11 + i * i) % 30));
+    expect(windowsTogether(600)).toBe(3); // three, then two
     const model = llama.family.model(llama.family.blueprint(CONFIG));
     await model.load(randomCheckpoint(llama.family, CONFIG));
     const squares = new Float64Array(8);
     const onTap = (name: string, value: tf.Tensor): void => {
       if (name === 'layers.1.q.input') value.dataSync().forEach((x, i) => (squares[i % 8]! += x * x));
     };
-    for (const ids of windows) tf.tidy(() => void model.forward(tf.tensor2d(ids, [1, 300], 'int32'), { onTap }));
+    for (const ids of windows) tf.tidy(() => void model.forward(tf.tensor2d(ids, [1, 600], 'int32'), { onTap }));
     const session = new MethodSession({ model, text: async () => windows, random: () => Random.of(0) });
     const heard: number[] = [];
     async function* listen(): AsyncGenerator<never> {
       for await (const { at, linears, of } of session.sweep(inputNorms)) if (at === 1) heard.push(...of(inputNorms, linears[0]!).dataSync());
     }
     await drive(listen(), session);
-    heard.forEach((norm, i) => expect(norm / Math.sqrt(squares[i]! / 1500)).toBeCloseTo(1, 5));
+    heard.forEach((norm, i) => expect(norm / Math.sqrt(squares[i]! / 3000)).toBeCloseTo(1, 5));
     expect(heard).toHaveLength(8);
   });
 
