@@ -18,7 +18,9 @@ const WAYS = [0, 3] as const;
 
 /** `x Wᵀ` by the native product. */
 function product(x: readonly number[], weight: readonly number[], [m, n, k]: readonly [number, number, number], precision: 0 | 3): Float32Array {
-  return tf.tidy(() => linearKernel({ x: tf.tensor2d([...x], [m, k]), weight: tf.tensor2d([...weight], [n, k]), bias: undefined }, { precision }).dataSync()) as Float32Array;
+  return tf.tidy(() =>
+    linearKernel({ x: tf.tensor2d([...x], [m, k]), weight: tf.tensor2d([...weight], [n, k]), bias: undefined }, { precision }).dataSync(),
+  ) as Float32Array;
 }
 
 describe('the native product of float32', () => {
@@ -77,7 +79,7 @@ describe('the native product of float32', () => {
       [37, 37],
       [1100, 1100],
     ] as const) {
-      const weight = tf.tensor2d(sampleData([out, inputs], 2).values, [out, inputs]);
+      const weight = tf.tensor2d([...sampleData([out, inputs], 2).values], [out, inputs]);
       expect(await changedAlone(inputs, (rows) => linear(rows, weight))).toEqual([]);
       expect(await changedAlone(inputs, (rows) => withFewRows(() => linear(rows, weight)))).toEqual([]);
       weight.dispose();

@@ -232,14 +232,6 @@ CHOP_V4 void fewV4(const Packed& weight, int64_t from, int64_t to, const float* 
 constexpr Shape kV4 = {16, fewV4, nullptr, nullptr};
 #endif
 
-const Shape& shape() {
-#if CHOP_X86
-  if (level() == Level::kV4) return kV4;
-  if (level() == Level::kV3) return kV3;
-#endif
-  return kBase;
-}
-
 int64_t parts(int64_t size, int64_t part) { return (size + part - 1) / part; }
 
 /** Rows `[from, to)` of the weight as they would lie if it were dense. */
@@ -281,7 +273,7 @@ void multiplyUnpacked(Call& call, const Packed& weight, const float* x, float* y
 }
 
 void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, const float* bias, Precision precision) {
-  const Shape& with = shape();
+  const Shape& with = CHOP_OF_LEVEL(k);
   const int64_t out = weight.out, in = weight.in, lanes = with.lanes;
   const bool accumulate = bias != nullptr, byParts = precision == Precision::kFloat && hasTiles();
   if (byParts || (tokens > kFewTokens && with.many == nullptr)) return multiplyUnpacked(call, weight, x, y, tokens, bias, precision);

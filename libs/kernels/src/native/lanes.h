@@ -93,6 +93,13 @@ inline Level level() {
   return chosen;
 }
 
+/** What this processor's level has, of `NAMEBase`, `NAMEV3` and `NAMEV4`. */
+#if CHOP_X86
+#define CHOP_OF_LEVEL(NAME) (level() == Level::kV4 ? NAME##V4 : level() == Level::kV3 ? NAME##V3 : NAME##Base)
+#else
+#define CHOP_OF_LEVEL(NAME) NAME##Base
+#endif
+
 /** Whether the processor multiplies pairs of bfloat16 (avx512_bf16), and may. */
 inline bool hasBfloat16Pairs() {
 #if CHOP_X86

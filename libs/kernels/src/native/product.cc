@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "amx-product.h"
+#include "few-rows.h"
 #include "lanes.h"
 #include "pack.h"
 #include "scratch.h"
@@ -18,9 +19,8 @@ namespace {
 
 /** Steps of one stretch along k in tiles of bfloat16, whose chains go on from what c holds. */
 constexpr int64_t kTileDepth = 2 * kDepth;
+/** Tasks of a product for each thread, at least: whoever is done helps the others. */
 constexpr int64_t kTasksPerThread = 4;
-/** Up to so many rows b is read where it lies: copying it would cost more than the product. */
-constexpr int64_t kFewRows = 6;
 
 /** What one task makes of the result, from one stretch along k: rows of tiles × columns of tiles, whose slivers lie one after the other. */
 struct Panel {
@@ -191,46 +191,6 @@ CHOP_V4 void multiplyV4Split(const Panel& panel) {
 }
 #endif
 
-/** `M` rows times `n` ≤ `L` rows of b, which are turned in registers, so that every element is the same chain as in a tile. */
-template <int M, int L, typename T>
-CHOP_INLINE void fewRows(const float* a, int64_t aStride, const T* b, int64_t bStride, float* c, int64_t cStride, int64_t n, int64_t k, bool accumulate) {
-  using Vector = typename Lanes<L>::Vector;
-  constexpr int64_t kLine = 64 / sizeof(T);
-  for (int64_t begin = 0; begin < k; begin += kDepth) {
-    const int64_t end = std::min(k, begin + kDepth);
-    Vector sums[M] = {};
-    int64_t step = begin;
-    if (n == L)
-      for (; step + L <= end; step += L) {
-        const T* from = b + step;
-        Vector turned[L];
-#pragma GCC unroll 16
-        for (int lane = 0; lane < L; ++lane) turned[lane] = loadWide<L>(from + lane * bStride);
-        // The processor follows one row by itself, but not so many: the next rows are fetched while these are multiplied.
-        if (M == 1 && step % kLine == 0)
-#pragma GCC unroll 16
-          for (int lane = 0; lane < L; ++lane) __builtin_prefetch(from + (L + lane) * bStride);
-        turn<L>(turned);
-#pragma GCC unroll 16
-        for (int i = 0; i < L; ++i)
-#pragma GCC unroll 8
-          for (int row = 0; row < M; ++row) sums[row] += (a[row * aStride + step + i] - Vector{}) * turned[i];
-      }
-    for (; step < end; ++step) {
-      Vector column = {};
-      for (int64_t lane = 0; lane < n; ++lane) column[lane] = widen(b + lane * bStride + step);
-      for (int row = 0; row < M; ++row) sums[row] += (a[row * aStride + step] - Vector{}) * column;
-    }
-    const bool add = accumulate || begin > 0;
-    if (n == L) {
-      for (int row = 0; row < M; ++row) store<L>(c + row * cStride, add ? load<L>(c + row * cStride) + sums[row] : sums[row]);
-      continue;
-    }
-    for (int row = 0; row < M; ++row)
-      for (int64_t lane = 0; lane < n; ++lane) c[row * cStride + lane] = add ? c[row * cStride + lane] + sums[row][lane] : sums[row][lane];
-  }
-}
-
 /** A sliver holds so many words of so many steps along k, in blocks. */
 struct Grain {
   int steps, wordsA, wordsB;
@@ -238,7 +198,7 @@ struct Grain {
 
 /** What differs between the levels of a processor. */
 struct Shape {
-  int rows, columns, lanes;
+  int rows, columns;
   Grain grain;
   int64_t depth;  // steps along k of one stretch
   void (*multiply)(const Panel&);
@@ -250,37 +210,16 @@ struct Shape {
   int64_t wordsB(int64_t depth) const { return blocks(depth) * grain.wordsB; }
 };
 
-/** All `n` rows of b, `L` at a time. */
-template <int L, typename T>
-CHOP_INLINE void few(const float* a, int64_t aStride, const T* b, int64_t bStride, float* c, int64_t cStride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  for (; n > 0; n -= L, b += L * bStride, c += L) {
-    const int64_t columns = std::min<int64_t>(L, n);
-    int64_t row = 0;
-    for (; row + 4 <= m; row += 4) fewRows<4, L>(a + row * aStride, aStride, b, bStride, c + row * cStride, cStride, columns, k, accumulate);
-    for (; row + 2 <= m; row += 2) fewRows<2, L>(a + row * aStride, aStride, b, bStride, c + row * cStride, cStride, columns, k, accumulate);
-    if (row < m) fewRows<1, L>(a + row * aStride, aStride, b, bStride, c + row * cStride, cStride, columns, k, accumulate);
-  }
-}
-
-template <int L>
-CHOP_INLINE void few(const float* a, int64_t aStride, const Matrix& b, float* c, int64_t cStride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  if (b.dtype == Dtype::kFloat) few<L>(a, aStride, static_cast<const float*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
-  else few<L>(a, aStride, static_cast<const uint16_t*>(b.data), b.stride, c, cStride, m, n, k, accumulate);
-}
-
 #define CHOP_SHAPE(NAME, TARGET, ROWS, LANES, CHAIN, HELD)                                                                                            \
   TARGET void multiply##NAME(const Panel& panel) { multiply<ROWS, LANES, CHAIN>(panel); }                                                              \
   TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES, HELD>(part, false, depth, width, to); }     \
   TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES, HELD>(part, true, depth, width, to); } \
-  constexpr Shape k##NAME = {ROWS, 2 * LANES, LANES, {stepsOf(HELD), 1, 1}, kDepth, multiply##NAME, packA##NAME, packB##NAME};
+  constexpr Shape k##NAME = {ROWS, 2 * LANES, {stepsOf(HELD), 1, 1}, kDepth, multiply##NAME, packA##NAME, packB##NAME};
 
-/** What a level does in both precisions, and its products of a few rows. */
-#define CHOP_PRECISIONS(NAME, TARGET, ROWS, LANES)                                                                                          \
-  CHOP_SHAPE(NAME, TARGET, ROWS, LANES, Floats, Held::kFloats)                                                                          \
-  CHOP_SHAPE(NAME##Rounded, TARGET, ROWS, LANES, Floats, Held::kRounded)                                                                \
-  TARGET void few##NAME(const float* a, int64_t as, const Matrix& b, float* c, int64_t cs, int64_t m, int64_t n, int64_t k, bool add) { \
-    few<LANES>(a, as, b, c, cs, m, n, k, add);                                                                                          \
-  }
+/** What a level does in both precisions. */
+#define CHOP_PRECISIONS(NAME, TARGET, ROWS, LANES)               \
+  CHOP_SHAPE(NAME, TARGET, ROWS, LANES, Floats, Held::kFloats) \
+  CHOP_SHAPE(NAME##Rounded, TARGET, ROWS, LANES, Floats, Held::kRounded)
 
 CHOP_PRECISIONS(Base, , 4, 4)
 #if CHOP_X86
@@ -291,10 +230,10 @@ CHOP_PRECISIONS(V4, CHOP_V4, 14, 16)
 CHOP_SHAPE(V4Pairs, CHOP_V4, 14, 16, Pairs, Held::kPairs)
 #endif
 #if CHOP_AMX
-constexpr Shape kV4Tiles = {32, 32, 16, {32, kTileWords, kTileWords}, kTileDepth, multiplyV4Tiles, packATiles<1>, packBTiles<1>};
-constexpr Shape kV4Split = {32, 32, 16, {32, kParts * kTileWords, kParts * kTileWords}, kDepth, multiplyV4Split<kParts>, packATiles<kParts>, packBTiles<kParts>};
+constexpr Shape kV4Tiles = {32, 32, {32, kTileWords, kTileWords}, kTileDepth, multiplyV4Tiles, packATiles<1>, packBTiles<1>};
+constexpr Shape kV4Split = {32, 32, {32, kParts * kTileWords, kParts * kTileWords}, kDepth, multiplyV4Split<kParts>, packATiles<kParts>, packBTiles<kParts>};
 /** By a b that is bfloat16. */
-constexpr Shape kV4SplitOfOne = {32, 32, 16, {32, kParts * kTileWords, kTileWords}, kDepth, multiplyV4Split<1>, packATiles<kParts>, packBTiles<1>};
+constexpr Shape kV4SplitOfOne = {32, 32, {32, kParts * kTileWords, kTileWords}, kDepth, multiplyV4Split<1>, packATiles<kParts>, packBTiles<1>};
 #endif
 
 /** Whether a product is of chains of floats on this processor. */
@@ -328,7 +267,10 @@ struct Slice {
 /** Bytes of slivers that stay in the second-level cache while those of the other factor pass by. */
 int64_t bytesAtHand() {
   static const int64_t bytes = [] {
-    const long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    int64_t cache = 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
     return cache > 0 ? cache / 2 : int64_t{1} << 18;
   }();
   return bytes;
@@ -337,9 +279,9 @@ int64_t bytesAtHand() {
 /** One factor of a slice in slivers. */
 struct Side {
   Matrix whole;
-  bool rows;              // of the result, or else its columns
-  int64_t size, tile;     // of them; of a tile
-  int64_t steps, words;   // of a block along k
+  bool rows;             // of the result, or else its columns
+  int64_t size, tile;    // of them; of a tile
+  int64_t steps, words;  // of a block along k
   int64_t depth;
   void (*pack)(const Matrix&, int64_t depth, int64_t width, float* to);
 
@@ -391,7 +333,7 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
       const int64_t farFrom = j * far.tile, farTo = std::min(far.size, (part + 1) * far.count() / parts * far.tile);
       if (mine.product != product || mine.group != group) {
         mine.memory.reset();
-        mine.slivers = mine.memory.take((tiles(near.count(), groups)) * near.sliver());
+        mine.slivers = mine.memory.take(tiles(near.count(), groups) * near.sliver());
         near.packTiles(i, (group + 1) * near.count() / groups, mine.slivers);
         mine.product = product;
         mine.group = group;
@@ -401,26 +343,6 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
       with.multiply({with.wordsA(k), with.wordsB(k), down ? mine.slivers : others, down ? others : mine.slivers, slice.c + row * slice.stride + column, slice.stride,
                      down ? nearTo - nearFrom : farTo - farFrom, down ? farTo - farFrom : nearTo - nearFrom, slice.accumulate, slice.a.from(row, 0), slice.b.from(0, column), k, down});
     }
-  });
-}
-
-using Few = void (*)(const float*, int64_t, const Matrix&, float*, int64_t, int64_t m, int64_t n, int64_t k, bool);
-
-Few fewOfLevel() {
-#if CHOP_X86
-  if (level() == Level::kV4) return fewV4;
-  if (level() == Level::kV3) return fewV3;
-#endif
-  return fewBase;
-}
-
-/** Rows of b where they lie, times a few of a. */
-void multiplyFew(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  const int lanes = level() == Level::kV4 ? 16 : level() == Level::kV3 ? 8 : 4;
-  const Few few = fewOfLevel();
-  call.parallel(tiles(n, lanes), m * k * 2 + k * lanes, [&](int64_t from, int64_t to) {
-    const int64_t column = from * lanes, end = std::min(n, to * lanes);
-    few(static_cast<const float*>(a.data), a.stride, b.from(0, column), c + column, stride, m, end - column, k, accumulate);
   });
 }
 

@@ -78,13 +78,7 @@ CHOP_TILE(V4, CHOP_V4, 12, 16)
 
 }  // namespace
 
-const TileProduct& tileProduct() {
-#if CHOP_X86
-  if (level() == Level::kV4) return kV4;
-  if (level() == Level::kV3) return kV3;
-#endif
-  return kBase;
-}
+const TileProduct& tileProduct() { return CHOP_OF_LEVEL(k); }
 
 void shareTasks(Call& call, int64_t tasks, int64_t cost, int64_t floats, const std::function<void(int64_t, float*)>& work) {
   const int64_t workers = std::min<int64_t>(call.threads(), tasks);
