@@ -1,7 +1,7 @@
 import { type Model, type Pass, tensorsIn } from '@chop/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { keyValueCache } from './key-value-cache.js';
-import { withFewRows } from './precision.js';
+import { withFloatChains } from './precision.js';
 import { type Program, recordProgram } from './program.js';
 
 type Shared = Parameters<NonNullable<Pass['options']['onShared']>>;
@@ -87,7 +87,7 @@ export function decoder(model: Model, rows = 1): Decoder {
         const replayed = tokens === 1 && program && cache.room >= 1 && !program.stale;
         const given = (): tf.Tensor => tf.tensor2d(Array.from(ids), [rows, tokens], 'int32');
         const step = (): tf.Tensor => (cache.room >= 1 ? record(given()) : walk(given()));
-        const logits = replayed ? replay(program!, ids) : tokens === 1 ? withFewRows(step) : walk(given());
+        const logits = replayed ? replay(program!, ids) : tokens === 1 ? withFloatChains(step) : walk(given());
         return tf.reshape(logits, [rows, -1]);
       }),
     dispose() {

@@ -4,7 +4,7 @@ import { changedAlone, hasNative } from '../test/alone.js';
 import { startEngines } from '../test/backends.js';
 import { sampleData } from './conformance.js';
 import { linear, linearGradKernel, linearKernel } from './linear.js';
-import { precisionAttribute, withFewRows, withPrecision } from './precision.js';
+import { precisionAttribute, withFloatChains, withPrecision } from './precision.js';
 
 const engines = await startEngines();
 let native: boolean;
@@ -81,17 +81,17 @@ describe('the native product of float32', () => {
     ] as const) {
       const weight = tf.tensor2d([...sampleData([out, inputs], 2).values], [out, inputs]);
       expect(await changedAlone(inputs, (rows) => linear(rows, weight))).toEqual([]);
-      expect(await changedAlone(inputs, (rows) => withFewRows(() => linear(rows, weight)))).toEqual([]);
+      expect(await changedAlone(inputs, (rows) => withFloatChains(() => linear(rows, weight)))).toEqual([]);
       weight.dispose();
     }
   });
 });
 
-test('few rows are asked for in float32 only, and until the function ends', () => {
-  expect(withFewRows(precisionAttribute)).toEqual({ precision: 3 });
-  expect(withFewRows(() => withPrecision('bf16', precisionAttribute))).toEqual({ precision: 1 });
+test('chains of floats are asked for in float32 only, and until the function ends', () => {
+  expect(withFloatChains(precisionAttribute)).toEqual({ precision: 3 });
+  expect(withFloatChains(() => withPrecision('bf16', precisionAttribute))).toEqual({ precision: 1 });
   expect(() =>
-    withFewRows(() => {
+    withFloatChains(() => {
       throw new Error('odd');
     }),
   ).toThrow('odd');

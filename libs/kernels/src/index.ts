@@ -5,7 +5,7 @@ export * from './linear.js';
 export { packTwoOfFour, packTwoOfFourKernel, unpackTwoOfFour, type TwoOfFour } from './two-of-four.js';
 export * from './packed-linear.js';
 export { holdPacked, packedServesManyRows, packWeights, withPackedWeights } from './packed-weights.js';
-export { currentPrecision, hasBfloat16Products, type Precision, withPrecision } from './precision.js';
+export { currentPrecision, hasBfloat16Products, type Precision, withFloatChains, withPrecision } from './precision.js';
 export * from './embedding.js';
 export * from './rms-norm.js';
 export * from './layer-norm.js';

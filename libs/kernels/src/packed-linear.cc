@@ -16,6 +16,8 @@ namespace {
 constexpr int64_t kFewTokens = 6;
 /** Rows of the weight that one task multiplies by a block of tokens: their chains stay in the second-level cache. */
 constexpr int64_t kRows = 64;
+/** With AVX-512 the dense product of more tokens is faster, unpacking included. */
+constexpr int64_t kPackedTokens = 96;
 /** Rows of the weight that are unpacked at once. */
 constexpr int64_t kUnpacked = 3072;
 /** Registers of tokens in a block, and in the last one where half as many will do. */
@@ -48,7 +50,7 @@ CHOP_INLINE void fewTokens(const Packed& weight, int64_t row, int64_t n, const f
         typename Lanes<L>::Ints positions;
 #pragma GCC unroll 16
         for (int lane = 0; lane < L; ++lane) values[lane] = load<L>(weight.valuesOf(row + lane, step));
-        // As in native/product.cc: the processor follows one row by itself, but not so many.
+        // As in native/few-rows.cc: the processor follows one row by itself, but not so many.
         if (M == 1 && step % kWord == 0)
 #pragma GCC unroll 16
           for (int lane = 0; lane < L; ++lane) __builtin_prefetch(weight.valuesOf(row + L + lane, step));
@@ -227,9 +229,7 @@ struct Shape {
 CHOP_SHAPE(Base, , 4)
 #if CHOP_X86
 CHOP_SHAPE(V3, CHOP_V3, 8)
-CHOP_V4 void fewV4(const Packed& weight, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool add) { fewTokens<16>(weight, from, to, x, y, tokens, add); }
-/** Of many tokens the dense product does more in the same time. */
-constexpr Shape kV4 = {16, fewV4, nullptr, nullptr};
+CHOP_SHAPE(V4, CHOP_V4, 16)
 #endif
 
 int64_t parts(int64_t size, int64_t part) { return (size + part - 1) / part; }
@@ -241,8 +241,8 @@ void unpack(const Packed& weight, int64_t from, int64_t to, float* dense) {
     for (int64_t input = 0; input < weight.in; input += 4) {
       const float* values = weight.valuesOf(row, input);
       const uint32_t positions = weight.positionsOf(row, input);
-      dense[input + (positions & 3)] = values[0];
-      dense[input + (positions >> 2 & 3)] = values[1];
+      dense[input + (positions & 3)] += values[0];
+      dense[input + (positions >> 2 & 3)] += values[1];
     }
 }
 
@@ -250,7 +250,7 @@ void unpack(const Packed& weight, int64_t from, int64_t to, float* dense) {
 float chain(const Packed& weight, int64_t row, const float* x, float sum) {
   for (int64_t begin = 0; begin < weight.in; begin += kDepth) {
     float part = 0;
-    for (int64_t input = begin; input < std::min(weight.in, begin + kDepth); input += 2)
+    for (int64_t input = begin; part == part && input < std::min(weight.in, begin + kDepth); input += 2)
       part = std::fma(*weight.valuesOf(row, input), x[input / 4 * 4 + (weight.positionsOf(row, input) & 3)], part);
     sum += part;
   }
@@ -276,7 +276,7 @@ void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_
   const Shape& with = CHOP_OF_LEVEL(k);
   const int64_t out = weight.out, in = weight.in, lanes = with.lanes;
   const bool accumulate = bias != nullptr, byParts = precision == Precision::kFloat && hasTiles();
-  if (byParts || (tokens > kFewTokens && with.many == nullptr)) return multiplyUnpacked(call, weight, x, y, tokens, bias, precision);
+  if (byParts || (tokens > kPackedTokens && level() == Level::kV4)) return multiplyUnpacked(call, weight, x, y, tokens, bias, precision);
   if (tokens <= kFewTokens) {
     call.parallel(parts(out, lanes), tokens * in + in * lanes / 2, [&](int64_t from, int64_t to) {
       with.few(weight, from * lanes, std::min(out, to * lanes), x, y, tokens, accumulate);

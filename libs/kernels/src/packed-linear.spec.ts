@@ -6,7 +6,7 @@ import { hearCalls } from './kernel.js';
 import { linear } from './linear.js';
 import { packedLinear } from './packed-linear.js';
 import { packWeights, withPackedWeights } from './packed-weights.js';
-import { withPrecision } from './precision.js';
+import { withFloatChains, withPrecision } from './precision.js';
 import { packTwoOfFour, unpackTwoOfFour } from './two-of-four.js';
 import { valueAndGradients } from './tape.js';
 
@@ -119,6 +119,9 @@ test('packedLinear refuses another number of inputs, positions of another weight
   expect(() => packedLinear(tf.zeros([2, 8]), packed, tf.zeros([4]))).toThrow(/bias \[4\]/);
 });
 
+/** As fast as the processor can, and by chains of floats. */
+const WAYS = [<T>(run: () => T): T => run(), withFloatChains];
+
 describe.each(native)('the native product, on %s', (backend) => {
   test.each([
     [1, 4],
@@ -126,22 +129,26 @@ describe.each(native)('the native product, on %s', (backend) => {
     [65, 68],
     [9, 1060],
     [130, 2052],
+    [3100, 4],
   ])('of a weight [%i, %i] is that of the dense weight to the bit, however many rows are computed together', async (out, inputs) => {
     await tf.setBackend(backend);
     const weight = dense(out, inputs, 8);
     const packed = packTwoOfFour(weight);
     const [all, bias] = [tf.tensor2d([...sampleData([97, inputs], 9).values], [97, inputs]), tf.tensor1d([...sampleData([out], 4).values])];
-    const expected = numbers(linear(all, weight, bias));
-    for (const rows of [1, 2, 6, 7, 24, 25, 33, 48, 49, 97])
-      expect(numbers(packedLinear(tf.slice(all, [0, 0], [rows, inputs]), packed, bias))).toEqual(expected.slice(0, rows * out));
+    for (const way of WAYS) {
+      const expected = way(() => numbers(linear(all, weight, bias)));
+      for (const rows of [1, 2, 6, 7, 24, 25, 33, 48, 49, 97])
+        expect(way(() => numbers(packedLinear(tf.slice(all, [0, 0], [rows, inputs]), packed, bias)))).toEqual(expected.slice(0, rows * out));
+    }
   });
 
   test('lets what is no number through where values stand, and nowhere else', async () => {
     await tf.setBackend(backend);
     const packed = packTwoOfFour(tf.tensor2d([1, 2, 0, 0, 0, 0, 3, 4], [2, 4]));
-    for (const rows of [1, 8]) {
+    for (const rows of [1, 8, 120]) {
       const x = tf.tile(tf.tensor2d([[NaN, 1, Infinity, 1]]), [rows, 1]);
-      expect(numbers(packedLinear(x, packed))).toEqual(Array.from({ length: rows }, () => [NaN, Infinity]).flat());
+      const expected = Array.from({ length: rows }, () => [NaN, Infinity]).flat();
+      for (const way of WAYS) for (const bias of [undefined, tf.tensor1d([5, 6])]) expect(way(() => numbers(packedLinear(x, packed, bias)))).toEqual(expected);
     }
   });
 });

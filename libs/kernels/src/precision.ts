@@ -9,14 +9,14 @@ export type Precision = 'f32' | 'bf16';
 /** A precision as the rows and their native ops are told it. */
 export interface PrecisionAttribute {
   /**
-   * 0: float32; 1: bfloat16; 2: bfloat16 with the processor's instruction for pairs emulated, for tests of the native op; 3: float32 for few rows, see
-   * {@link withFewRows}.
+   * 0: float32; 1: bfloat16; 2: bfloat16 with the processor's instruction for pairs emulated, for tests of the native op; 3: float32 by chains of floats, see
+   * {@link withFloatChains}.
    */
   readonly precision: 0 | 1 | 2 | 3;
 }
 
 let current: Precision = 'f32';
-let fewRows = false;
+let floatChains = false;
 
 /**
  * Runs a function whose linear layers and losses multiply in a precision, in their backward passes too, whenever those come. Not for functions that go on
@@ -36,16 +36,17 @@ export function withPrecision<T>(precision: Precision, run: () => T): T {
 }
 
 /**
- * Runs a function that reads a token or a few: its float32 products are chains of fused multiply-adds on every processor, which need each weight once and as it lies.
- * Matrix units, which are faster with many rows, sum in another order; results differ by what float32 rounds. Not for functions that go on after they have returned.
+ * Runs a function whose float32 products are chains of fused multiply-adds on every processor: what is chosen by them is the same everywhere, and a token that is read
+ * alone needs each weight once and as it lies. Matrix units, which are faster with many rows, sum in another order; results differ by what float32 rounds. Not
+ * for functions that go on after they have returned.
  */
-export function withFewRows<T>(run: () => T): T {
-  const before = fewRows;
-  fewRows = true;
+export function withFloatChains<T>(run: () => T): T {
+  const before = floatChains;
+  floatChains = true;
   try {
     return run();
   } finally {
-    fewRows = before;
+    floatChains = before;
   }
 }
 
@@ -61,7 +62,7 @@ export function currentPrecision(): Precision {
 
 /** The precision that holds now, for a row. */
 export function precisionAttribute(): PrecisionAttribute {
-  return { precision: current === 'bf16' ? 1 : fewRows ? 3 : 0 };
+  return { precision: current === 'bf16' ? 1 : floatChains ? 3 : 0 };
 }
 
 /** `2²³ + 1` and `1 − 2⁻²⁴`: the leading bit of x is `|q − (1 − 2⁻²⁴) q|` with `q = (2²³ + 1) x` (Rump 2009, "Ultimately fast accurate summation", algorithm 3.6). */

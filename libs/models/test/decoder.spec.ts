@@ -1,5 +1,5 @@
 import { randomCheckpoint } from '@chop/core/testing';
-import { type Decoder, decoder, holdPacked, keepNofM, keyValueCache, magnitude, startEngine } from '@chop/kernels';
+import { type Decoder, decoder, holdPacked, keepNofM, keyValueCache, magnitude, startEngine, withFloatChains } from '@chop/kernels';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { familyNamed } from './stored.js';
@@ -50,12 +50,16 @@ type Loaded = Awaited<ReturnType<typeof load>>;
 /** Logits after each of the texts that a reader is given one after the other. */
 const read = (reader: Decoder, pieces: readonly number[][]): number[][] => pieces.map((ids) => Array.from(tf.tidy(() => reader.read(ids).dataSync())));
 
+/** One token a row is read by chains of floats. */
+const asDecoders = <T>(tokens: number, run: () => T): T => (tokens === 1 ? withFloatChains(run) : run());
+
 /** The same without recording: a plain cache. */
 function plain(model: Loaded, rows: number, pieces: readonly number[][]): number[][] {
   const cache = keyValueCache();
   const logits = pieces.map((ids) => {
     const tokens = ids.length / rows;
-    return Array.from(tf.tidy(() => model.forward(tf.tensor2d(ids, [rows, tokens], 'int32'), { cache, wanted: { from: tokens - 1, to: tokens } }).dataSync()));
+    const wanted = { from: tokens - 1, to: tokens };
+    return asDecoders(tokens, () => Array.from(tf.tidy(() => model.forward(tf.tensor2d(ids, [rows, tokens], 'int32'), { cache, wanted }).dataSync())));
   });
   cache.dispose();
   return logits;
@@ -143,7 +147,8 @@ test('a weight that changes between two tokens counts from the next one on', asy
   const [model, other] = [await load(small, 1), await load(small, 2)];
   const [name] = model.names.filter((each) => each.endsWith('1.mlp.up_proj.weight')) as [string];
   const [reader, twin, cache] = [decoder(model), decoder(model), keyValueCache()];
-  const walked = (id: number): number[] => Array.from(tf.tidy(() => model.forward(tf.tensor2d([id], [1, 1], 'int32'), { cache }).dataSync()));
+  const walked = (id: number): number[] =>
+    asDecoders(1, () => Array.from(tf.tidy(() => model.forward(tf.tensor2d([id], [1, 1], 'int32'), { cache }).dataSync())));
   for (const id of [1, 2, 3]) expect(read(reader, [[id]])).toEqual([walked(id)]);
   const unchanged = read(twin, [[1], [2], [3], [4]])[3];
   tf.tidy(() => model.value(name).assign(tf.mul(other.value(name), 1)));

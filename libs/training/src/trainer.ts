@@ -12,6 +12,7 @@ import {
   type Step,
   TrainingError,
 } from '@chop/core';
+import { withFloatChains } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import type { StepRecord, TrainingEvent, TrainingLog } from './log.js';
 import { Patience, type Watched } from './patience.js';
@@ -69,6 +70,7 @@ export async function train(parts: TrainingParts): Promise<Plan> {
   const session = new MethodSession({
     model: parts.model,
     random: () => trainer.random,
+    everywhereAlike: withFloatChains,
     training: { budget: () => trainer.budget, steps: () => trainer.steps() },
     ...(parts.resumed ? { plan: parts.resumed.plan } : {}),
     ...(parts.text ? { text: parts.text } : {}),

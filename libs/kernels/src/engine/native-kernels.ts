@@ -37,11 +37,7 @@ export async function loadNativeKernels(installed: InstalledEngine): Promise<Nat
   // Without a kernel for the GPU an op would run on copies in the processor's memory, and write into them: there a row computes by its reference, on the GPU.
   const ops = addon.ops.filter(({ devices }) => devices.includes(device));
   for (const op of ops) tf.registerKernel({ kernelName: op.name, backendName: 'tensorflow', kernelFunc: kernelFunction(op) });
-  if (device === 'CPU') {
-    providePrograms(tf.backend(), addon);
-    // The first op opens the memory that weights will be copied to.
-    tf.dispose(tf.engine().runKernel('ChopAdd', { x: tf.scalar(0), delta: tf.scalar(0) }) as tf.Tensor);
-  }
+  if (device === 'CPU') providePrograms(tf.backend(), addon);
   return { level, names: ops.map(({ name }) => name), peakBytes: () => memory()?.peak };
 }
 

@@ -1,7 +1,7 @@
 // Products of 32 × 32 numbers on the matrix units.
 //
 // Of float32 they are sums of products of parts (see amx-pack.h): of the nine products of x = h + m + l and y the six largest are added up in float32. What is left out,
-// m·l + l·m + l·l, is at most 2⁻²³ of a product and of either sign; each addition to a chain of float32 is rounded by up to 2⁻²⁴ of the whole sum. After Henry, Tang and
+// m·l + l·m + l·l, is at most 2⁻²³ of a product and of either sign (of one above 2⁻¹⁰²: products of parts that are subnormal count as zero); each addition to a chain of float32 is rounded by up to 2⁻²⁴ of the whole sum. After Henry, Tang and
 // Heinecke 2019, "Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations".
 #pragma once
 

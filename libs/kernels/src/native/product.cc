@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 
 #include "amx-product.h"
 #include "few-rows.h"
@@ -324,6 +325,7 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
   const int64_t atHand = std::max<int64_t>(1, bytesAtHand() / (near.sliver() * sizeof(float)));
   const int64_t groups = std::min(near.count(), roundedUp(tiles(near.count(), atHand), call.threads()));
   const int64_t parts = std::min(far.count(), tiles(kTasksPerThread * call.threads(), groups));
+  std::atomic<bool> full{false};  // no memory on some thread: told on this one
   call.parallel(groups * parts, slice.m * slice.n / (groups * parts) * k / 16, [&](int64_t from, int64_t to) {
     static thread_local AtHand mine;
     for (int64_t task = from; task < to; ++task) {
@@ -333,7 +335,13 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
       const int64_t farFrom = j * far.tile, farTo = std::min(far.size, (part + 1) * far.count() / parts * far.tile);
       if (mine.product != product || mine.group != group) {
         mine.memory.reset();
-        mine.slivers = mine.memory.take(tiles(near.count(), groups) * near.sliver());
+        try {
+          mine.slivers = mine.memory.take(tiles(near.count(), groups) * near.sliver());
+        } catch (const std::bad_alloc&) {
+          mine.product = 0;
+          full = true;
+          return;
+        }
         near.packTiles(i, (group + 1) * near.count() / groups, mine.slivers);
         mine.product = product;
         mine.group = group;
@@ -344,6 +352,7 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
                      down ? nearTo - nearFrom : farTo - farFrom, down ? farTo - farFrom : nearTo - nearFrom, slice.accumulate, slice.a.from(row, 0), slice.b.from(0, column), k, down});
     }
   });
+  if (full) throw std::bad_alloc();
 }
 
 }  // namespace

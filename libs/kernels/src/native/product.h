@@ -27,7 +27,7 @@ enum class Precision {
   kBfloat16,
   /** The same with that instruction emulated, so that its way through slivers and tiles can be tested on a processor with AVX2. */
   kEmulatedPairs,
-  /** As they are, by chains of floats on every processor: for a few rows, whose other factor is read only once. */
+  /** As they are, by chains of floats on every processor: for what must be the same everywhere, and for a few rows, whose other factor is read only once. */
   kFloatChains,
 };
 
@@ -45,7 +45,7 @@ constexpr int64_t kDepth = 1024;
  * `c = a · b`, or `c += a · b`: a is [m, k], b is [k, n], c float32 [m, n] with rows `stride` apart.
  *
  * Every element is one chain of fused multiply-adds over each `kDepth` steps of k, and the sum of these, whatever m, n and the number of threads are: a row's result
- * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.) By parts, the chain is one of products of parts, six for each step. Of factors
+ * does not depend on the rows beside it. (On a processor without FMA the same chain, rounded twice.) By parts (amx-product.h), each pair of parts sums 32 steps, the first and second of each two apart, before both go to the chain. Of factors
  * that were rounded to bfloat16 the products are exact, and the chain is the same on every level, but for subnormal numbers, which the instruction for pairs takes for
  * zero, and for tiles: of every 32 steps they sum the even and the odd ones apart, and add both together to the chain, which goes on
  * to the end of k.

@@ -1,11 +1,9 @@
 // Ops by their signature and their calls on the processor, as native.h describes them, and the addon that Node.js loads.
 #include <node_api.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cctype>
 #include <map>
-#include <mutex>
 #include <sstream>
 
 #include "lanes.h"
@@ -51,35 +49,13 @@ std::atomic<tf::Allocator*>& allocator() {
   return seen;
 }
 
-/**
- * Has the allocator take one large mapping that asks for large pages before anything is in it: weights, which TensorFlow.js copies there, then lie in large pages too.
- * It is addresses only, until something is written. Where the system gives no such mapping, the allocator takes small ones as it needs them.
- */
-void openWide(tf::Allocator& allocator) {
-  constexpr int64_t kWide = int64_t{1} << 30;  // the allocator keeps 8 bytes of its own for every 256
-  const auto stats = allocator.GetStats();
-  if (!stats || !stats->bytes_limit) return;
-  tf::AllocationAttributes attempt;
-  attempt.retry_on_failure = false;
-  const uint64_t bytes = std::min(kWide, *stats->bytes_limit / 2);
-  void* data = allocator.AllocateRaw(tf::Allocator::kAllocatorAlignment, bytes, attempt);
-  if (data == nullptr) return;
-  preferLargePages(data, bytes);
-  allocator.DeallocateRaw(data);
-  allocator.ClearStats();
-}
-
 class ProcessorCall final : public TensorFlowCall<Call> {
   static const auto& workersOf(tf::OpKernelContext* context) { return *context->device()->tensorflow_cpu_worker_threads(); }
 
  public:
   ProcessorCall(tf::OpKernelContext* context, const std::map<std::string, float>& attributes)
       : TensorFlowCall(context, attributes), team_(workersOf(context).num_threads, [pool = workersOf(context).workers](std::function<void()> help) { pool->Schedule(std::move(help)); }) {
-    static std::once_flag first;
-    std::call_once(first, [&] {
-      allocator() = context->device()->GetAllocator(tf::AllocatorAttributes());
-      openWide(*allocator());
-    });
+    allocator() = context->device()->GetAllocator(tf::AllocatorAttributes());
   }
 
   static auto runOf(const std::string& op) { return definitions().at(op).run; }
