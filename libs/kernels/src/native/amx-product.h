@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
 
 #include "amx-pack.h"
 
@@ -35,20 +34,19 @@ CHOP_INLINE void multiplyTiles(const float* a, const float* b, int64_t blocks, f
   for (int64_t row = 0; row < rows; ++row) std::memcpy(c + row * stride, whole + row * 32, columns * sizeof(float));
 }
 
-/** Which part of a meets which of b, the largest being 0: neighbours share one. Of a b that is bfloat16 itself there is part 0 alone. */
+/** Which part of a meets which of b, the largest being 0: neighbours share one. */
 struct PartPair {
   int a, b;
 };
 constexpr PartPair kPartPairs[] = {{0, 2}, {0, 1}, {1, 1}, {1, 0}, {2, 0}, {0, 0}};
 
-/** `result[32][32] = a · b` over `blocks` of 32 steps; a in three parts, b in as many as it has. `c`: where the result goes later, which comes to the cache meanwhile. */
-template <int PartsOfB>
+/** `result[32][32] = a · b` over `blocks` of 32 steps, both in parts. `c`: where the result goes later, which comes to the cache meanwhile. */
 CHOP_INLINE void multiplySplit(const float* a, const float* b, int64_t blocks, float* result, const float* c, int64_t stride) {
   using Tiles = TileRegisters;
   const int64_t fetched = (32 + blocks - 1) / blocks;
   int64_t row = 0;
   Tiles::zeroSquare();
-  for (int64_t block = 0; block < blocks; ++block, a += kParts * 2 * kTile, b += PartsOfB * 2 * kTile) {
+  for (int64_t block = 0; block < blocks; ++block, a += kParts * 2 * kTile, b += kParts * 2 * kTile) {
     for (const int64_t end = std::min<int64_t>(32, row + fetched); row < end; ++row) {
       __builtin_prefetch(c + row * stride, 1);
       __builtin_prefetch(c + row * stride + 16, 1);
@@ -56,7 +54,6 @@ CHOP_INLINE void multiplySplit(const float* a, const float* b, int64_t blocks, f
     PartPair held{-1, -1};
 #pragma GCC unroll 6
     for (const PartPair pair : kPartPairs) {
-      if (pair.b >= PartsOfB) continue;
       if (pair.a != held.a) Tiles::loadRows(a + pair.a * 2 * kTile);
       if (pair.b != held.b) Tiles::loadColumns(b + pair.b * 2 * kTile);
       Tiles::multiplySquare();

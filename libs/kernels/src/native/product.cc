@@ -25,9 +25,9 @@ constexpr int64_t kTasksPerThread = 4;
 
 /** What one task makes of the result, from one stretch along k: rows of tiles × columns of tiles, whose slivers lie one after the other. */
 struct Panel {
-  int64_t wordsA, wordsB;  // of a sliver: steps along k, pairs of them, or pairs of their parts
-  const float* a;          // [tile][words][rows of a tile]
-  const float* b;          // [tile][words][columns of a tile]
+  int64_t words;   // of a sliver: steps along k, pairs of them, or pairs of their parts
+  const float* a;  // [tile][words][rows of a tile]
+  const float* b;  // [tile][words][columns of a tile]
   float* c;
   int64_t stride;
   int64_t rows, columns;  // of the result that are wanted
@@ -51,8 +51,8 @@ struct Panel {
  private:
   template <int R, int C>
   CHOP_INLINE Panel at(int64_t row, int64_t column) const {
-    return {wordsA,     wordsB, a + row * wordsA,         b + column * wordsB,         c + row * stride + column, stride, std::min<int64_t>(R, rows - row), std::min<int64_t>(C, columns - column),
-            accumulate, wholeA.from(row, 0), wholeB.from(0, column), depth, down};
+    return {words,      a + row * words,     b + column * words,     c + row * stride + column, stride, std::min<int64_t>(R, rows - row), std::min<int64_t>(C, columns - column),
+            accumulate, wholeA.from(row, 0), wholeB.from(0, column), depth,                    down};
   }
 };
 
@@ -111,7 +111,7 @@ CHOP_INLINE void multiplyTile(const Panel& tile) {
       __builtin_prefetch(tile.c + row * tile.stride, 1);
       __builtin_prefetch(tile.c + row * tile.stride + L, 1);
     }
-  for (int64_t word = 0; word < tile.wordsA; ++word, a += R, b += 2 * L) {
+  for (int64_t word = 0; word < tile.words; ++word, a += R, b += 2 * L) {
     const Vector left = load<L>(b), right = load<L>(b + L);
     // Wide slivers do not stay in the first-level cache: their next words are fetched while these are multiplied.
     if constexpr (L == 16) {
@@ -153,7 +153,7 @@ CHOP_V4 void multiplyV4Tiles(const Panel& panel) {
   const TileRegisters registers;
   for (int64_t i = 0; i < panel.tiles<32, 32>(); ++i) {
     const Panel tile = panel.tile<32, 32>(i);
-    multiplyTiles(tile.a, tile.b, tile.wordsA / kTileWords, tile.c, tile.stride, tile.rows, tile.columns, tile.accumulate);
+    multiplyTiles(tile.a, tile.b, tile.words / kTileWords, tile.c, tile.stride, tile.rows, tile.columns, tile.accumulate);
   }
 }
 
@@ -177,7 +177,6 @@ CHOP_INLINE void finishSplit(const Panel& tile, float* square) {
 }
 
 /** The same of float32, in parts. A square is finished behind the next one: the processor need not wait for the last products of its chains. */
-template <int PartsOfB>
 CHOP_V4 void multiplyV4Split(const Panel& panel) {
   const TileRegisters registers;
   alignas(64) float squares[2][32 * 32];
@@ -185,7 +184,7 @@ CHOP_V4 void multiplyV4Split(const Panel& panel) {
   for (int64_t i = 0; i <= all; ++i) {
     if (i < all) {
       const Panel tile = panel.tile<32, 32>(i);
-      multiplySplit<PartsOfB>(tile.a, tile.b, tile.wordsB / (PartsOfB * kTileWords), squares[i % 2], tile.c, tile.stride);
+      multiplySplit(tile.a, tile.b, tile.words / (kParts * kTileWords), squares[i % 2], tile.c, tile.stride);
     }
     if (i > 0) finishSplit(panel.tile<32, 32>(i - 1), squares[(i - 1) % 2]);
   }
@@ -194,7 +193,7 @@ CHOP_V4 void multiplyV4Split(const Panel& panel) {
 
 /** A sliver holds so many words of so many steps along k, in blocks. */
 struct Grain {
-  int steps, wordsA, wordsB;
+  int steps, words;
 };
 
 /** What differs between the levels of a processor. */
@@ -206,16 +205,15 @@ struct Shape {
   void (*packA)(const Matrix&, int64_t depth, int64_t width, float* to);
   void (*packB)(const Matrix&, int64_t depth, int64_t width, float* to);
 
-  int64_t blocks(int64_t depth) const { return (depth + grain.steps - 1) / grain.steps; }
-  int64_t wordsA(int64_t depth) const { return blocks(depth) * grain.wordsA; }
-  int64_t wordsB(int64_t depth) const { return blocks(depth) * grain.wordsB; }
+  /** In a sliver, for so many steps along k: whole blocks. */
+  int64_t words(int64_t depth) const { return (depth + grain.steps - 1) / grain.steps * grain.words; }
 };
 
 #define CHOP_SHAPE(NAME, TARGET, ROWS, LANES, CHAIN, HELD)                                                                                            \
   TARGET void multiply##NAME(const Panel& panel) { multiply<ROWS, LANES, CHAIN>(panel); }                                                              \
   TARGET void packA##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<ROWS, LANES, HELD>(part, false, depth, width, to); }     \
   TARGET void packB##NAME(const Matrix& part, int64_t depth, int64_t width, float* to) { pack<2 * LANES, LANES, HELD>(part, true, depth, width, to); } \
-  constexpr Shape k##NAME = {ROWS, 2 * LANES, {stepsOf(HELD), 1, 1}, kDepth, multiply##NAME, packA##NAME, packB##NAME};
+  constexpr Shape k##NAME = {ROWS, 2 * LANES, {stepsOf(HELD), 1}, kDepth, multiply##NAME, packA##NAME, packB##NAME};
 
 /** What a level does in both precisions. */
 #define CHOP_PRECISIONS(NAME, TARGET, ROWS, LANES)               \
@@ -231,22 +229,20 @@ CHOP_PRECISIONS(V4, CHOP_V4, 14, 16)
 CHOP_SHAPE(V4Pairs, CHOP_V4, 14, 16, Pairs, Held::kPairs)
 #endif
 #if CHOP_AMX
-constexpr Shape kV4Tiles = {32, 32, {32, kTileWords, kTileWords}, kTileDepth, multiplyV4Tiles, packATiles<1>, packBTiles<1>};
-constexpr Shape kV4Split = {32, 32, {32, kParts * kTileWords, kParts * kTileWords}, kDepth, multiplyV4Split<kParts>, packATiles<kParts>, packBTiles<kParts>};
-/** By a b that is bfloat16. */
-constexpr Shape kV4SplitOfOne = {32, 32, {32, kParts * kTileWords, kTileWords}, kDepth, multiplyV4Split<1>, packATiles<kParts>, packBTiles<1>};
+constexpr Shape kV4Tiles = {32, 32, {32, kTileWords}, kTileDepth, multiplyV4Tiles, packATiles<1>, packBTiles<1>};
+constexpr Shape kV4Split = {32, 32, {32, kParts * kTileWords}, kDepth, multiplyV4Split, packATiles<kParts>, packBTiles<kParts>};
 #endif
 
 /** Whether a product is of chains of floats on this processor. */
 bool ofFloats(Precision precision) { return precision == Precision::kFloatChains || (precision == Precision::kFloat && !hasTiles()); }
 
-const Shape& shape(Precision precision, Dtype b) {
+const Shape& shape(Precision precision) {
   const bool rounded = precision == Precision::kBfloat16 || precision == Precision::kEmulatedPairs;
 #if CHOP_X86
   if (precision == Precision::kEmulatedPairs && level() != Level::kBase) return kEmulated;
 #if CHOP_AMX
   if (precision == Precision::kBfloat16 && hasTiles()) return kV4Tiles;
-  if (precision == Precision::kFloat && hasTiles()) return b == Dtype::kFloat ? kV4Split : kV4SplitOfOne;
+  if (precision == Precision::kFloat && hasTiles()) return kV4Split;
 #endif
   if (precision == Precision::kBfloat16 && hasBfloat16Pairs()) return kV4Pairs;
   if (level() == Level::kV4) return rounded ? kV4Rounded : kV4;
@@ -316,8 +312,8 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
   static std::atomic<uint64_t> products{0};
   const uint64_t product = ++products;
   const int64_t k = slice.k;
-  const Side rows{slice.a, true, slice.m, with.rows, with.grain.steps, with.grain.wordsA, k, with.packA};
-  const Side columns{slice.b, false, slice.n, with.columns, with.grain.steps, with.grain.wordsB, k, with.packB};
+  const Side rows{slice.a, true, slice.m, with.rows, with.grain.steps, with.grain.words, k, with.packA};
+  const Side columns{slice.b, false, slice.n, with.columns, with.grain.steps, with.grain.words, k, with.packB};
   const bool down = slice.m > slice.n;
   const Side &near = down ? rows : columns, &far = down ? columns : rows;
   call.parallel(far.count(), far.tile * k, [&](int64_t from, int64_t to) { far.packTiles(from, to, shared + from * far.sliver()); });
@@ -348,7 +344,7 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
       }
       const float* others = shared + j * far.sliver();
       const int64_t row = down ? nearFrom : farFrom, column = down ? farFrom : nearFrom;
-      with.multiply({with.wordsA(k), with.wordsB(k), down ? mine.slivers : others, down ? others : mine.slivers, slice.c + row * slice.stride + column, slice.stride,
+      with.multiply({with.words(k), down ? mine.slivers : others, down ? others : mine.slivers, slice.c + row * slice.stride + column, slice.stride,
                      down ? nearTo - nearFrom : farTo - farFrom, down ? farTo - farFrom : nearTo - nearFrom, slice.accumulate, slice.a.from(row, 0), slice.b.from(0, column), k, down});
     }
   });
@@ -358,7 +354,7 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
 }  // namespace
 
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate, Precision precision) {
-  const Shape& with = shape(precision, b.dtype);
+  const Shape& with = shape(precision);
   if (m == 0 || n == 0) return;
   if (k == 0) {
     if (!accumulate)
@@ -367,7 +363,7 @@ void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t str
   }
   if (m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat && ofFloats(precision)) return multiplyFew(call, a, b, c, stride, m, n, k, accumulate);
   const int64_t deep = std::min(k, with.depth);
-  float* shared = call.scratch(m > n ? tiles(n, with.columns) * with.columns * with.wordsB(deep) : tiles(m, with.rows) * with.rows * with.wordsA(deep));
+  float* shared = call.scratch(m > n ? tiles(n, with.columns) * with.columns * with.words(deep) : tiles(m, with.rows) * with.rows * with.words(deep));
   for (int64_t start = 0; start < k; start += with.depth)
     multiply(call, with, {a.from(0, start), b.from(start, 0), c, stride, m, n, std::min(with.depth, k - start), accumulate || start > 0}, shared);
 }
