@@ -56,10 +56,12 @@ export function decoder(model: Model, rows = 1): Decoder {
     return recorded.value;
   }
 
-  function replay(program: Program, ids: ArrayLike<number>): tf.Tensor {
+  /** The next token by the program, where there is one that still holds. */
+  function replay(ids: ArrayLike<number>): tf.Tensor | undefined {
+    if (program === undefined || cache.room < 1) return undefined;
     const floats = shared.flatMap(([, make]) => tensorsIn(make(cache.length)));
     const logits = program.run([...Array.from(ids), cache.length], floats);
-    cache.advance(1);
+    if (logits !== undefined) cache.advance(1);
     return logits;
   }
 
@@ -84,10 +86,9 @@ export function decoder(model: Model, rows = 1): Decoder {
       tf.tidy(() => {
         const ids = whole(fresh);
         const tokens = ids.length / rows;
-        const replayed = tokens === 1 && program && cache.room >= 1 && !program.stale;
         const given = (): tf.Tensor => tf.tensor2d(Array.from(ids), [rows, tokens], 'int32');
         const step = (): tf.Tensor => (cache.room >= 1 ? record(given()) : walk(given()));
-        const logits = replayed ? replay(program!, ids) : tokens === 1 ? withFloatChains(step) : walk(given());
+        const logits = tokens === 1 ? (replay(ids) ?? withFloatChains(step)) : walk(given());
         return tf.reshape(logits, [rows, -1]);
       }),
     dispose() {

@@ -55,7 +55,7 @@ if (native)
       for (const at of [1, 4, 2]) {
         const x = random([1, 8], 10 + at);
         const expected = other.step(x, tf.scalar(at, 'int32'));
-        const found = program.run([at], [x]);
+        const found = program.run([at], [x])!;
         expect(found.shape).toEqual([2, 4]);
         expect(Array.from(found.dataSync())).toEqual(Array.from(expected.dataSync()));
       }
@@ -68,22 +68,38 @@ if (native)
       const x = random([1, 8], 4);
       const before = tf.memory().numTensors;
       const called = jest.spyOn(tf.engine(), 'runKernel');
-      program.run([1], [x]).dispose();
+      program.run([1], [x])!.dispose();
       expect(called.mock.calls.map(([name]) => name)).toEqual(['ChopReplay', 'Reshape']);
       called.mockRestore();
       expect(tf.memory().numTensors).toBe(before);
       program.dispose();
     });
 
-    test('a program sees a weight that is written in place, and is stale when it gets other memory', async () => {
-      const own = example();
+    test('a program sees a weight that is written in place', async () => {
+      const [own, other] = [example(), example()];
+      const write = (seed: number): void => {
+        for (const { weight } of [own, other]) tf.tidy(() => void cacheAppendKernel({ cache: weight, fresh: random([8, 1], seed), at: tf.scalar(3, 'int32') }, {}));
+      };
+      write(7); // from now on their memory is their own
       const program = recorded(own).program!;
-      expect(program.stale).toBe(false);
-      tf.tidy(() => own.weight.assign(random([8, 8], 5)));
-      expect(program.stale).toBe(true);
-      own.gain.dispose();
-      expect(program.stale).toBe(true);
+      const x = random([1, 8], 6);
+      const before = Array.from(program.run([1], [x])!.dataSync());
+      write(8);
+      const after = Array.from(program.run([1], [x])!.dataSync());
+      expect(after).not.toEqual(before);
+      expect(after).toEqual(Array.from(other.step(x, tf.scalar(1, 'int32')).dataSync()));
       program.dispose();
+    });
+
+    test('a program whose weight got other memory, or was disposed of, does not run', async () => {
+      for (const change of [({ weight }: ReturnType<typeof example>) => weight.assign(random([8, 8], 5)), ({ gain }: ReturnType<typeof example>) => gain.dispose()]) {
+        const own = example();
+        const program = recorded(own).program!;
+        expect(program.run([1], [random([1, 8], 6)])).toBeDefined();
+        change(own);
+        expect(program.run([1], [random([1, 8], 6)])).toBeUndefined();
+        program.dispose();
+      }
     });
 
     test('what nobody gave, and what no kernel row made, is not recorded', async () => {

@@ -12,19 +12,18 @@ export interface Feeds {
 
 /** A step that was recorded: the ops that it called, replayed in one call. */
 export interface Program {
-  /** Whether something that it reads or writes has got other memory since: then it has to be recorded again. */
-  readonly stale: boolean;
   /**
    * The step's result for other feeds of the same shapes.
    *
    * @param ints - the numbers of all `ints` of the feeds, one after the other.
+   * @returns undefined where something that it reads or writes has got other memory since: then it has to be recorded again.
    */
-  run(ints: ArrayLike<number>, floats: readonly tf.Tensor[]): tf.Tensor;
+  run(ints: ArrayLike<number>, floats: readonly tf.Tensor[]): tf.Tensor | undefined;
   dispose(): void;
 }
 
 /** Where a value lies, in the words of `native/program.h`. */
-const [GIVEN, INTS, MADE, RESULT, WORDS] = [0, 1, 2, 3, 4];
+const [GIVEN, INTS, MADE, RESULT, STANDING, WORDS] = [0, 1, 2, 3, 4, 5] as const;
 /** Floats between the beginnings of two values: a cache line. */
 const ALIGNMENT = 16;
 
@@ -51,25 +50,28 @@ export function recordProgram(step: () => tf.Tensor, feeds: () => Feeds): { read
 interface Code {
   readonly ops: readonly string[];
   readonly numbers: readonly number[];
-  /** What stays from run to run: weights, caches, and what is kept beside them; first those of floats. */
+  /** What stays where it is from run to run: weights, caches, and what is kept beside them. */
   readonly standing: { readonly floats: readonly tf.Tensor[]; readonly words: readonly tf.Tensor[] };
 }
 
 function programOf(addon: Addon, { ops, numbers, standing }: Code, shape: number[]): Program {
   const number = addon.defineProgram(ops, Float64Array.from(numbers));
-  const all = [...standing.floats, ...standing.words];
-  const memory = all.map(({ dataId }) => dataId);
   const named = (name: string, tensors: readonly tf.Tensor[]): tf.NamedTensorMap => Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor]));
+  const call = (op: string, ints: number[], tensors: tf.NamedTensorMap, attributes = {}): unknown =>
+    tf.engine().runKernel(op, { ints: tf.tensor1d(ints, 'int32'), ...tensors }, attributes);
+  // Several hundred tensors take longer to hand over than the native side takes for most of the step: it is told once where they lie.
+  const { floats, words } = standing;
+  tf.tidy(() => void call('ChopStand', [number], { ...named('standing', floats), ...named('words', words) }, { floats: floats.length }));
+  const places = [...floats, ...words].map((tensor) => ({ tensor, memory: tensor.dataId }));
   return {
-    get stale() {
-      return all.some((tensor, i) => tensor.isDisposed || tensor.dataId !== memory[i]);
-    },
-    run: (ints, floats) =>
-      tf.tidy(() => {
-        const given = { ...named('given', [...floats, ...standing.floats]), ...named('words', standing.words) };
-        const result = tf.engine().runKernel('ChopReplay', { ints: tf.tensor1d([number, ...Array.from(ints)], 'int32'), ...given }) as tf.Tensor;
+    run(ints, floats) {
+      // Memory that was freed is known here only: nothing may come between this and the call.
+      if (places.some(({ tensor, memory }) => tensor.isDisposed || tensor.dataId !== memory)) return undefined;
+      return tf.tidy(() => {
+        const result = call('ChopReplay', [number, ...Array.from(ints)], named('given', floats)) as tf.Tensor;
         return result.shape.join() === shape.join() ? result : tf.reshape(result, shape);
-      }),
+      });
+    },
     dispose: () => addon.forgetProgram(number),
   };
 }
@@ -86,21 +88,21 @@ function encode({ ops }: Addon, calls: readonly KernelCall[], feeds: Feeds, resu
   const placeOf = (tensor: tf.Tensor): readonly [number, number] | undefined => {
     const known = places.get(tensor.dataId);
     if (known !== undefined || !(tensor instanceof tf.Variable || tensor.kept)) return known;
-    if (tensor.dtype === 'float32') places.set(tensor.dataId, [GIVEN!, feeds.floats.length + standing.floats.push(tensor) - 1]);
-    if (tensor.dtype === 'int32') places.set(tensor.dataId, [WORDS!, standing.words.push(tensor) - 1]);
+    if (tensor.dtype === 'float32') places.set(tensor.dataId, [STANDING, standing.floats.push(tensor) - 1]);
+    if (tensor.dtype === 'int32') places.set(tensor.dataId, [WORDS, standing.words.push(tensor) - 1]);
     return places.get(tensor.dataId);
   };
   const last = viewed(calls, result);
   const makePlace = ({ dataId, size }: tf.Tensor): readonly [number, number] => {
-    const place = dataId === last ? ([RESULT!, 0] as const) : ([MADE!, floats] as const);
+    const place = dataId === last ? ([RESULT, 0] as const) : ([MADE, floats] as const);
     if (place[0] === MADE) floats += Math.ceil(size / ALIGNMENT) * ALIGNMENT;
     places.set(dataId, place);
     return place;
   };
 
-  feeds.floats.forEach(({ dataId }, i) => places.set(dataId, [GIVEN!, i]));
+  feeds.floats.forEach(({ dataId }, i) => places.set(dataId, [GIVEN, i]));
   for (const { dataId, size } of feeds.ints) {
-    places.set(dataId, [INTS!, ints]);
+    places.set(dataId, [INTS, ints]);
     ints += size;
   }
   for (const { kernel, inputs, attributes, results } of calls) {
@@ -121,7 +123,7 @@ function encode({ ops }: Addon, calls: readonly KernelCall[], feeds: Feeds, resu
     numbers.push(results.length, ...results.flatMap((tensor) => told(tensor, makePlace(tensor))));
   }
   return places.get(result.dataId)?.[0] === RESULT
-    ? { ops: ops.map(({ name }) => name), numbers: [feeds.floats.length + standing.floats.length, ...numbers], standing }
+    ? { ops: ops.map(({ name }) => name), numbers, standing }
     : undefined;
 }
 

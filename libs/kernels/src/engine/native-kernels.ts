@@ -23,15 +23,17 @@ interface NodeBackend {
 }
 
 /**
- * Loads the addon that was built from these sources and enters its ops in TensorFlow.js's kernel registry for the backend `tensorflow`:
- * a kernel row finds its native sibling there by name.
+ * Loads the addon that was built from these sources. What it loads before TensorFlow has a context gets its memory in large pages.
  *
  * @returns undefined where no addon was built.
  */
-export async function loadNativeKernels(installed: InstalledEngine): Promise<NativeKernels | undefined> {
+export async function loadAddon(installed: InstalledEngine): Promise<Addon | undefined> {
   const file = await findAddon(installed);
-  if (file === undefined) return undefined;
-  const addon = createRequire(import.meta.url)(file) as Addon;
+  return file === undefined ? undefined : (createRequire(import.meta.url)(file) as Addon);
+}
+
+/** Enters the addon's ops in TensorFlow.js's kernel registry for the backend `tensorflow`: a kernel row finds its native sibling there by name. */
+export function enterKernels(addon: Addon): NativeKernels {
   const { level, memory } = addon;
   const device = (tf.backend() as unknown as NodeBackend).isUsingGpuDevice ? 'GPU' : 'CPU';
   // Without a kernel for the GPU an op would run on copies in the processor's memory, and write into them: there a row computes by its reference, on the GPU.

@@ -6,7 +6,7 @@ import { runInThisContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { INSTALL_COMMAND, type Engine } from './engine.js';
 import { bindingPackage, type InstalledEngine } from './installed.js';
-import { loadNativeKernels } from './native-kernels.js';
+import { enterKernels, loadAddon } from './native-kernels.js';
 
 /** TensorFlow reads these once, when its library is loaded. */
 const SETTINGS = {
@@ -47,20 +47,20 @@ interface NodeBackend {
 export async function startTensorflow(installed: InstalledEngine, limits: EngineLimits, reason: string): Promise<Engine> {
   prepareEnvironment(limits);
   provideRemovedUtilities();
+  const addon = await loadAddon(installed).catch((error: unknown) => String((error as Error).message ?? error));
   withBindingAt(installed.binding, () => void createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu'));
   await tf.setBackend('tensorflow');
   const backend = tf.backend() as unknown as NodeBackend;
-  const native = await loadNativeKernels(installed).catch((error: unknown) => String((error as Error).message ?? error));
-  const loaded = typeof native === 'object';
-  const lack = typeof native === 'string' ? `they do not load: ${native.split('\n')[0]}` : 'they were not built';
+  const native = typeof addon === 'object' ? enterKernels(addon) : undefined;
+  const lack = typeof addon === 'string' ? `they do not load: ${addon.split('\n')[0]}` : 'they were not built';
   return {
     name: 'tensorflow',
     version: `TensorFlow ${backend.binding.TF_Version}`,
     threads: Number(nativeEnvironment()[THREADS_VARIABLE]) || availableParallelism(),
     device: backend.isUsingGpuDevice ? 'cuda' : 'cpu',
-    reason: loaded ? reason : `${reason}, without native kernels (${lack}). Type \`${INSTALL_COMMAND}\` to get them.`,
-    ...(loaded ? { native } : {}),
-    memory: () => ({ bytesInUse: tf.memory().numBytes, peakBytes: (loaded ? native.peakBytes() : undefined) ?? process.resourceUsage().maxRSS * 1024 }),
+    reason: native ? reason : `${reason}, without native kernels (${lack}). Type \`${INSTALL_COMMAND}\` to get them.`,
+    ...(native ? { native } : {}),
+    memory: () => ({ bytesInUse: tf.memory().numBytes, peakBytes: native?.peakBytes() ?? process.resourceUsage().maxRSS * 1024 }),
   };
 }
 

@@ -11,7 +11,7 @@
 namespace chop {
 namespace {
 
-/** A value that a step reads or makes; its memory is found anew in every run, unless it is the program's own. */
+/** A value that a step reads or makes; what a run is given is found anew in every run. */
 struct Value {
   Place place;
   int64_t at;
@@ -24,7 +24,7 @@ struct Step {
   std::vector<Value> inputs, outputs;
 };
 
-/** A step as its op sees it; threads and the memory of given tensors are those of the call that replays. */
+/** A step as its op sees it; threads and the memory of given tensors are those of the call that replays. What stands was the step's own when it was recorded. */
 class StepCall final : public Call {
  public:
   StepCall(Call& outer, Step& step, Scratch& scratch) : outer_(outer), step_(step), scratch_(scratch) { scratch.reset(); }
@@ -40,8 +40,8 @@ class StepCall final : public Call {
 
   Array owned(int index) override {
     const Value& value = step_.inputs.at(index);
-    expect(value.place == kGiven, "a given tensor to write into");
-    outer_.owned(static_cast<int>(value.at) + 1);
+    expect(value.place == kGiven || value.place == kStanding, "a tensor from outside to write into");
+    if (value.place == kGiven) outer_.owned(static_cast<int>(value.at) + 1);
     return value.array;
   }
 
@@ -100,7 +100,6 @@ class Program {
   Program(const std::vector<std::string>& ops, const double* code, size_t length) {
     int64_t floats = 0;
     Reader reader(code, length);
-    given_ = reader.whole();
     while (!reader.done()) {
       Step step{definitionOf(ops.at(reader.whole())), {}, {}, {}};
       Call::expect(step.op != nullptr, "ops that are there");
@@ -119,16 +118,25 @@ class Program {
           if (value.place == kMade) value.array.data = memory + value.at;
   }
 
-  /** Inputs of the call: whole numbers, then the given tensors, first those of floats. */
+  /** Learns where the tensors lie that stay there. Inputs of the call: the number of the program, those of floats, those of whole numbers. */
+  void stand(Call& call, int64_t floats) {
+    const std::lock_guard<std::mutex> alone(running_);
+    for (Step& step : steps_)
+      for (Value& value : step.inputs)
+        if (value.place == kStanding || value.place == kWords) find(value, call, value.at + (value.place == kWords ? floats : 0));
+    stands_ = true;
+  }
+
+  /** Inputs of the call: whole numbers, then the tensors of this run. */
   void run(Call& call) {
     const std::lock_guard<std::mutex> alone(running_);
+    Call::expect(stands_, "a program that knows its standing tensors");
     for (Step& step : steps_) {
       for (Value& value : step.inputs) {
-        if (value.place == kMade) continue;
-        const Array& given = call.input(value.place == kInts ? 0 : static_cast<int>(1 + value.at + (value.place == kWords ? given_ : 0)));
-        if (value.place == kInts) Call::expect(value.at + value.array.count <= given.count, "as many whole numbers as were recorded");
-        else Call::expect(value.array.count == given.count, "tensors of the sizes that were recorded");
-        value.array.data = value.place == kInts ? static_cast<void*>(given.ints() + value.at) : given.data;
+        if (value.place == kGiven) find(value, call, value.at);
+        if (value.place != kInts) continue;
+        Call::expect(value.at + value.array.count <= call.input(0).count, "as many whole numbers as were recorded");
+        value.array.data = call.input(0).ints() + value.at;
       }
       StepCall each(call, step, scratch_);
       step.op->run(each);
@@ -136,8 +144,16 @@ class Program {
   }
 
  private:
+  /** A value in the tensor of that number, behind the call's whole numbers. */
+  static void find(Value& value, Call& call, int64_t number) {
+    Call::expect(number + 1 < call.inputs(), "as many tensors as were recorded");
+    const Array& given = call.input(static_cast<int>(number + 1));
+    Call::expect(value.array.count == given.count && value.array.dtype == given.dtype, "tensors of the sizes that were recorded");
+    value.array.data = given.data;
+  }
+
   std::vector<Step> steps_;
-  int64_t given_;
+  bool stands_ = false;
   Scratch memory_, scratch_;
   std::mutex running_;
 };
@@ -152,21 +168,23 @@ std::map<int32_t, std::shared_ptr<Program>>& programs() {
   return *all;
 }
 
-/** `ints`: the number of the program, and what its whole numbers are now. */
-void replay(Call& call) {
+/** The program whose number comes first among the call's whole numbers. */
+std::shared_ptr<Program> programOf(Call& call) {
   const Array& ints = call.input(0);
   Call::expect(ints.count >= 1, "the number of a program");
-  std::shared_ptr<Program> program;
-  {
-    const std::lock_guard<std::mutex> alone(guard());
-    const auto found = programs().find(ints.ints()[0]);
-    if (found != programs().end()) program = found->second;
-  }
-  Call::expect(program != nullptr, "a program that was not forgotten");
-  program->run(call);
+  const std::lock_guard<std::mutex> alone(guard());
+  const auto found = programs().find(ints.ints()[0]);
+  Call::expect(found != programs().end(), "a program that was not forgotten");
+  return found->second;
 }
 
-const Op kReplay("ChopReplay", "ints: int32, given: N * float, words: M * int32 -> y: float", "", replay);
+void stand(Call& call) { programOf(call)->stand(call, static_cast<int64_t>(call.number("floats"))); }
+
+void replay(Call& call) { programOf(call)->run(call); }
+
+const Op kStand("ChopStand", "ints: int32, standing: N * float, words: M * int32", "floats", stand);
+/** `ints`: the number of the program, and what its whole numbers are now. */
+const Op kReplay("ChopReplay", "ints: int32, given: N * float -> y: float", "", replay);
 
 }  // namespace
 

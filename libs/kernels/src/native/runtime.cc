@@ -8,9 +8,11 @@
 
 #include "lanes.h"
 #include "native.h"
+#include "pages.h"
 #include "program.h"
 #include "team.h"
 #include "tensorflow.h"
+#include "tensorflow/core/common_runtime/process_state.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 
@@ -48,6 +50,22 @@ std::atomic<tf::Allocator*>& allocator() {
   static std::atomic<tf::Allocator*> seen{nullptr};
   return seen;
 }
+
+/**
+ * All memory of TensorFlow's tensors in large pages: its allocator takes few large pieces from the system, and shows each to visitors before anything is in it.
+ * It must know them before it takes the first, so whoever loads this addon before TensorFlow has a context gets them.
+ */
+class LargePages : public tf::ProcessState {
+ public:
+  static bool ask() {
+    tf::ProcessState* process = singleton();
+    if (process->*(&LargePages::cpu_allocators_cached_) > 0) return false;
+    process->AddCPUAllocVisitor([](void* data, int, size_t bytes) { preferLargePages(data, bytes); });
+    return true;
+  }
+};
+
+const bool kLargePages = LargePages::ask();
 
 class ProcessorCall final : public TensorFlowCall<Call> {
   static const auto& workersOf(tf::OpKernelContext* context) { return *context->device()->tensorflow_cpu_worker_threads(); }

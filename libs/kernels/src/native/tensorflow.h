@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "native.h"
-#include "pages.h"
 #include "scratch.h"
 #include "tensorflow/core/common_runtime/dma_helper.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -50,7 +49,6 @@ class TensorFlowCall : public Interface {
   Array output(int index, const Sizes& sizes) override {
     tf::Tensor* tensor = nullptr;
     check(context_->allocate_output(index, tf::TensorShape(sizes), &tensor));
-    prepare(*tensor);
     return arrayOf(*tensor);
   }
 
@@ -66,7 +64,6 @@ class TensorFlowCall : public Interface {
     if (std::is_same_v<Interface, Call> && floats <= kKept) return kept().take(floats);
     scratch_.emplace_back();
     check(context_->allocate_temp(tf::DT_FLOAT, tf::TensorShape({floats + kAlignment}), &scratch_.back()));
-    prepare(scratch_.back());
     const auto at = reinterpret_cast<uintptr_t>(scratch_.back().tensor_data().data());
     return reinterpret_cast<float*>((at + 4 * kAlignment - 1) / (4 * kAlignment) * (4 * kAlignment));
   }
@@ -87,11 +84,6 @@ class TensorFlowCall : public Interface {
   static Scratch& kept() {
     static thread_local Scratch scratch;
     return scratch;
-  }
-
-  /** Memory of the processor, about to be filled; a device's is its own affair. */
-  static void prepare(const tf::Tensor& tensor) {
-    if constexpr (std::is_same_v<Interface, Call>) preferLargePages(tensor.tensor_data().data(), tensor.TotalBytes());
   }
 
   static void check(const absl::Status& status) {
