@@ -78,7 +78,8 @@ if (native)
     test('a program sees a weight that is written in place', async () => {
       const [own, other] = [example(), example()];
       const write = (seed: number): void => {
-        for (const { weight } of [own, other]) tf.tidy(() => void cacheAppendKernel({ cache: weight, fresh: random([8, 1], seed), at: tf.scalar(3, 'int32') }, {}));
+        for (const { weight } of [own, other])
+          tf.tidy(() => void cacheAppendKernel({ cache: weight, fresh: random([8, 1], seed), at: tf.scalar(3, 'int32') }, {}));
       };
       write(7); // from now on their memory is their own
       const program = recorded(own).program!;
@@ -92,7 +93,10 @@ if (native)
     });
 
     test('a program whose weight got other memory, or was disposed of, does not run', async () => {
-      for (const change of [({ weight }: ReturnType<typeof example>) => weight.assign(random([8, 8], 5)), ({ gain }: ReturnType<typeof example>) => gain.dispose()]) {
+      for (const change of [
+        ({ weight }: ReturnType<typeof example>) => weight.assign(random([8, 8], 5)),
+        ({ gain }: ReturnType<typeof example>) => gain.dispose(),
+      ]) {
         const own = example();
         const program = recorded(own).program!;
         expect(program.run([1], [random([1, 8], 6)])).toBeDefined();

@@ -122,9 +122,7 @@ function encode({ ops }: Addon, calls: readonly KernelCall[], feeds: Feeds, resu
     numbers.push(ordered.length, ...ordered.flatMap((tensor, i) => told(tensor, from[i]!)));
     numbers.push(results.length, ...results.flatMap((tensor) => told(tensor, makePlace(tensor))));
   }
-  return places.get(result.dataId)?.[0] === RESULT
-    ? { ops: ops.map(({ name }) => name), numbers, standing }
-    : undefined;
+  return places.get(result.dataId)?.[0] === RESULT ? { ops: ops.map(({ name }) => name), numbers, standing } : undefined;
 }
 
 /** The memory that a tensor is a view of, or its own. */
