@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { byteLength, type Checkpoint, CHUNK_BYTES, DTYPE_BYTES, fromFloat32, readBytes } from './checkpoint.js';
 import { gather, type Positions, rowRanges } from './gather.js';
-import type { Mask } from './mask.js';
 import { disposeEntry, type LiveWeight, type Model } from './model.js';
 import type { MaskAxis, MaskWeight } from './edit.js';
 import { type Plan, sourceOf } from './plan.js';
@@ -41,8 +40,12 @@ export function applyToCheckpoint(checkpoint: Checkpoint, plan: Plan): Checkpoin
   };
 }
 
-/** A plan on a live model: weights, optimiser moments, masks and methods' state are cut together. Weights that are not in memory stay so. */
-export function applyToModel(model: Model, plan: Plan): void {
+/**
+ * A plan on a live model: weights, optimiser moments, masks and methods' state are cut together. Weights that are not in memory stay so.
+ *
+ * @param atHand - tensors that masks of the plan were made from, by the weight's name: they are not unpacked again.
+ */
+export function applyToModel(model: Model, plan: Plan, atHand: ReadonlyMap<string, tf.Tensor> = new Map()): void {
   const weights = new Map<string, LiveWeight>();
   const taken = new Set<LiveWeight>();
   for (const weight of plan.after.weights.values()) {
@@ -55,7 +58,7 @@ export function applyToModel(model: Model, plan: Plan): void {
     if (values) cut.value.assign(tf.tidy(() => tf.tensor(values, [...weight.shape])));
     const unmasked = values && cut.mask ? forgetMask(cut) : cut;
     const kept = plan.masks.get(weight.name);
-    weights.set(weight.name, kept ? freeze(unmasked, kept) : unmasked);
+    weights.set(weight.name, kept ? freeze(unmasked, () => atHand.get(weight.name) ?? tf.tensor(kept.unpack(), [...kept.shape], 'bool')) : unmasked);
   }
   for (const name of model.names) if (!taken.has(model.entry(name))) disposeEntry(model.entry(name));
   const latent = new Map([...model.latent].filter(([key]) => !plan.keeps.has(key) && plan.after.axes.entries().some(([known]) => known === key)));
@@ -87,7 +90,12 @@ export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis): 
 }
 
 function zeroWhere(value: tf.Variable, kept: tf.Tensor): void {
-  value.assign(tf.tidy(() => tf.where(tf.cast(kept, 'bool'), value, tf.zerosLike(value))));
+  value.assign(tf.tidy(() => tf.where(booleans(kept), value, tf.zerosLike(value))));
+}
+
+/** The same truths as bool, whatever numbers they were. */
+function booleans(tensor: tf.Tensor): tf.Tensor {
+  return tensor.dtype === 'bool' ? tf.clone(tensor) : tf.cast(tensor, 'bool');
 }
 
 function alongDimension(kept: Int32Array, shape: readonly number[], dimension: number): tf.Tensor {
@@ -131,10 +139,10 @@ function forgetMask({ value, slots, mask }: LiveWeight): LiveWeight {
   return { value, slots };
 }
 
-function freeze({ value, slots, mask }: LiveWeight, kept: Mask): LiveWeight {
+function freeze({ value, slots, mask }: LiveWeight, kept: () => tf.Tensor): LiveWeight {
   const both = tf.keep(
     tf.tidy(() => {
-      const bits = tf.tensor(kept.unpack(), [...kept.shape], 'bool');
+      const bits = booleans(kept());
       return mask ? tf.logicalAnd(mask, bits) : bits;
     }),
   );

@@ -89,6 +89,7 @@ export class Axes {
   }
 
   equals(other: Axes): boolean {
+    if (other === this) return true;
     const mine = this.entries();
     return mine.length === other.entries().length && mine.every(([key, size]) => other.#sizes.get(key) === size);
   }

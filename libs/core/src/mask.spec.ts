@@ -26,6 +26,18 @@ test('what is packed is unpacked, and two masks keep what both keep', () => {
   );
 });
 
+test('a Uint8Array is packed as the same numbers in an array are, at any length and place in its memory, whatever numbers stand for what is kept', () => {
+  const elements = fc.tuple(fc.array(fc.oneof({ weight: 40, arbitrary: fc.constantFrom(0, 1) }, fc.constantFrom(2, 128, 255)), { maxLength: 80 }), fc.nat(5));
+  fc.assert(
+    fc.property(elements, ([kept, offset]) => {
+      const bytes = new Uint8Array(offset + kept.length).subarray(offset);
+      bytes.set(kept);
+      expect([...Mask.from([kept.length], bytes).bits]).toEqual([...Mask.from([kept.length], kept).bits]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('a mask zeroes what it drops in elements of any width, and nothing beside it', () => {
   const elements = fc.tuple(fc.array(fc.boolean(), { maxLength: 40 }), fc.constantFrom(1, 2, 4));
   fc.assert(

@@ -103,7 +103,7 @@ export class MethodSession implements Session {
     if ('maskAxis' in edit) return hideIndices(model, edit);
     if ('mask' in edit && edit.latent) return hideElements(model, edit);
     const plan = await planOf(model.blueprint, edit);
-    applyToModel(model, plan);
+    applyToModel(model, plan, 'mask' in edit ? new Map([[edit.mask, edit.kept]]) : undefined);
     this.#plan = this.#plan.followedBy(plan);
   }
 

@@ -153,6 +153,7 @@ export type Source = Weight & { readonly positions: Positions };
 
 /** Where a weight of the plan's result comes from. */
 export function sourceOf(plan: Plan, weight: Weight): Source {
+  if (plan.keeps.size === 0) return { ...weight, positions: weight.dimensions.map(() => undefined) };
   const layers = plan.keeps.get(LAYER);
   const at = weight.at === undefined ? undefined : (layers?.[weight.at] ?? weight.at);
   const before = plan.before.weight(plan.before.named(weight.role, at));

@@ -114,6 +114,7 @@ export interface Differentiable<T extends tf.Tensor> {
  * that came in, are freed as soon as they have been used, so that the backward pass of a deep model gives back memory as it goes.
  */
 export function withGradient<T extends tf.Tensor>({ inputs, saved, forward, backward }: Differentiable<T>): T {
+  if (!gradientsWanted()) return tf.tidy(() => valueOf(forward()));
   const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
     const made = forward();
     const [value, more] = made instanceof tf.Tensor ? [made, []] : [made.value, made.saved];
@@ -126,6 +127,10 @@ export function withGradient<T extends tf.Tensor>({ inputs, saved, forward, back
     return { value, gradFunc };
   });
   return operation(...inputs);
+}
+
+function valueOf<T extends tf.Tensor>(made: T | { readonly value: T }): T {
+  return made instanceof tf.Tensor ? made : made.value;
 }
 
 /** Whether a gradient of what is computed now will be asked for. */

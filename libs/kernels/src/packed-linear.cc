@@ -301,10 +301,12 @@ void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_
   call.parallel(count, lanes * kMost * in, [&](int64_t from, int64_t to) {
     for (int64_t block = from; block < to; ++block) with.turn(blocks[block], x, in);
   });
-  call.parallel(count * parts(out, kRows), kRows * kMost * in, [&](int64_t from, int64_t to) {
+  // All rows pass by a block of tokens, whose inputs stay in the second-level cache.
+  const int64_t groups = parts(out, kRows);
+  call.parallel(count * groups, kRows * kMost * in, [&](int64_t from, int64_t to) {
     for (int64_t task = from; task < to; ++task) {
-      const int64_t row = task / count * kRows;
-      with.many(weight, row, std::min(kRows, out - row), blocks[task % count], y, accumulate);
+      const int64_t row = task % groups * kRows;
+      with.many(weight, row, std::min(kRows, out - row), blocks[task / groups], y, accumulate);
     }
   });
 }
