@@ -52,27 +52,53 @@ CHOP_INLINE void store(float* to, typename Lanes<L>::Vector value) {
   *reinterpret_cast<typename Lanes<L>::Unaligned*>(to) = value;
 }
 
-/** Exchanges blocks of `H` lanes between rows that are `H` apart. */
-template <int L, int H, int... Lane>
-CHOP_INLINE void exchange(typename Lanes<L>::Vector* rows, std::integer_sequence<int, Lane...>) {
-  constexpr typename Lanes<L>::Ints low = {(Lane & H ? L + Lane - H : Lane)...}, high = {(Lane & H ? L + Lane : Lane + H)...};
-#pragma GCC unroll 16
-  for (int row = 0; row < L; ++row) {
-    if (row & H) continue;
-    const auto first = rows[row], second = rows[row + H];
-    rows[row] = __builtin_shuffle(first, second, low);
-    rows[row + H] = __builtin_shuffle(first, second, high);
-  }
+// What turning is made of; each is one instruction, and none needs a register for its order of lanes.
+/** In every block of four lanes: `first[i], second[i]` for two lanes i from `From` on. */
+template <int L, int From, int... Lane>
+CHOP_INLINE typename Lanes<L>::Vector interleave(typename Lanes<L>::Vector first, typename Lanes<L>::Vector second, std::integer_sequence<int, Lane...>) {
+  constexpr typename Lanes<L>::Ints lanes = {(Lane % 2 * L + Lane / 4 * 4 + Lane % 4 / 2 + From)...};
+  return __builtin_shuffle(first, second, lanes);
 }
 
-/** Turns an `L` × `L` matrix that lies in `L` registers. */
+/** In every block of four lanes: two neighbours from `From` on of the first row, then of the second. */
+template <int L, int From, int... Lane>
+CHOP_INLINE typename Lanes<L>::Vector join(typename Lanes<L>::Vector first, typename Lanes<L>::Vector second, std::integer_sequence<int, Lane...>) {
+  constexpr typename Lanes<L>::Ints lanes = {(Lane % 4 / 2 * L + Lane / 4 * 4 + Lane % 2 + From)...};
+  return __builtin_shuffle(first, second, lanes);
+}
+
+/** Blocks of four lanes: half of those of the first row, `From`, `From + Step`, …, then of the second. */
+template <int L, int From, int Step, int... Lane>
+CHOP_INLINE typename Lanes<L>::Vector blocks(typename Lanes<L>::Vector first, typename Lanes<L>::Vector second, std::integer_sequence<int, Lane...>) {
+  constexpr typename Lanes<L>::Ints lanes = {(Lane / (L / 2) * L + (From + Lane % (L / 2) / 4 * Step) * 4 + Lane % 4)...};
+  return __builtin_shuffle(first, second, lanes);
+}
+
+/** Turns an `L` × `L` matrix that lies in `L` registers: squares of four first, then their rows, blocks of four lanes, go where they belong. */
 template <int L>
 CHOP_INLINE void turn(typename Lanes<L>::Vector* rows) {
-  using All = std::make_integer_sequence<int, L>;
-  if constexpr (L >= 16) exchange<L, 8>(rows, All());
-  if constexpr (L >= 8) exchange<L, 4>(rows, All());
-  exchange<L, 2>(rows, All());
-  exchange<L, 1>(rows, All());
+  constexpr std::make_integer_sequence<int, L> all;
+#pragma GCC unroll 4
+  for (int row = 0; row < L; row += 4) {
+    const auto a = interleave<L, 0>(rows[row], rows[row + 1], all), b = interleave<L, 2>(rows[row], rows[row + 1], all);
+    const auto c = interleave<L, 0>(rows[row + 2], rows[row + 3], all), d = interleave<L, 2>(rows[row + 2], rows[row + 3], all);
+    rows[row] = join<L, 0>(a, c, all), rows[row + 1] = join<L, 2>(a, c, all);
+    rows[row + 2] = join<L, 0>(b, d, all), rows[row + 3] = join<L, 2>(b, d, all);
+  }
+  if constexpr (L == 8)
+#pragma GCC unroll 4
+    for (int row = 0; row < 4; ++row) {
+      const auto first = rows[row], second = rows[row + 4];
+      rows[row] = blocks<L, 0, 1>(first, second, all), rows[row + 4] = blocks<L, 1, 1>(first, second, all);
+    }
+  if constexpr (L == 16)
+#pragma GCC unroll 4
+    for (int row = 0; row < 4; ++row) {
+      const auto a = blocks<L, 0, 1>(rows[row], rows[row + 4], all), b = blocks<L, 2, 1>(rows[row], rows[row + 4], all);
+      const auto c = blocks<L, 0, 1>(rows[row + 8], rows[row + 12], all), d = blocks<L, 2, 1>(rows[row + 8], rows[row + 12], all);
+      rows[row] = blocks<L, 0, 2>(a, c, all), rows[row + 4] = blocks<L, 1, 2>(a, c, all);
+      rows[row + 8] = blocks<L, 0, 2>(b, d, all), rows[row + 12] = blocks<L, 1, 2>(b, d, all);
+    }
 }
 
 enum class Level { kBase, kV3, kV4 };
