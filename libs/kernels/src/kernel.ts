@@ -112,12 +112,16 @@ export interface Differentiable<T extends tf.Tensor> {
 /**
  * `tf.customGrad` with typed inputs. Whatever the two passes make on the way is freed when each ends; what was saved, and the gradient
  * that came in, are freed as soon as they have been used, so that the backward pass of a deep model gives back memory as it goes.
+ * Where no gradient will be asked for, the forward pass is all that happens.
  */
 export function withGradient<T extends tf.Tensor>({ inputs, saved, forward, backward }: Differentiable<T>): T {
-  if (!gradientsWanted()) return tf.tidy(() => valueOf(forward()));
+  const made = (): { readonly value: T; readonly saved: readonly tf.Tensor[] } => {
+    const result = forward();
+    return result instanceof tf.Tensor ? { value: result, saved: [] } : result;
+  };
+  if (!gradientsWanted()) return tf.tidy(() => made().value);
   const operation = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const made = forward();
-    const [value, more] = made instanceof tf.Tensor ? [made, []] : [made.value, made.saved];
+    const { value, saved: more } = made();
     (args.at(-1) as tf.GradSaveFunc)([...saved, ...more]);
     const gradFunc = (dy: T, kept: tf.Tensor[]): tf.Tensor[] => {
       const gradients = tf.tidy(() => backward(dy, kept));
@@ -127,10 +131,6 @@ export function withGradient<T extends tf.Tensor>({ inputs, saved, forward, back
     return { value, gradFunc };
   });
   return operation(...inputs);
-}
-
-function valueOf<T extends tf.Tensor>(made: T | { readonly value: T }): T {
-  return made instanceof tf.Tensor ? made : made.value;
 }
 
 /** Whether a gradient of what is computed now will be asked for. */

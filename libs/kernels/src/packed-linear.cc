@@ -1,6 +1,6 @@
 // The weight lies as it is stored, row after row, and there are three ways through it. With few tokens, rows of the weight stand in the lanes, and a position
-// picks one of four inputs in a register. Many tokens stand in the lanes: a weight is broadcast, and its position is an address. Where the dense product is faster
-// than that, rows of the weight are unpacked for it.
+// picks one of four inputs in a register. Many tokens stand in the lanes: a weight is broadcast, and its position is an address. For matrix units, which the dense
+// product uses, rows of the weight are unpacked.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -16,8 +16,6 @@ namespace {
 constexpr int64_t kFewTokens = 6;
 /** Rows of the weight that one task multiplies by a block of tokens: their chains stay in the second-level cache. */
 constexpr int64_t kRows = 64;
-/** With AVX-512 the dense product of more tokens is faster, unpacking included. */
-constexpr int64_t kPackedTokens = 96;
 /** Rows of the weight that are unpacked at once. */
 constexpr int64_t kUnpacked = 3072;
 /** Registers of tokens in a block, and in the last one where half as many will do. */
@@ -275,8 +273,8 @@ void multiplyUnpacked(Call& call, const Packed& weight, const float* x, float* y
 void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, const float* bias, Precision precision) {
   const Shape& with = CHOP_OF_LEVEL(k);
   const int64_t out = weight.out, in = weight.in, lanes = with.lanes;
-  const bool accumulate = bias != nullptr, byParts = precision == Precision::kFloat && hasTiles();
-  if (byParts || (tokens > kPackedTokens && level() == Level::kV4)) return multiplyUnpacked(call, weight, x, y, tokens, bias, precision);
+  const bool accumulate = bias != nullptr;
+  if (precision == Precision::kFloat && hasTiles()) return multiplyUnpacked(call, weight, x, y, tokens, bias, precision);
   if (tokens <= kFewTokens) {
     call.parallel(parts(out, lanes), tokens * in + in * lanes / 2, [&](int64_t from, int64_t to) {
       with.few(weight, from * lanes, std::min(out, to * lanes), x, y, tokens, accumulate);

@@ -28,7 +28,7 @@ export function withPackedWeights<T>(weights: Iterable<tf.Tensor>, run: () => T)
   }
 }
 
-/** Whether many rows are multiplied faster by packed weights than by dense ones on this engine: with AVX2, not with AVX-512. A few rows are on every processor. */
+/** Whether weights are worth packing for one pass of many rows on this engine: with AVX2. With AVX-512 such a product is as fast dense, and packing comes on top. A few rows are faster packed on every processor. */
 export function packedServesManyRows({ native }: { readonly native?: { readonly level: string } }): boolean {
   return native !== undefined && !native.level.startsWith('x86-64-v4');
 }

@@ -59,16 +59,16 @@ function programOf(addon: Addon, { ops, numbers, standing }: Code, shape: number
   const named = (name: string, tensors: readonly tf.Tensor[]): tf.NamedTensorMap => Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor]));
   const call = (op: string, ints: number[], tensors: tf.NamedTensorMap, attributes = {}): unknown =>
     tf.engine().runKernel(op, { ints: tf.tensor1d(ints, 'int32'), ...tensors }, attributes);
-  // Several hundred tensors take longer to hand over than the native side takes for most of the step: it is told once where they lie.
+  // Handing several hundred tensors over costs a token about as much as all its ops but the products: the native side is told once where they lie.
   const { floats, words } = standing;
   tf.tidy(() => void call('ChopStand', [number], { ...named('standing', floats), ...named('words', words) }, { floats: floats.length }));
   const places = [...floats, ...words].map((tensor) => ({ tensor, memory: tensor.dataId }));
   return {
-    run(ints, floats) {
+    run(ints, given) {
       // Memory that was freed is known here only: nothing may come between this and the call.
       if (places.some(({ tensor, memory }) => tensor.isDisposed || tensor.dataId !== memory)) return undefined;
       return tf.tidy(() => {
-        const result = call('ChopReplay', [number, ...Array.from(ints)], named('given', floats)) as tf.Tensor;
+        const result = call('ChopReplay', [number, ...Array.from(ints)], named('given', given)) as tf.Tensor;
         return result.shape.join() === shape.join() ? result : tf.reshape(result, shape);
       });
     },

@@ -23,7 +23,7 @@ interface NodeBackend {
 }
 
 /**
- * Loads the addon that was built from these sources. What it loads before TensorFlow has a context gets its memory in large pages.
+ * Loads the addon that was built from these sources. Loaded before TensorFlow has a context, it has all memory of tensors lie in large pages.
  *
  * @returns undefined where no addon was built.
  */

@@ -47,6 +47,7 @@ interface NodeBackend {
 export async function startTensorflow(installed: InstalledEngine, limits: EngineLimits, reason: string): Promise<Engine> {
   prepareEnvironment(limits);
   provideRemovedUtilities();
+  // Before the binding, which opens TensorFlow's memory: see loadAddon.
   const addon = await loadAddon(installed).catch((error: unknown) => String((error as Error).message ?? error));
   withBindingAt(installed.binding, () => void createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu'));
   await tf.setBackend('tensorflow');

@@ -53,7 +53,8 @@ std::atomic<tf::Allocator*>& allocator() {
 
 /**
  * All memory of TensorFlow's tensors in large pages: its allocator takes few large pieces from the system, and shows each to visitors before anything is in it.
- * It must know them before it takes the first, so whoever loads this addon before TensorFlow has a context gets them.
+ * It must know them before it takes the first (one that comes later ends the process), so large pages are asked for where this addon is loaded before TensorFlow has a
+ * context, and elsewhere nothing is.
  */
 class LargePages : public tf::ProcessState {
  public:
