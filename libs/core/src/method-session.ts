@@ -27,8 +27,8 @@ export interface SessionParts {
   readonly signal?: AbortSignal;
   readonly training?: { readonly budget: () => Budget; readonly steps: () => AsyncIterable<Step> };
   readonly onBlock?: (done: number, total: number) => void;
-  /** Runs what a method's choices depend on, in an arithmetic that is the same on every processor. */
-  readonly everywhereAlike?: <T>(run: () => T) => T;
+  /** Runs a pruned layer whose result the choices in later layers depend on: products with these weights are to be the same on every processor. */
+  readonly everywhereAlike?: <T>(run: () => T, weights: readonly tf.Tensor[]) => T;
   /** Runs what reads some masked weights over and over, in whatever form they are quickest to multiply by. */
   readonly withMasked?: <T>(weights: readonly tf.Tensor[], run: () => T) => T;
 }
@@ -147,13 +147,13 @@ export class MethodSession implements Session {
     try {
       if (windows.length > 0) {
         await this.#load(undefined);
-        for (const ids of batches(windows)) hidden.push(this.#alike(() => tf.keep(tf.tidy(() => model.embed(pass, tf.tensor2d(ids, undefined, 'int32'))))));
+        for (const ids of batches(windows)) hidden.push(tf.keep(tf.tidy(() => model.embed(pass, tf.tensor2d(ids, undefined, 'int32')))));
         this.#unload(undefined);
       }
       for (let at = 0; at < layers; at++) {
         throwIfAborted(signal);
         await this.#load(at);
-        yield await measure(model, at, hidden, statistics, (run) => this.#alike(run));
+        yield await measure(model, at, hidden, statistics);
         if (model.blueprint.axes.layers !== layers) {
           throw new PlanError('PLAN_SWEEP', {
             found: 'a layer dropped in the middle of a sweep',
@@ -174,15 +174,13 @@ export class MethodSession implements Session {
 
   /** All windows through one layer, after its edits. */
   #again(pass: Pass, at: number, hidden: readonly tf.Tensor[]): tf.Tensor[] {
-    const { model, withMasked } = this.#parts;
-    const masked = model.blueprint.linears(at).flatMap(({ name }) => (model.entry(name).mask ? [model.value(name)] : []));
-    const run = (): tf.Tensor[] => this.#alike(() => hidden.map((before) => advance(model, pass, at, before)));
-    return withMasked && masked.length > 0 ? withMasked(masked, run) : run();
-  }
-
-  #alike<T>(run: () => T): T {
-    const { everywhereAlike } = this.#parts;
-    return everywhereAlike ? everywhereAlike(run) : run();
+    const { model, withMasked, everywhereAlike } = this.#parts;
+    const linears = model.blueprint.linears(at);
+    const masked = linears.flatMap(({ name }) => (model.entry(name).mask ? [model.value(name)] : []));
+    const run = (): tf.Tensor[] => hidden.map((before) => advance(model, pass, at, before));
+    // Behind its last matrix, which multiplies what activations made large, a layer rounds most.
+    const alike = (): tf.Tensor[] => (everywhereAlike ? everywhereAlike(run, [model.value(linears.at(-1)!.name)]) : run());
+    return withMasked && masked.length > 0 ? withMasked(masked, alike) : alike();
   }
 
   async *#steps(): AsyncGenerator<Step> {
@@ -277,13 +275,7 @@ class AllHeard {}
  * One pass of all windows through one layer, unpruned, as far as the input of its last matrix: the product with that one, and what follows, nobody
  * would look at.
  */
-async function measure(
-  model: Model,
-  at: number,
-  hidden: readonly tf.Tensor[],
-  statistics: readonly Statistic<unknown>[],
-  alike: <T>(run: () => T) => T,
-): Promise<Block> {
+async function measure(model: Model, at: number, hidden: readonly tf.Tensor[], statistics: readonly Statistic<unknown>[]): Promise<Block> {
   const linears = model.blueprint.linears(at);
   const prefix = `layers.${at}.`;
   const heard = new Map<string, Accumulator<unknown>>();
@@ -301,7 +293,7 @@ async function measure(
       },
     });
     try {
-      alike(() => tf.tidy(() => model.layer(pass, at, before)));
+      tf.tidy(() => model.layer(pass, at, before));
     } catch (thrown) {
       if (!(thrown instanceof AllHeard)) throw thrown;
     } finally {

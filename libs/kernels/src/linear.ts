@@ -50,7 +50,7 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
   expectShape('linear', fits, () => `x ${shapeOf(x)} and weight ${shapeOf(weight)}`, 'x [..., in] and weight [out, in]');
   const biased = bias === undefined || (bias.rank === 1 && bias.shape[0] === weight.shape[0]);
   expectShape('linear', biased, () => `weight ${shapeOf(weight)} and bias [${bias?.shape}]`, 'weight [out, in] and bias [out]');
-  const precision = precisionAttribute();
+  const precision = precisionAttribute(weight);
   const packed = currentPrecision() === 'f32' ? packedTwin(weight) : undefined;
   if (packed !== undefined) return packedLinearKernel({ x, ...packed, bias }, precision);
   return withGradient({

@@ -16,7 +16,8 @@ export interface PrecisionAttribute {
 }
 
 let current: Precision = 'f32';
-let floatChains = false;
+/** Whose products are chains of floats: all, or those with some weights. */
+let floatChains: 'all' | ReadonlySet<tf.Tensor> = new Set();
 
 /**
  * Runs a function whose linear layers and losses multiply in a precision, in their backward passes too, whenever those come. Not for functions that go on
@@ -36,13 +37,15 @@ export function withPrecision<T>(precision: Precision, run: () => T): T {
 }
 
 /**
- * Runs a function whose float32 products are chains of fused multiply-adds on every processor: what is chosen by them is the same everywhere, and a token that is read
+ * Runs a function whose float32 products are chains of fused multiply-adds on every processor: they are the same everywhere, and a token that is read
  * alone needs each weight once and as it lies. Matrix units, which are faster with many rows, sum in another order; results differ by what float32 rounds. Not
  * for functions that go on after they have returned.
+ *
+ * @param weights - of those linear layers alone; default: of all, and of losses.
  */
-export function withFloatChains<T>(run: () => T): T {
+export function withFloatChains<T>(run: () => T, weights?: readonly tf.Tensor[]): T {
   const before = floatChains;
-  floatChains = true;
+  floatChains = weights === undefined ? 'all' : new Set(weights);
   try {
     return run();
   } finally {
@@ -60,9 +63,14 @@ export function currentPrecision(): Precision {
   return current;
 }
 
-/** The precision that holds now, for a row. */
-export function precisionAttribute(): PrecisionAttribute {
-  return { precision: current === 'bf16' ? 1 : floatChains ? 3 : 0 };
+/**
+ * The precision that holds now, for a row.
+ *
+ * @param weight - of a linear layer.
+ */
+export function precisionAttribute(weight?: tf.Tensor): PrecisionAttribute {
+  const chains = floatChains === 'all' || (weight !== undefined && floatChains.has(weight));
+  return { precision: current === 'bf16' ? 1 : chains ? 3 : 0 };
 }
 
 /** `2²³ + 1` and `1 − 2⁻²⁴`: the leading bit of x is `|q − (1 − 2⁻²⁴) q|` with `q = (2²³ + 1) x` (Rump 2009, "Ultimately fast accurate summation", algorithm 3.6). */
