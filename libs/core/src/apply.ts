@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { byteLength, type Checkpoint, CHUNK_BYTES, DTYPE_BYTES, fromFloat32, readBytes } from './checkpoint.js';
-import { gather, type Positions, rowRanges } from './gather.js';
-import { disposeEntry, type LiveWeight, type Model } from './model.js';
+import { gather, gatheredShape, type Positions, rowRanges } from './gather.js';
+import { Mask } from './mask.js';
+import { disposeEntry, LiveMask, type LiveWeight, type Model } from './model.js';
 import type { MaskAxis, MaskWeight } from './edit.js';
 import { type Plan, sourceOf } from './plan.js';
 
@@ -58,7 +59,7 @@ export function applyToModel(model: Model, plan: Plan, atHand: ReadonlyMap<strin
     if (values) cut.value.assign(tf.tidy(() => tf.tensor(values, [...weight.shape])));
     const unmasked = values && cut.mask ? forgetMask(cut) : cut;
     const kept = plan.masks.get(weight.name);
-    weights.set(weight.name, kept ? freeze(unmasked, () => atHand.get(weight.name) ?? tf.tensor(kept.unpack(), [...kept.shape], 'bool')) : unmasked);
+    weights.set(weight.name, kept ? freeze(unmasked, kept, atHand.get(weight.name)) : unmasked);
   }
   for (const name of model.names) if (!taken.has(model.entry(name))) disposeEntry(model.entry(name));
   const latent = new Map([...model.latent].filter(([key]) => !plan.keeps.has(key) && plan.after.axes.entries().some(([known]) => known === key)));
@@ -120,10 +121,14 @@ function cutEntry(entry: LiveWeight, positions: Positions): LiveWeight {
   const cut = {
     value: cutVariable(entry.value, positions),
     slots: new Map([...entry.slots].map(([name, slot]) => [name, cutVariable(slot, positions)])),
-    ...(entry.mask ? { mask: tf.keep(tf.tidy(() => tf.cast(gatherTensor(tf.cast(entry.mask!, 'int32'), positions), 'bool'))) } : {}),
+    ...(entry.mask ? { mask: new LiveMask(cutMask(entry.mask.bits, positions)) } : {}),
   };
   disposeEntry(entry);
   return cut;
+}
+
+function cutMask(mask: Mask, positions: Positions): Mask {
+  return Mask.from(gatheredShape(mask.shape, positions), gather(mask.unpack(), mask.shape, positions));
 }
 
 function cutVariable(variable: tf.Variable, positions: Positions): tf.Variable {
@@ -139,17 +144,14 @@ function forgetMask({ value, slots, mask }: LiveWeight): LiveWeight {
   return { value, slots };
 }
 
-function freeze({ value, slots, mask }: LiveWeight, kept: () => tf.Tensor): LiveWeight {
-  const both = tf.keep(
-    tf.tidy(() => {
-      const bits = booleans(kept());
-      return mask ? tf.logicalAnd(mask, bits) : bits;
-    }),
-  );
+/** Adds a mask to what a weight keeps: what its mask so far dropped is zero already. */
+function freeze({ value, slots, mask }: LiveWeight, kept: Mask, atHand: tf.Tensor | undefined): LiveWeight {
+  tf.tidy(() => {
+    const stays = atHand ?? tf.tensor(kept.unpack(), [...kept.shape], 'bool');
+    for (const variable of [value, ...slots.values()]) zeroWhere(variable, stays);
+  });
   mask?.dispose();
-  zeroWhere(value, both);
-  for (const slot of slots.values()) zeroWhere(slot, both);
-  return { value, slots, mask: both };
+  return { value, slots, mask: new LiveMask(mask ? mask.bits.and(kept) : kept) };
 }
 
 async function* copyRows(checkpoint: Checkpoint, name: string, rows: Int32Array, rowBytes: number, from: number, to: number): AsyncGenerator<Uint8Array> {

@@ -2,16 +2,37 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Blueprint } from './blueprint.js';
 import { type Checkpoint, type Config, type Dtype, fromFloat32, readBytes, toFloat32 } from './checkpoint.js';
 import { PlanError } from './error.js';
+import type { Mask } from './mask.js';
 import { Pass, type PassOptions } from './pass.js';
 import type { Projection } from './projection.js';
 
 /** One weight on the engine, and all that is cut along with it. */
 export interface LiveWeight {
   readonly value: tf.Variable;
-  /** bool, the weight's shape: elements that stay zero through training. */
-  readonly mask?: tf.Tensor;
+  /** What is not kept of it stays zero through training. */
+  readonly mask?: LiveMask;
   /** Optimiser moments and a method's state, by name; the weight's shape. */
   readonly slots: Map<string, tf.Variable>;
+}
+
+/** The mask of a weight for good: on the engine only once somebody computes with it, since there it takes a byte for every element. */
+export class LiveMask {
+  readonly bits: Mask;
+  #tensor: tf.Tensor | undefined;
+
+  constructor(bits: Mask) {
+    this.bits = bits;
+  }
+
+  /** bool, the weight's shape: true where an element is kept. Freed with the weight. */
+  get tensor(): tf.Tensor {
+    this.#tensor ??= tf.keep(tf.tensor(this.bits.unpack(), [...this.bits.shape], 'bool'));
+    return this.#tensor;
+  }
+
+  dispose(): void {
+    this.#tensor?.dispose();
+  }
 }
 
 /**
@@ -167,5 +188,6 @@ export abstract class Model {
 
 /** Frees what belongs to one weight. */
 export function disposeEntry({ value, mask, slots }: LiveWeight): void {
-  tf.dispose([value, ...slots.values(), ...(mask ? [mask] : [])]);
+  tf.dispose([value, ...slots.values()]);
+  mask?.dispose();
 }

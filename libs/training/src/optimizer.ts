@@ -28,7 +28,7 @@ export function update(
   for (const [name, gradient] of gradients) {
     const entry = model.entry(name);
     const decay = entry.value.rank >= 2 ? weightDecay : 0;
-    const numbers = { lr, beta1, beta2, decay, scale: factor, mask: entry.mask };
+    const numbers = { lr, beta1, beta2, decay, scale: factor, mask: entry.mask?.tensor };
     if (optimizer === 'adamw') adamw(entry.value, gradient, { m: slot(entry, 'm'), v: slot(entry, 'v') }, { ...numbers, eps, step: index });
     else lion(entry.value, gradient, { m: slot(entry, 'm') }, numbers);
   }

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { applyToModel, type Blueprint, type Dtype, DTYPE_BYTES, type Family, Mask, type Model, Plan, TrainingError, toFloat32, UsageError } from '@chop/core';
+import { applyToModel, type Blueprint, DTYPE_BYTES, type Family, Mask, type Model, Plan, TrainingError, toFloat32, UsageError } from '@chop/core';
 import { atomicFile, atomicFolder, openSafetensors, planTensors, readPlanTensors, removeFolder, type TensorSource, writeSafetensors } from '@chop/formats';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -134,20 +134,29 @@ export class SnapshotStore {
 }
 
 function* stateTensors(model: Model): Generator<TensorSource> {
-  const source = (name: string, tensor: tf.Tensor, dtype: Dtype): TensorSource => ({
+  const source = (name: string, variable: tf.Variable): TensorSource => ({
     name,
-    shape: tensor.shape,
-    dtype,
+    shape: variable.shape,
+    dtype: 'F32',
     async *pieces() {
-      const values = await tensor.data();
-      yield new Uint8Array(values.buffer, values.byteOffset, tensor.size * DTYPE_BYTES[dtype]);
+      const values = await variable.data();
+      yield new Uint8Array(values.buffer, values.byteOffset, variable.size * DTYPE_BYTES.F32);
     },
   });
   for (const name of model.names) {
     const { value, slots, mask } = model.entry(name);
-    yield source(`weight/${name}`, value, 'F32');
-    for (const [slot, variable] of slots) yield source(`slot/${slot}/${name}`, variable, 'F32');
-    if (mask) yield source(`frozen/${name}`, mask, 'U8');
+    yield source(`weight/${name}`, value);
+    for (const [slot, variable] of slots) yield source(`slot/${slot}/${name}`, variable);
+    if (!mask) continue;
+    const { bits } = mask;
+    yield {
+      name: `frozen/${name}`,
+      shape: bits.shape,
+      dtype: 'U8',
+      async *pieces() {
+        yield bits.unpack();
+      },
+    };
   }
 }
 

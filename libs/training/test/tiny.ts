@@ -51,7 +51,7 @@ export function stateOf(model: Model): Record<string, number[]> {
   return Object.fromEntries(
     model.names.flatMap((name) => {
       const { value, mask, slots } = model.entry(name);
-      const all = [['value', value] as const, ...(mask ? [['mask', mask] as const] : []), ...slots];
+      const all = [['value', value] as const, ...(mask ? [['mask', mask.tensor] as const] : []), ...slots];
       return all.map(([kind, tensor]) => [`${name} ${kind}`, [...tensor.dataSync()]]);
     }),
   );
