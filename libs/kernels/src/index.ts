@@ -16,6 +16,7 @@ export * from './attention.js';
 export * from './tree-attention.js';
 export * from './key-value-cache.js';
 export * from './decoder.js';
+export * from './gated-linear.js';
 export * from './swiglu.js';
 export * from './gelu.js';
 export * from './residual.js';

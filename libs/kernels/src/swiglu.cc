@@ -1,12 +1,15 @@
+#include "swiglu.h"
+
 #include "native/exp.h"
 #include "native/native.h"
 
 namespace chop {
-namespace {
 
 CHOP_LEVELS void gated(const float* gate, const float* up, float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = gate[i] * sigmoid(gate[i]) * up[i];
 }
+
+namespace {
 
 /** With σ = sigmoid(gate) and u = gate σ: dgate = dy up (u + σ (1 − u)), dup = dy u. */
 CHOP_LEVELS void gatedGrad(const float* dy, const float* gate, const float* up, float* dgate, float* dup, int64_t n) {

@@ -2,6 +2,7 @@ import type { Forward, LayerPass, Pass, Projection } from '@chop/core';
 import {
   attention,
   embedding,
+  gatedLinear,
   layerNorm,
   linear,
   part,
@@ -13,6 +14,7 @@ import {
   type RopeOptions,
   type RopeTables,
   ropeTables,
+  swiglu,
   treeAttention,
 } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
@@ -52,6 +54,13 @@ export function predictedLayer(pass: Pass, x: tf.Tensor, { eps, tied }: { eps: n
 /** The linear layer of a role, its input tapped as `layers.AT.ROLE.input`. */
 export function project(at: LayerPass, role: string, x: tf.Tensor): tf.Tensor {
   return linear(at.tap(`${role}.input`, x), at.weight(role), at.optional(`${role}Bias`));
+}
+
+/** The gated unit of a feed-forward network, `silu(gate) · up` of two matrices over x. */
+export function gated(at: LayerPass, x: tf.Tensor): tf.Tensor {
+  const [gate, up] = (['gate', 'up'] as const).map((role) => ({ x: at.tap(`${role}.input`, x), weight: at.weight(role), bias: at.optional(`${role}Bias`) }));
+  if (gate!.x === up!.x && !gate!.bias && !up!.bias) return gatedLinear(gate!.x, gate!.weight, up!.weight);
+  return swiglu(linear(gate!.x, gate!.weight, gate!.bias), linear(up!.x, up!.weight, up!.bias));
 }
 
 /** The LayerNorm of a role along the width, with its bias if it has one. */

@@ -1,7 +1,7 @@
 import { family, type LayerPass } from '@chop/core';
-import { residual, rmsNorm, rope, swiglu } from '@chop/kernels';
+import { residual, rmsNorm, rope } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
-import { attend, forwardRms, headsOf, normedRms, project, rotary } from './blocks.js';
+import { attend, forwardRms, gated, headsOf, normedRms, project, rotary } from './blocks.js';
 import { grouped } from './config.js';
 import { llamaFromGguf } from './llama-gguf.js';
 import { llamaSettings, type LlamaSettings, resizeLlama } from './llama-settings.js';
@@ -33,7 +33,7 @@ export const llama = family<LlamaSettings>({
     const mixed = at.needed(attended(at, normedRms(at, 'attentionNorm', x, settings), settings));
     const between = residual(at.needed(x), project(at, 'o', mixed));
     const h = normedRms(at, 'ffnNorm', between, settings);
-    return residual(between, project(at, 'down', swiglu(project(at, 'gate', h), project(at, 'up', h))));
+    return residual(between, project(at, 'down', gated(at, h)));
   }),
 });
 

@@ -299,18 +299,45 @@ struct Side {
   static constexpr int64_t kStepsAcross = 128;  // whole blocks
 };
 
-/** The slivers that this thread has at hand: of which product, and which group of them. */
+/** The slivers that a thread has at hand: of which product, and which group of them. */
 struct AtHand {
   Scratch memory;
   uint64_t product = 0;
   int64_t group = 0;
   float* slivers = nullptr;
+  float* sums = nullptr;  // of a block
+
+  /** Gets memory and fills it, unless they are there already. @returns false where there is none. */
+  template <typename Fill>
+  bool get(uint64_t ofProduct, int64_t ofGroup, int64_t floats, int64_t floatsOfSums, const Fill& fill) {
+    if (product == ofProduct && group == ofGroup) return true;
+    memory.reset();
+    try {
+      slivers = memory.take(floats);
+      if (floatsOfSums > 0) sums = memory.take(floatsOfSums);
+    } catch (const std::bad_alloc&) {
+      product = 0;
+      return false;
+    }
+    fill();
+    product = ofProduct, group = ofGroup;
+    return true;
+  }
+
+  static AtHand& ofThisThread() {
+    static thread_local AtHand mine;
+    return mine;
+  }
 };
+
+uint64_t nextProduct() {
+  static std::atomic<uint64_t> products{0};
+  return ++products;
+}
 
 /** Packs the smaller factor for all threads; of the other one each thread packs a group of slivers that stay in its cache, and multiplies them by all of the smaller one's. */
 void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) {
-  static std::atomic<uint64_t> products{0};
-  const uint64_t product = ++products;
+  const uint64_t product = nextProduct();
   const int64_t k = slice.k;
   const Side rows{slice.a, true, slice.m, with.rows, with.grain.steps, with.grain.words, k, with.packA};
   const Side columns{slice.b, false, slice.n, with.columns, with.grain.steps, with.grain.words, k, with.packB};
@@ -323,24 +350,16 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
   const int64_t parts = std::min(far.count(), tiles(kTasksPerThread * call.threads(), groups));
   std::atomic<bool> full{false};  // no memory on some thread: told on this one
   call.parallel(groups * parts, slice.m * slice.n / (groups * parts) * k / 16, [&](int64_t from, int64_t to) {
-    static thread_local AtHand mine;
+    AtHand& mine = AtHand::ofThisThread();
     for (int64_t task = from; task < to; ++task) {
       const int64_t group = task / parts, part = task % parts;
       const int64_t i = group * near.count() / groups, j = part * far.count() / parts;
       const int64_t nearFrom = i * near.tile, nearTo = std::min(near.size, (group + 1) * near.count() / groups * near.tile);
       const int64_t farFrom = j * far.tile, farTo = std::min(far.size, (part + 1) * far.count() / parts * far.tile);
-      if (mine.product != product || mine.group != group) {
-        mine.memory.reset();
-        try {
-          mine.slivers = mine.memory.take(tiles(near.count(), groups) * near.sliver());
-        } catch (const std::bad_alloc&) {
-          mine.product = 0;
-          full = true;
-          return;
-        }
-        near.packTiles(i, (group + 1) * near.count() / groups, mine.slivers);
-        mine.product = product;
-        mine.group = group;
+      const auto fill = [&] { near.packTiles(i, (group + 1) * near.count() / groups, mine.slivers); };
+      if (!mine.get(product, group, tiles(near.count(), groups) * near.sliver(), 0, fill)) {
+        full = true;
+        return;
       }
       const float* others = shared + j * far.sliver();
       const int64_t row = down ? nearFrom : farFrom, column = down ? farFrom : nearFrom;
@@ -351,7 +370,99 @@ void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) 
   if (full) throw std::bad_alloc();
 }
 
+/** Whether rows of a are so few that the weights are read as they lie. */
+bool fewRows(const Matrix& a, const Matrix& b, int64_t m, Precision precision) {
+  return m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat && ofFloats(precision);
+}
+
+/** A whole block: every product for itself, then what is made of them. */
+void finishWhole(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Block&)>& finish) {
+  std::vector<const float*> sums;
+  for (const Matrix& each : b) {
+    float* c = call.scratch(m * n);
+    product(call, a, each, c, n, m, n, k, false, precision);
+    sums.push_back(c);
+  }
+  call.parallel(n, m * static_cast<int64_t>(b.size()), [&](int64_t from, int64_t to) {
+    std::vector<const float*> some;
+    for (const float* c : sums) some.push_back(c + from);
+    finish({0, from, m, to - from, some, n});
+  });
+}
+
 }  // namespace
+
+void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Block&)>& finish) {
+  if (m == 0 || n == 0) return;
+  if (k == 0 || fewRows(a, b.front(), m, precision)) return finishWhole(call, a, b, m, n, k, precision, finish);
+  const Shape& with = shape(precision);
+  const auto count = static_cast<int64_t>(b.size());
+  const bool down = m > count * n;
+  const int64_t stretches = tiles(k, with.depth);
+  // Whatever is at hand or passes by: a, or all of b. Slivers lie stretch after stretch, within one factor after the other.
+  const auto side = [&](bool rows, int64_t stretch, int64_t factor) {
+    const int64_t start = stretch * with.depth, depth = std::min(with.depth, k - start);
+    return rows ? Side{a.from(0, start), true, m, with.rows, with.grain.steps, with.grain.words, depth, with.packA}
+                : Side{b[factor].from(start, 0), false, n, with.columns, with.grain.steps, with.grain.words, depth, with.packB};
+  };
+  const int64_t nearFactors = down ? 1 : count, farFactors = down ? count : 1;
+  const Side near = side(down, 0, 0), far = side(!down, 0, 0);
+  std::vector<float*> passing;
+  for (int64_t stretch = 0; stretch < stretches; ++stretch)
+    for (int64_t factor = 0; factor < farFactors; ++factor) {
+      const Side each = side(!down, stretch, factor);
+      float* slivers = call.scratch(each.count() * each.sliver());
+      call.parallel(each.count(), each.tile * each.depth, [&](int64_t from, int64_t to) { each.packTiles(from, to, slivers + from * each.sliver()); });
+      passing.push_back(slivers);
+    }
+  const int64_t atHand = std::max<int64_t>(1, bytesAtHand() / (nearFactors * near.sliver() * sizeof(float)));
+  const int64_t groups = std::min(near.count(), roundedUp(tiles(near.count(), atHand), call.threads()));
+  // What passes by comes from the second-level cache to the second factor: a part fills half of what is left of it.
+  const int64_t parts = std::min(far.count(), std::max(tiles(kTasksPerThread * call.threads(), groups), tiles(far.count() * far.sliver() * sizeof(float), bytesAtHand() / 2)));
+  const int64_t nearTiles = tiles(near.count(), groups), farTiles = tiles(far.count(), parts);
+  const int64_t stride = (down ? farTiles : nearTiles) * with.columns, floatsOfSums = (down ? nearTiles : farTiles) * with.rows * stride;
+  int64_t floats = 0;
+  for (int64_t stretch = 0; stretch < stretches; ++stretch) floats += nearFactors * nearTiles * side(down, stretch, 0).sliver();
+  const uint64_t product = nextProduct();
+  std::atomic<bool> full{false};  // no memory on some thread: told on this one
+  call.parallel(groups * parts, count * m * n / (groups * parts) * k / 16, [&](int64_t from, int64_t to) {
+    AtHand& mine = AtHand::ofThisThread();
+    for (int64_t task = from; task < to; ++task) {
+      const int64_t group = task / parts, part = task % parts;
+      const int64_t i = group * near.count() / groups, nearEnd = (group + 1) * near.count() / groups;
+      const int64_t j = part * far.count() / parts, farEnd = (part + 1) * far.count() / parts;
+      const auto fill = [&] {
+        float* slivers = mine.slivers;
+        for (int64_t stretch = 0; stretch < stretches; ++stretch)
+          for (int64_t factor = 0; factor < nearFactors; ++factor) {
+            const Side each = side(down, stretch, factor);
+            each.packTiles(i, nearEnd, slivers);
+            slivers += nearTiles * each.sliver();
+          }
+      };
+      if (!mine.get(product, group, floats, count * floatsOfSums, fill)) {
+        full = true;
+        return;
+      }
+      const int64_t nearSize = std::min(near.size, nearEnd * near.tile) - i * near.tile, farSize = std::min(far.size, farEnd * far.tile) - j * far.tile;
+      Block block{(down ? i : j) * with.rows, (down ? j : i) * with.columns, down ? nearSize : farSize, down ? farSize : nearSize, {}, stride};
+      for (int64_t factor = 0; factor < count; ++factor) block.sums.push_back(mine.sums + factor * floatsOfSums);
+      const float* slivers = mine.slivers;
+      for (int64_t stretch = 0; stretch < stretches; ++stretch) {
+        const Side own = side(down, stretch, 0), other = side(!down, stretch, 0);
+        for (int64_t factor = 0; factor < count; ++factor) {
+          const float* others = passing[stretch * farFactors + factor % farFactors] + j * other.sliver();
+          const float* ours = slivers + factor % nearFactors * nearTiles * own.sliver();
+          with.multiply({with.words(own.depth), down ? ours : others, down ? others : ours, mine.sums + factor * floatsOfSums, stride, block.rows, block.columns, stretch > 0,
+                         a.from(block.row, stretch * with.depth), b[factor].from(stretch * with.depth, block.column), own.depth, down});
+        }
+        slivers += nearFactors * nearTiles * own.sliver();
+      }
+      finish(block);
+    }
+  });
+  if (full) throw std::bad_alloc();
+}
 
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate, Precision precision) {
   const Shape& with = shape(precision);
@@ -361,7 +472,7 @@ void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t str
       for (int64_t row = 0; row < m; ++row) std::fill_n(c + row * stride, n, 0.0f);
     return;
   }
-  if (m <= kFewRows && b.transposed && !a.transposed && a.dtype == Dtype::kFloat && ofFloats(precision)) return multiplyFew(call, a, b, c, stride, m, n, k, accumulate);
+  if (fewRows(a, b, m, precision)) return multiplyFew(call, a, b, c, stride, m, n, k, accumulate);
   const int64_t deep = std::min(k, with.depth);
   float* shared = call.scratch(m > n ? tiles(n, with.columns) * with.columns * with.words(deep) : tiles(m, with.rows) * with.rows * with.words(deep));
   for (int64_t start = 0; start < k; start += with.depth)

@@ -53,4 +53,17 @@ constexpr int64_t kDepth = 1024;
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate = false,
              Precision precision = Precision::kFloat);
 
+/** The same rows and columns of several products: element (i, j) of the p-th at `sums[p][i · stride + j]`. */
+struct Block {
+  int64_t row, column, rows, columns;
+  std::vector<const float*> sums;
+  int64_t stride;
+};
+
+/**
+ * `a · b[p]` of factors alike, to the bits of `product`, a block at a time: `finish` makes something of it on the thread where it was made, while it is in the cache. a is copied into slivers once for all of
+ * them.
+ */
+void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Block&)>& finish);
+
 }  // namespace chop

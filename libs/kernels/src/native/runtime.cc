@@ -112,9 +112,9 @@ Op::Op(const char* name, const char* signature, const char* attributes, void (*r
     const std::string length = times == std::string::npos ? "" : input.substr(times - 1, 1);
     builder.Input(snakeCase(input));
     if (!length.empty()) builder.Attr(length + ": int >= 0");
-    if (input.find(": T") != std::string::npos) builder.Attr("T: {float, bfloat16}");
     definition.inputs.push_back(input.substr(0, input.find(':')) + (length.empty() ? "" : "*" + length));
   }
+  if (text.find(": T") != std::string::npos) builder.Attr("T: {float, bfloat16}");
   if (arrow != std::string::npos)
     for (const std::string& output : split(text.substr(arrow + 2), ',')) {
       builder.Output(snakeCase(output));
