@@ -41,12 +41,15 @@ export function applyToCheckpoint(checkpoint: Checkpoint, plan: Plan): Checkpoin
   };
 }
 
+/** Sets to zero what a mask (bool, the shape of the weight) does not keep. */
+export type ZeroDropped = (weight: tf.Variable, kept: tf.Tensor) => void;
+
 /**
  * A plan on a live model: weights, optimiser moments, masks and methods' state are cut together. Weights that are not in memory stay so.
  *
  * @param atHand - tensors that masks of the plan were made from, by the weight's name: they are not unpacked again.
  */
-export function applyToModel(model: Model, plan: Plan, atHand: ReadonlyMap<string, tf.Tensor> = new Map()): void {
+export function applyToModel(model: Model, plan: Plan, { atHand = new Map(), zeroDropped = byNewTensor }: { atHand?: ReadonlyMap<string, tf.Tensor>; zeroDropped?: ZeroDropped } = {}): void {
   const weights = new Map<string, LiveWeight>();
   const taken = new Set<LiveWeight>();
   for (const weight of plan.after.weights.values()) {
@@ -59,7 +62,7 @@ export function applyToModel(model: Model, plan: Plan, atHand: ReadonlyMap<strin
     if (values) cut.value.assign(tf.tidy(() => tf.tensor(values, [...weight.shape])));
     const unmasked = values && cut.mask ? forgetMask(cut) : cut;
     const kept = plan.masks.get(weight.name);
-    weights.set(weight.name, kept ? freeze(unmasked, kept, atHand.get(weight.name)) : unmasked);
+    weights.set(weight.name, kept ? freeze(unmasked, kept, atHand.get(weight.name), zeroDropped) : unmasked);
   }
   for (const name of model.names) if (!taken.has(model.entry(name))) disposeEntry(model.entry(name));
   const latent = new Map([...model.latent].filter(([key]) => !plan.keeps.has(key) && plan.after.axes.entries().some(([known]) => known === key)));
@@ -67,12 +70,12 @@ export function applyToModel(model: Model, plan: Plan, atHand: ReadonlyMap<strin
 }
 
 /** Zeroes what a latent mask of one weight hides; the weight is trained on freely. */
-export function hideElements(model: Model, { mask, kept }: MaskWeight): void {
-  zeroWhere(model.value(mask), kept);
+export function hideElements(model: Model, { mask, kept }: MaskWeight, zeroDropped: ZeroDropped = byNewTensor): void {
+  tf.tidy(() => zeroDropped(model.value(mask), booleans(kept)));
 }
 
 /** Zeroes what a latent mask of an axis hides, in every weight that has the axis; norms along it count the rest. */
-export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis): void {
+export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis, zeroDropped: ZeroDropped = byNewTensor): void {
   const { axes } = model.blueprint;
   const hit = axes.key(maskAxis, at);
   for (const weight of model.blueprint.weights.values()) {
@@ -81,7 +84,7 @@ export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis): 
       dimension.positions(axes, weight.at, (axis) => (axes.key(axis, weight.at) === hit ? indices : undefined)),
     );
     positions.forEach((kept, dimension) => {
-      if (kept) tf.tidy(() => zeroWhere(model.value(weight.name), alongDimension(kept, weight.shape, dimension)));
+      if (kept) tf.tidy(() => zeroDropped(model.value(weight.name), alongDimension(kept, weight.shape, dimension)));
     });
   }
   const latent = new Map(model.latent);
@@ -90,8 +93,8 @@ export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis): 
   model.become(model.blueprint, new Map(model.names.map((name) => [name, model.entry(name)])), latent);
 }
 
-function zeroWhere(value: tf.Variable, kept: tf.Tensor): void {
-  value.assign(tf.tidy(() => tf.where(booleans(kept), value, tf.zerosLike(value))));
+function byNewTensor(weight: tf.Variable, kept: tf.Tensor): void {
+  weight.assign(tf.tidy(() => tf.where(kept, weight, tf.zerosLike(weight))));
 }
 
 /** The same truths as bool, whatever numbers they were. */
@@ -145,10 +148,10 @@ function forgetMask({ value, slots, mask }: LiveWeight): LiveWeight {
 }
 
 /** Adds a mask to what a weight keeps: what its mask so far dropped is zero already. */
-function freeze({ value, slots, mask }: LiveWeight, kept: Mask, atHand: tf.Tensor | undefined): LiveWeight {
+function freeze({ value, slots, mask }: LiveWeight, kept: Mask, atHand: tf.Tensor | undefined, zeroDropped: ZeroDropped): LiveWeight {
   tf.tidy(() => {
-    const stays = atHand ?? tf.tensor(kept.unpack(), [...kept.shape], 'bool');
-    for (const variable of [value, ...slots.values()]) zeroWhere(variable, stays);
+    const stays = atHand ? booleans(atHand) : tf.tensor(kept.unpack(), [...kept.shape], 'bool');
+    for (const variable of [value, ...slots.values()]) zeroDropped(variable, stays);
   });
   mask?.dispose();
   return { value, slots, mask: new LiveMask(mask ? mask.bits.and(kept) : kept) };

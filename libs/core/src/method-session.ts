@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { applyToCheckpoint, applyToModel, hideElements, hideIndices } from './apply.js';
+import { applyToCheckpoint, applyToModel, hideElements, hideIndices, type ZeroDropped } from './apply.js';
 import type { Weight } from './blueprint.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { Edit } from './edit.js';
@@ -29,6 +29,8 @@ export interface SessionParts {
   readonly onBlock?: (done: number, total: number) => void;
   /** Runs a pruned layer whose result the choices in later layers depend on: products with these weights are to be the same on every processor. */
   readonly everywhereAlike?: <T>(run: () => T, weights: readonly tf.Tensor[]) => T;
+  /** Zeroes dropped elements; default: by a new tensor. */
+  readonly zeroDropped?: ZeroDropped;
   /** Runs what reads some masked weights over and over, in whatever form they are quickest to multiply by. */
   readonly withMasked?: <T>(weights: readonly tf.Tensor[], run: () => T) => T;
 }
@@ -99,11 +101,11 @@ export class MethodSession implements Session {
 
   /** Carries out one edit: on the weights in memory, and in the plan. */
   async apply(edit: Edit): Promise<void> {
-    const { model } = this.#parts;
-    if ('maskAxis' in edit) return hideIndices(model, edit);
-    if ('mask' in edit && edit.latent) return hideElements(model, edit);
+    const { model, zeroDropped } = this.#parts;
+    if ('maskAxis' in edit) return hideIndices(model, edit, zeroDropped);
+    if ('mask' in edit && edit.latent) return hideElements(model, edit, zeroDropped);
     const plan = await planOf(model.blueprint, edit);
-    applyToModel(model, plan, 'mask' in edit ? new Map([[edit.mask, edit.kept]]) : undefined);
+    applyToModel(model, plan, { ...('mask' in edit ? { atHand: new Map([[edit.mask, edit.kept]]) } : {}), ...(zeroDropped ? { zeroDropped } : {}) });
     this.#plan = this.#plan.followedBy(plan);
   }
 

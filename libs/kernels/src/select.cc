@@ -17,6 +17,28 @@ CHOP_INLINE void keepInGroup(const float* scores, uint8_t* kept, int n, int m) {
   }
 }
 
+/** How many go before each entry of four groups of four, from the `Step`-th beside it in its group: an earlier one goes before an equal one. */
+template <int Step, int... Lane>
+CHOP_INLINE Lanes<16>::Ints goesBefore(Lanes<16>::Vector scores, std::integer_sequence<int, Lane...>) {
+  constexpr Lanes<16>::Ints beside = {(Lane / 4 * 4 + (Lane + Step) % 4)...}, earlier = {((Lane + Step) % 4 < Lane % 4 ? -1 : 0)...};
+  const Lanes<16>::Vector other = __builtin_shuffle(scores, beside);
+  return ((other >= scores) & earlier) | ((other > scores) & ~earlier);
+}
+
+/** Groups of four, four of them at once. */
+CHOP_INLINE void keepInFours(const float* scores, uint8_t* kept, int64_t groups, int n) {
+  constexpr std::make_integer_sequence<int, 16> all;
+  typedef uint8_t Bytes __attribute__((vector_size(16)));
+  int64_t group = 0;
+  for (; group + 4 <= groups; group += 4) {
+    const Lanes<16>::Vector four = load<16>(scores + group * 4);
+    const Lanes<16>::Ints before = goesBefore<1>(four, all) + goesBefore<2>(four, all) + goesBefore<3>(four, all);  // −1 for each
+    const Bytes bytes = __builtin_convertvector((before > -n) & 1, Bytes);
+    std::memcpy(kept + group * 4, &bytes, sizeof bytes);
+  }
+  for (; group < groups; ++group) keepInGroup(scores + group * 4, kept + group * 4, n, 4);
+}
+
 /** `M`: the size of a group where the compiler is to know it, or 0. */
 template <int M>
 CHOP_INLINE void keepInGroups(const float* scores, uint8_t* kept, int64_t groups, int n, int m) {
@@ -25,7 +47,7 @@ CHOP_INLINE void keepInGroups(const float* scores, uint8_t* kept, int64_t groups
 }
 
 CHOP_LEVELS void keepOf(const float* scores, uint8_t* kept, int64_t groups, int n, int m) {
-  if (m == 4) keepInGroups<4>(scores, kept, groups, n, m);
+  if (m == 4) keepInFours(scores, kept, groups, n);
   else if (m == 8) keepInGroups<8>(scores, kept, groups, n, m);
   else keepInGroups<0>(scores, kept, groups, n, m);
 }

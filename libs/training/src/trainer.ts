@@ -12,7 +12,7 @@ import {
   type Step,
   TrainingError,
 } from '@chop/core';
-import { withFloatChains } from '@chop/kernels';
+import { withFloatChains, zeroDropped } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import type { StepRecord, TrainingEvent, TrainingLog } from './log.js';
 import { Patience, type Watched } from './patience.js';
@@ -71,6 +71,7 @@ export async function train(parts: TrainingParts): Promise<Plan> {
     model: parts.model,
     random: () => trainer.random,
     everywhereAlike: withFloatChains,
+    zeroDropped,
     training: { budget: () => trainer.budget, steps: () => trainer.steps() },
     ...(parts.resumed ? { plan: parts.resumed.plan } : {}),
     ...(parts.text ? { text: parts.text } : {}),
