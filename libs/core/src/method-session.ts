@@ -258,7 +258,7 @@ function advance(model: Model, pass: Pass, at: number, before: tf.Tensor): tf.Te
 }
 
 /** Tokens that go through a layer together, unless a window is longer: enough for a product to run at its best, little beside the weights. */
-const TOKENS_TOGETHER = 2048;
+const TOKENS_TOGETHER = 4096;
 
 /** How many windows go through a layer together in {@link Session.sweep}. */
 export function windowsTogether(window: number): number {

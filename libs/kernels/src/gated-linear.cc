@@ -13,7 +13,7 @@ void gatedLinear(Call& call) {
   Sizes sizes = x.sizes;
   sizes.back() = out;
   float* y = call.output(0, sizes).floats();
-  productBlocks(call, {x.data, in}, {{gate.data, in, true, gate.dtype}, {up.data, in, true, up.dtype}}, rows, out, in, precisionOf(call), [&](const Block& block) {
+  productBlocks(call, {x.data, in}, {{gate.data, in, true, gate.dtype}, {up.data, in, true, up.dtype}}, rows, out, in, precisionOf(call), [&](const Finished& block) {
     for (int64_t row = 0; row < block.rows; ++row)
       gated(block.sums[0] + row * block.stride, block.sums[1] + row * block.stride, y + (block.row + row) * out + block.column, block.columns);
   });

@@ -376,7 +376,7 @@ bool fewRows(const Matrix& a, const Matrix& b, int64_t m, Precision precision) {
 }
 
 /** A whole block: every product for itself, then what is made of them. */
-void finishWhole(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Block&)>& finish) {
+void finishWhole(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Finished&)>& finish) {
   std::vector<const float*> sums;
   for (const Matrix& each : b) {
     float* c = call.scratch(m * n);
@@ -392,7 +392,7 @@ void finishWhole(Call& call, const Matrix& a, const std::vector<Matrix>& b, int6
 
 }  // namespace
 
-void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Block&)>& finish) {
+void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Finished&)>& finish) {
   if (m == 0 || n == 0) return;
   if (k == 0 || fewRows(a, b.front(), m, precision)) return finishWhole(call, a, b, m, n, k, precision, finish);
   const Shape& with = shape(precision);
@@ -445,7 +445,7 @@ void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, in
         return;
       }
       const int64_t nearSize = std::min(near.size, nearEnd * near.tile) - i * near.tile, farSize = std::min(far.size, farEnd * far.tile) - j * far.tile;
-      Block block{(down ? i : j) * with.rows, (down ? j : i) * with.columns, down ? nearSize : farSize, down ? farSize : nearSize, {}, stride};
+      Finished block{(down ? i : j) * with.rows, (down ? j : i) * with.columns, down ? nearSize : farSize, down ? farSize : nearSize, {}, stride};
       for (int64_t factor = 0; factor < count; ++factor) block.sums.push_back(mine.sums + factor * floatsOfSums);
       const float* slivers = mine.slivers;
       for (int64_t stretch = 0; stretch < stretches; ++stretch) {

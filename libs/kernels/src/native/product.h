@@ -54,7 +54,7 @@ void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t str
              Precision precision = Precision::kFloat);
 
 /** The same rows and columns of several products: element (i, j) of the p-th at `sums[p][i · stride + j]`. */
-struct Block {
+struct Finished {
   int64_t row, column, rows, columns;
   std::vector<const float*> sums;
   int64_t stride;
@@ -64,6 +64,6 @@ struct Block {
  * `a · b[p]` of factors alike, to the bits of `product`, a block at a time: `finish` makes something of it on the thread where it was made, while it is in the cache. a is copied into slivers once for all of
  * them.
  */
-void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Block&)>& finish);
+void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Finished&)>& finish);
 
 }  // namespace chop
