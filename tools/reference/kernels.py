@@ -190,4 +190,11 @@ for parents, heads, kv, window in [([-1, 0, 1, 2, 2, 4, 1, -1, 7], 4, 2, 0), ([-
     case("treeAttention", f"{t} tokens, {heads} heads, {kv} of keys{f', window {window}' if window else ''}",
          dict(q=rounded((1, t, heads, 5)), k=rounded((1, t, kv, 5)), v=rounded((1, t, kv, 5)), parents=torch.tensor(parents)), attend, {"window": window} if window else {})
 
+# Two matrices over the same rows, and a mask.
+for n, into, out in [(3, 5, 7), (1, 1, 1), (40, 33, 2)]:
+    case("gatedLinear", f"{n} rows, {into} to {out}", dict(x=rounded((n, into)), gate=rounded((out, into)), up=rounded((out, into))),
+         lambda x, gate, up: F.silu(F.linear(x, gate)) * F.linear(x, up), {}, ("x", "gate", "up"))
+for shape in [(3, 7), (1, 1)]:
+    case("zeroDropped", f"{list(shape)}", dict(weight=rounded(shape), kept=(torch.rand(shape) < 0.5).to(torch.uint8)), lambda weight, kept: weight * kept)
+
 json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, open(sys.argv[1], "w"), separators=(",", ":"))

@@ -97,3 +97,10 @@ test('chains of floats are asked for in float32 only, and until the function end
   ).toThrow('odd');
   expect(precisionAttribute()).toEqual({ precision: 0 });
 });
+
+test('chains of floats may be asked for with some weights', () => {
+  const [one, other] = [tf.ones([1, 1]), tf.ones([1, 1])];
+  withFloatChains(() => expect([one, other, undefined].map(precisionAttribute)).toEqual([{ precision: 3 }, { precision: 0 }, { precision: 0 }]), [one]);
+  withFloatChains(() => expect(precisionAttribute(other)).toEqual({ precision: 3 }));
+  tf.dispose([one, other]);
+});

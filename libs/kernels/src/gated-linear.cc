@@ -9,13 +9,13 @@ namespace {
 void gatedLinear(Call& call) {
   const Array &x = call.input(0), &gate = call.input(1), &up = call.input(2);
   Call::expect(gate.rank() == 2 && gate.sizes == up.sizes && gate.dtype == up.dtype && x.rank() >= 1 && x.size(-1) == gate.size(1), "x [..., in], gate and up [out, in]");
-  const int64_t out = gate.size(0), in = gate.size(1), rows = in == 0 ? 0 : x.count / in;
+  const int64_t out = gate.size(0), in = gate.size(1);
   Sizes sizes = x.sizes;
   sizes.back() = out;
-  float* y = call.output(0, sizes).floats();
-  productBlocks(call, {x.data, in}, {{gate.data, in, true, gate.dtype}, {up.data, in, true, up.dtype}}, rows, out, in, precisionOf(call), [&](const Finished& block) {
+  const Array y = call.output(0, sizes);
+  productBlocks(call, {x.data, in}, {{gate.data, in, true, gate.dtype}, {up.data, in, true, up.dtype}}, y.rows(), out, in, precisionOf(call), [&](const Finished& block) {
     for (int64_t row = 0; row < block.rows; ++row)
-      gated(block.sums[0] + row * block.stride, block.sums[1] + row * block.stride, y + (block.row + row) * out + block.column, block.columns);
+      gated(block.sums[0] + row * block.stride, block.sums[1] + row * block.stride, y.floats() + (block.row + row) * out + block.column, block.columns);
   });
 }
 

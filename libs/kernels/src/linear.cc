@@ -18,10 +18,11 @@ CHOP_LEVELS void addRow(float* to, const float* row, int64_t n) {
 void linear(Call& call) {
   const Array &x = call.input(0), &weight = call.input(1);
   Call::expect(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1), "x [..., in] and weight [out, in]");
-  const int64_t out = weight.size(0), in = weight.size(1), rows = in == 0 ? 0 : x.count / in;
+  const int64_t out = weight.size(0), in = weight.size(1);
   Sizes sizes = x.sizes;
   sizes.back() = out;
   const Array y = call.output(0, sizes);
+  const int64_t rows = y.rows();
   if (call.inputs() == 3) {
     const Array& bias = call.input(2);
     Call::expect(bias.count == out, "bias [out]");

@@ -42,6 +42,7 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
   gelu: ({ x }, { approximate }) => kernels.gelu(x!, { approximate: approximate as 'none' }),
   geglu: ({ gate, up }, { approximate }) => kernels.geglu(gate!, up!, { approximate: approximate as 'none' }),
   swiglu: ({ gate, up }) => kernels.swiglu(gate!, up!),
+  gatedLinear: ({ x, gate, up }) => kernels.gatedLinear(x!, gate!, up!),
   residual: ({ x, delta }) => kernels.residual(x!, delta!),
   embedding: ({ table, ids }) => kernels.embedding(table!, ids!),
   linear: ({ x, weight, bias }) => kernels.linear(x!, weight!, bias),
@@ -70,6 +71,13 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
     const results = [kernels.platonScore({ smooth, uncertain }), tf.mul(smooth, 1), tf.mul(uncertain, 1)];
     tf.dispose([smooth, uncertain, sum]);
     return results;
+  },
+  zeroDropped: ({ weight, kept }) => {
+    const variable = tf.variable(weight!);
+    kernels.zeroDropped(variable, kept!);
+    const result = tf.mul(variable, 1);
+    variable.dispose();
+    return result;
   },
   part: ({ x }, { from, size }) => kernels.part(x!, { from: Number(from), size: Number(size) }),
   join: ({ first, second }) => kernels.join(first!, second!),

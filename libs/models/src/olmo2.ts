@@ -1,8 +1,8 @@
 import { type Config, family, type LayerPass } from '@chop/core';
-import { residual, rmsNorm, rope, swiglu } from '@chop/kernels';
+import { residual, rmsNorm, rope } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { attend, forwardRms, headsOf, normedRms, project, rotary } from './blocks.js';
+import { attend, forwardRms, gated, headsOf, normedRms, project, rotary } from './blocks.js';
 import { expectSilu, grouped, groupedSchema, type GroupedSettings, groupedSettings, readConfig } from './config.js';
 import { olmo2InGguf } from './grouped-gguf.js';
 import { attentionRows, gatedRows, modelTable } from './rows.js';
@@ -42,8 +42,7 @@ export const olmo2 = family<Olmo2Settings>({
   forward: forwardRms((at, x, settings) => {
     const mixed = project(at, 'o', at.needed(attended(at, x, settings)));
     const between = residual(at.needed(x), normedRms(at, 'attentionNorm', mixed, settings));
-    const gated = swiglu(project(at, 'gate', between), project(at, 'up', between));
-    return residual(between, normedRms(at, 'ffnNorm', project(at, 'down', gated), settings));
+    return residual(between, normedRms(at, 'ffnNorm', project(at, 'down', gated(at, between)), settings));
   }),
 });
 
