@@ -49,7 +49,28 @@ export type ZeroDropped = (weight: tf.Variable, kept: tf.Tensor) => void;
  *
  * @param atHand - tensors that masks of the plan were made from, by the weight's name: they are not unpacked again.
  */
-export function applyToModel(model: Model, plan: Plan, { atHand = new Map(), zeroDropped = byNewTensor }: { atHand?: ReadonlyMap<string, tf.Tensor>; zeroDropped?: ZeroDropped } = {}): void {
+export function applyToModel(
+  model: Model,
+  plan: Plan,
+  { atHand = new Map(), zeroDropped = byNewTensor }: { atHand?: ReadonlyMap<string, tf.Tensor>; zeroDropped?: ZeroDropped } = {},
+): void {
+  const weights = plan.keeps.size === 0 ? new Map(model.names.map((name) => [name, model.entry(name)])) : cutWeights(model, plan);
+  for (const [name, values] of plan.replacements) {
+    const entry = weights.get(name);
+    if (!entry) continue;
+    entry.value.assign(tf.tidy(() => tf.tensor(values, [...plan.after.weight(name).shape])));
+    weights.set(name, forgetMask(entry));
+  }
+  for (const [name, kept] of plan.masks) {
+    const entry = weights.get(name);
+    if (entry) weights.set(name, freeze(entry, kept, atHand.get(name), zeroDropped));
+  }
+  const latent = new Map([...model.latent].filter(([key]) => !plan.keeps.has(key) && plan.after.axes.entries().some(([known]) => known === key)));
+  model.become(plan.after, weights, latent);
+}
+
+/** The weights that are in memory, cut as the plan says; what no weight is made of any more is freed. */
+function cutWeights(model: Model, plan: Plan): Map<string, LiveWeight> {
   const weights = new Map<string, LiveWeight>();
   const taken = new Set<LiveWeight>();
   for (const weight of plan.after.weights.values()) {
@@ -57,16 +78,10 @@ export function applyToModel(model: Model, plan: Plan, { atHand = new Map(), zer
     if (!model.has(from.name)) continue;
     const before = model.entry(from.name);
     taken.add(before);
-    const cut = cutEntry(before, from.positions);
-    const values = plan.replacements.get(weight.name);
-    if (values) cut.value.assign(tf.tidy(() => tf.tensor(values, [...weight.shape])));
-    const unmasked = values && cut.mask ? forgetMask(cut) : cut;
-    const kept = plan.masks.get(weight.name);
-    weights.set(weight.name, kept ? freeze(unmasked, kept, atHand.get(weight.name), zeroDropped) : unmasked);
+    weights.set(weight.name, cutEntry(before, from.positions));
   }
   for (const name of model.names) if (!taken.has(model.entry(name))) disposeEntry(model.entry(name));
-  const latent = new Map([...model.latent].filter(([key]) => !plan.keeps.has(key) && plan.after.axes.entries().some(([known]) => known === key)));
-  model.become(plan.after, weights, latent);
+  return weights;
 }
 
 /** Zeroes what a latent mask of one weight hides; the weight is trained on freely. */
