@@ -194,6 +194,9 @@ for parents, heads, kv, window in [([-1, 0, 1, 2, 2, 4, 1, -1, 7], 4, 2, 0), ([-
 for n, into, out in [(3, 5, 7), (1, 1, 1), (40, 33, 2)]:
     case("gatedLinear", f"{n} rows, {into} to {out}", dict(x=rounded((n, into)), gate=rounded((out, into)), up=rounded((out, into))),
          lambda x, gate, up: F.silu(F.linear(x, gate)) * F.linear(x, up), {}, ("x", "gate", "up"))
+for n, into, heads, kv, inner in [(3, 5, 4, 2, 3), (1, 1, 1, 1, 1)]:
+    case("queryKeyValue", f"{n} rows, {into} to {heads} heads, {kv} of keys", dict(x=rounded((n, into)), q=rounded((heads * inner, into)), k=rounded((kv * inner, into)), v=rounded((kv * inner, into))),
+         lambda x, q, k, v: tuple(F.linear(x, w).reshape(n, -1, inner) for w in (q, k, v)), {"inner": inner}, ("x", "q"))
 for shape in [(3, 7), (1, 1)]:
     case("zeroDropped", f"{list(shape)}", dict(weight=rounded(shape), kept=(torch.rand(shape) < 0.5).to(torch.uint8)), lambda weight, kept: weight * kept)
 

@@ -54,7 +54,7 @@ export function applyToModel(
   plan: Plan,
   { atHand = new Map(), zeroDropped = byNewTensor }: { atHand?: ReadonlyMap<string, tf.Tensor>; zeroDropped?: ZeroDropped } = {},
 ): void {
-  const weights = plan.keeps.size === 0 ? new Map(model.names.map((name) => [name, model.entry(name)])) : cutWeights(model, plan);
+  const weights = plan.keeps.size === 0 ? model.entries : cutWeights(model, plan);
   for (const [name, values] of plan.replacements) {
     const entry = weights.get(name);
     if (!entry) continue;
@@ -105,7 +105,7 @@ export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis, z
   const latent = new Map(model.latent);
   if (indices.length === axes.size(maskAxis, at)) latent.delete(hit);
   else latent.set(hit, indices);
-  model.become(model.blueprint, new Map(model.names.map((name) => [name, model.entry(name)])), latent);
+  model.become(model.blueprint, model.entries, latent);
 }
 
 function byNewTensor(weight: tf.Variable, kept: tf.Tensor): void {

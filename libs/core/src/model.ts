@@ -126,6 +126,11 @@ export abstract class Model {
     return [...this.#blueprint.weights.values()].filter(({ linear }) => linear).map(({ name }) => this.value(name));
   }
 
+  /** The weights in memory, by name. */
+  get entries(): Map<string, LiveWeight> {
+    return new Map(this.#weights);
+  }
+
   /** Names of the weights in memory, in the order of the blueprint. */
   get names(): string[] {
     return [...this.#blueprint.weights.keys()].filter((name) => this.#weights.has(name));

@@ -17,6 +17,7 @@ export * from './tree-attention.js';
 export * from './key-value-cache.js';
 export * from './decoder.js';
 export * from './gated-linear.js';
+export * from './query-key-value.js';
 export * from './swiglu.js';
 export * from './gelu.js';
 export * from './residual.js';

@@ -26,7 +26,11 @@ export const inputNorms: Statistic<tf.Tensor> = {
         tokens += input.size / features;
         for (let i = 0; i < values.length;) for (let j = 0; j < features; j++, i++) sums[j]! += values[i]!;
       },
-      result: () => tf.tensor1d(Float32Array.from(sums, (sum) => Math.sqrt(sum / tokens))),
+      result() {
+        const norms = new Float32Array(features);
+        for (let j = 0; j < features; j++) norms[j] = Math.sqrt(sums[j]! / tokens);
+        return tf.tensor1d(norms);
+      },
     };
   },
 };

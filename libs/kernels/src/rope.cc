@@ -4,14 +4,16 @@
 namespace chop {
 namespace {
 
-/** One head: `y₁ = x₁ cos − x₂ sin`, `y₂ = x₂ cos + x₁ sin`; with `direction` −1 the other way round. What lies behind its pairs stays. */
-CHOP_LEVELS void turn(const float* x, const float* cos, const float* sin, float direction, float* y, int64_t half, int64_t inner) {
-  for (int64_t i = 0; i < half; ++i) {
-    const float first = x[i], second = x[half + i], across = sin[i] * direction;
-    y[i] = first * cos[i] - second * across;
-    y[half + i] = second * cos[i] + first * across;
+/** The heads of one token: `y₁ = x₁ cos − x₂ sin`, `y₂ = x₂ cos + x₁ sin`; with `direction` −1 the other way round. What lies behind a head's pairs stays. */
+CHOP_LEVELS void turn(const float* x, const float* cos, const float* sin, float direction, float* y, int64_t heads, int64_t half, int64_t inner) {
+  for (int64_t head = 0; head < heads; ++head, x += inner, y += inner) {
+    for (int64_t i = 0; i < half; ++i) {
+      const float first = x[i], second = x[half + i], across = sin[i] * direction;
+      y[i] = first * cos[i] - second * across;
+      y[half + i] = second * cos[i] + first * across;
+    }
+    for (int64_t i = 2 * half; i < inner; ++i) y[i] = x[i];
   }
-  for (int64_t i = 2 * half; i < inner; ++i) y[i] = x[i];
 }
 
 /** Every head of every token by the angles of the token's position. */
@@ -24,8 +26,8 @@ void turnAll(Call& call, float direction) {
   call.parallel(x.size(0) * tokens, heads * inner, [&](int64_t from, int64_t to) {
     for (int64_t token = from; token < to; ++token) {
       const float *c = cos.floats() + token % tokens * half, *s = sin.floats() + token % tokens * half;
-      for (int64_t row = token * heads; row < (token + 1) * heads; ++row)
-        turn(x.floats() + row * inner, c, s, direction, y.floats() + row * inner, half, inner);
+      const int64_t at = token * heads * inner;
+      turn(x.floats() + at, c, s, direction, y.floats() + at, heads, half, inner);
     }
   });
 }

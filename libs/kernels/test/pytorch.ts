@@ -43,6 +43,7 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
   geglu: ({ gate, up }, { approximate }) => kernels.geglu(gate!, up!, { approximate: approximate as 'none' }),
   swiglu: ({ gate, up }) => kernels.swiglu(gate!, up!),
   gatedLinear: ({ x, gate, up }) => kernels.gatedLinear(x!, gate!, up!),
+  queryKeyValue: ({ x, q, k, v }, { inner }) => Object.values(kernels.queryKeyValue(x!, { q: q!, k: k!, v: v! }, Number(inner))),
   residual: ({ x, delta }) => kernels.residual(x!, delta!),
   embedding: ({ table, ids }) => kernels.embedding(table!, ids!),
   linear: ({ x, weight, bias }) => kernels.linear(x!, weight!, bias),

@@ -8,6 +8,8 @@ import {
   part,
   positionEmbedding,
   projection,
+  type QueryKeyValue,
+  queryKeyValue,
   reshape,
   residual,
   rmsNorm,
@@ -54,6 +56,15 @@ export function predictedLayer(pass: Pass, x: tf.Tensor, { eps, tied }: { eps: n
 /** The linear layer of a role, its input tapped as `layers.AT.ROLE.input`. */
 export function project(at: LayerPass, role: string, x: tf.Tensor): tf.Tensor {
   return linear(at.tap(`${role}.input`, x), at.weight(role), at.optional(`${role}Bias`));
+}
+
+/** Heads of `inner` numbers of queries, keys and values over x. */
+export function queriesKeysValues(at: LayerPass, x: tf.Tensor, inner: number): QueryKeyValue {
+  const [q, k, v] = (['q', 'k', 'v'] as const).map((role) => ({ x: at.tap(`${role}.input`, x), weight: at.weight(role), bias: at.optional(`${role}Bias`) }));
+  const alike = [q, k, v].every((each) => each!.x === q!.x && !each!.bias);
+  if (alike) return queryKeyValue(q!.x, { q: q!.weight, k: k!.weight, v: v!.weight }, inner);
+  const heads = (each: typeof q): tf.Tensor => headsOf(linear(each!.x, each!.weight, each!.bias), inner);
+  return { q: heads(q), k: heads(k), v: heads(v) };
 }
 
 /** The gated unit of a feed-forward network, `silu(gate) · up` of two matrices over x. */

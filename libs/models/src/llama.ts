@@ -1,7 +1,7 @@
 import { family, type LayerPass } from '@chop/core';
 import { residual, rmsNorm, rope } from '@chop/kernels';
 import type * as tf from '@tensorflow/tfjs-core';
-import { attend, forwardRms, gated, headsOf, normedRms, project, rotary } from './blocks.js';
+import { attend, forwardRms, gated, normedRms, project, queriesKeysValues, rotary } from './blocks.js';
 import { grouped } from './config.js';
 import { llamaFromGguf } from './llama-gguf.js';
 import { llamaSettings, type LlamaSettings, resizeLlama } from './llama-settings.js';
@@ -41,10 +41,10 @@ export const llama = family<LlamaSettings>({
 function attended(at: LayerPass, x: tf.Tensor, { eps, sliding, theta, scaling }: LlamaSettings): tf.Tensor {
   const inner = at.size('inner');
   const tables = rotary(at.pass, x.shape[1]!, { inner, theta, scaling });
+  const heads = queriesKeysValues(at, x, inner);
   const placed = (role: 'q' | 'k'): tf.Tensor => {
     const gain = at.optional(`${role}Norm`);
-    const heads = headsOf(project(at, role, x), inner);
-    return rope(gain ? rmsNorm(heads, gain, { eps }) : heads, tables);
+    return rope(gain ? rmsNorm(heads[role], gain, { eps }) : heads[role], tables);
   };
-  return attend(at, { q: placed('q'), k: placed('k'), v: headsOf(project(at, 'v', x), inner) }, { window: sliding[at.at] });
+  return attend(at, { q: placed('q'), k: placed('k'), v: heads.v }, { window: sliding[at.at] });
 }

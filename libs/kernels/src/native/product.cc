@@ -253,14 +253,6 @@ const Shape& shape(Precision precision) {
 
 int64_t tiles(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
-/** A stretch along k of a product. */
-struct Slice {
-  Matrix a, b;
-  float* c;
-  int64_t stride, m, n, k;
-  bool accumulate;
-};
-
 /** Bytes of slivers that stay in the second-level cache while those of the other factor pass by. */
 int64_t bytesAtHand() {
   static const int64_t bytes = [] {
@@ -335,40 +327,29 @@ uint64_t nextProduct() {
   return ++products;
 }
 
-/** Packs the smaller factor for all threads; of the other one each thread packs a group of slivers that stay in its cache, and multiplies them by all of the smaller one's. */
-void multiply(Call& call, const Shape& with, const Slice& slice, float* shared) {
-  const uint64_t product = nextProduct();
-  const int64_t k = slice.k;
-  const Side rows{slice.a, true, slice.m, with.rows, with.grain.steps, with.grain.words, k, with.packA};
-  const Side columns{slice.b, false, slice.n, with.columns, with.grain.steps, with.grain.words, k, with.packB};
-  const bool down = slice.m > slice.n;
-  const Side &near = down ? rows : columns, &far = down ? columns : rows;
-  call.parallel(far.count(), far.tile * k, [&](int64_t from, int64_t to) { far.packTiles(from, to, shared + from * far.sliver()); });
-  // As many groups for each thread, as equal as tiles allow; cut into parts, so that a thread that is done can help another.
-  const int64_t atHand = std::max<int64_t>(1, bytesAtHand() / (near.sliver() * sizeof(float)));
-  const int64_t groups = std::min(near.count(), roundedUp(tiles(near.count(), atHand), call.threads()));
-  const int64_t parts = std::min(far.count(), tiles(kTasksPerThread * call.threads(), groups));
-  std::atomic<bool> full{false};  // no memory on some thread: told on this one
-  call.parallel(groups * parts, slice.m * slice.n / (groups * parts) * k / 16, [&](int64_t from, int64_t to) {
-    AtHand& mine = AtHand::ofThisThread();
-    for (int64_t task = from; task < to; ++task) {
-      const int64_t group = task / parts, part = task % parts;
-      const int64_t i = group * near.count() / groups, j = part * far.count() / parts;
-      const int64_t nearFrom = i * near.tile, nearTo = std::min(near.size, (group + 1) * near.count() / groups * near.tile);
-      const int64_t farFrom = j * far.tile, farTo = std::min(far.size, (part + 1) * far.count() / parts * far.tile);
-      const auto fill = [&] { near.packTiles(i, (group + 1) * near.count() / groups, mine.slivers); };
-      if (!mine.get(product, group, tiles(near.count(), groups) * near.sliver(), 0, fill)) {
-        full = true;
-        return;
-      }
-      const float* others = shared + j * far.sliver();
-      const int64_t row = down ? nearFrom : farFrom, column = down ? farFrom : nearFrom;
-      with.multiply({with.words(k), down ? mine.slivers : others, down ? others : mine.slivers, slice.c + row * slice.stride + column, slice.stride,
-                     down ? nearTo - nearFrom : farTo - farFrom, down ? farTo - farFrom : nearTo - nearFrom, slice.accumulate, slice.a.from(row, 0), slice.b.from(0, column), k, down});
-    }
-  });
-  if (full) throw std::bad_alloc();
-}
+/** Slivers of two factors, in groups of which each thread keeps one at hand, and in parts that pass by it. */
+struct Grouping {
+  int64_t near, far;             // slivers
+  int64_t groups, parts;         // as many groups for each thread, as equal as tiles allow; parts, so that a thread that is done can help another
+  int64_t nearTiles, farTiles;   // of a group and of a part, at most
+
+  struct Task {
+    int64_t group, near, nearEnd, far, farEnd;
+  };
+
+  /** `bytes`: of one sliver of each factor that is at hand. */
+  Grouping(Call& call, int64_t near, int64_t far, int64_t bytes, int64_t leastParts = 1) : near(near), far(far) {
+    const int64_t atHand = std::max<int64_t>(1, bytesAtHand() / bytes);
+    groups = std::min(near, roundedUp(tiles(near, atHand), call.threads()));
+    parts = std::min(far, std::max(leastParts, tiles(kTasksPerThread * call.threads(), groups)));
+    nearTiles = tiles(near, groups), farTiles = tiles(far, parts);
+  }
+
+  Task task(int64_t index) const {
+    const int64_t group = index / parts, part = index % parts;
+    return {group, group * near / groups, (group + 1) * near / groups, part * far / parts, (part + 1) * far / parts};
+  }
+};
 
 /** Whether rows of a are so few that the weights are read as they lie. */
 bool fewRows(const Matrix& a, const Matrix& b, int64_t m, Precision precision) {
@@ -391,6 +372,74 @@ void finishWhole(Call& call, const Matrix& a, const std::vector<Matrix>& b, int6
 }
 
 }  // namespace
+
+void products(Call& call, const Matrix& a, const std::vector<Right>& factors, int64_t m, int64_t k, Precision precision, bool accumulate) {
+  const Shape& with = shape(precision);
+  int64_t n = 0, columns = 0;  // slivers
+  for (const Right& each : factors) n += each.n, columns += tiles(each.n, with.columns);
+  if (m == 0 || n == 0) return;
+  if (k == 0) {
+    for (const Right& each : factors)
+      for (int64_t row = 0; row < m && !accumulate; ++row) std::fill_n(each.c + row * each.stride, each.n, 0.0f);
+    return;
+  }
+  if (fewRows(a, factors.front().b, m, precision)) {
+    for (const Right& each : factors) multiplyFew(call, a, each.b, each.c, each.stride, m, each.n, k, accumulate);
+    return;
+  }
+  // The smaller side is packed for all threads; of the other one each thread packs a group of slivers that stay in its cache, and multiplies them by all of the smaller one's.
+  const bool down = m > n;
+  const auto sideOf = [&](bool ofRows, const Right& each, int64_t start) {
+    const int64_t depth = std::min(with.depth, k - start);
+    return ofRows ? Side{a.from(0, start), true, m, with.rows, with.grain.steps, with.grain.words, depth, with.packA}
+                  : Side{each.b.from(start, 0), false, each.n, with.columns, with.grain.steps, with.grain.words, depth, with.packB};
+  };
+  const int64_t farTile = down ? with.columns : with.rows, farCount = down ? columns : tiles(m, with.rows), nearCount = down ? tiles(m, with.rows) : columns;
+  float* shared = call.scratch(farCount * farTile * with.words(std::min(k, with.depth)));
+  for (int64_t start = 0; start < k; start += with.depth) {
+    const int64_t words = with.words(std::min(with.depth, k - start)), nearTile = down ? with.rows : with.columns;
+    const Side rows = sideOf(true, factors.front(), start);
+    /** Slivers `[from, to)` of all factors, one factor's after the other's: `visit(factor, its side, the first and the end of them there)`. */
+    const auto eachFactor = [&](int64_t from, int64_t to, const auto& visit) {
+      for (const Right& each : factors) {
+        const Side side = sideOf(false, each, start);
+        const int64_t first = std::max<int64_t>(from, 0), last = std::min(to, side.count());
+        if (first < last) visit(each, side, first, last);
+        from -= side.count(), to -= side.count();
+      }
+    };
+    const auto pack = [&](bool ofRows, int64_t from, int64_t to, float* slivers) {
+      if (ofRows) return rows.packTiles(from, to, slivers);
+      eachFactor(from, to, [&](const Right&, const Side& side, int64_t first, int64_t last) {
+        side.packTiles(first, last, slivers);
+        slivers += (last - first) * side.sliver();
+      });
+    };
+    call.parallel(farCount, farTile * words, [&](int64_t from, int64_t to) { pack(!down, from, to, shared + from * farTile * words); });
+    const Grouping in(call, nearCount, farCount, nearTile * words * sizeof(float));
+    const uint64_t product = nextProduct();
+    std::atomic<bool> full{false};  // no memory on some thread: told on this one
+    call.parallel(in.groups * in.parts, m * n / (in.groups * in.parts) * rows.depth / 16, [&](int64_t from, int64_t to) {
+      AtHand& mine = AtHand::ofThisThread();
+      for (int64_t index = from; index < to; ++index) {
+        const Grouping::Task task = in.task(index);
+        if (!mine.get(product, task.group, in.nearTiles * nearTile * words, 0, [&] { pack(down, task.near, task.nearEnd, mine.slivers); })) {
+          full = true;
+          return;
+        }
+        const float* others = shared + task.far * farTile * words;
+        const float *left = down ? mine.slivers : others, *right = down ? others : mine.slivers;
+        const int64_t row = (down ? task.near : task.far) * with.rows, height = std::min(m, (down ? task.nearEnd : task.farEnd) * with.rows) - row;
+        eachFactor(down ? task.far : task.near, down ? task.farEnd : task.nearEnd, [&](const Right& each, const Side& side, int64_t first, int64_t last) {
+          const int64_t column = first * with.columns, width = std::min(each.n, last * with.columns) - column;
+          with.multiply({words, left, right, each.c + row * each.stride + column, each.stride, height, width, accumulate || start > 0, a.from(row, start), each.b.from(start, column), side.depth, down});
+          right += (last - first) * side.sliver();
+        });
+      }
+    });
+    if (full) throw std::bad_alloc();
+  }
+}
 
 void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, int64_t m, int64_t n, int64_t k, Precision precision, const std::function<void(const Finished&)>& finish) {
   if (m == 0 || n == 0) return;
@@ -415,29 +464,24 @@ void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, in
       call.parallel(each.count(), each.tile * each.depth, [&](int64_t from, int64_t to) { each.packTiles(from, to, slivers + from * each.sliver()); });
       passing.push_back(slivers);
     }
-  const int64_t atHand = std::max<int64_t>(1, bytesAtHand() / (nearFactors * near.sliver() * sizeof(float)));
-  const int64_t groups = std::min(near.count(), roundedUp(tiles(near.count(), atHand), call.threads()));
   // What passes by comes from the second-level cache to the second factor: a part fills half of what is left of it.
-  const int64_t parts = std::min(far.count(), std::max(tiles(kTasksPerThread * call.threads(), groups), tiles(far.count() * far.sliver() * sizeof(float), bytesAtHand() / 2)));
-  const int64_t nearTiles = tiles(near.count(), groups), farTiles = tiles(far.count(), parts);
-  const int64_t stride = (down ? farTiles : nearTiles) * with.columns, floatsOfSums = (down ? nearTiles : farTiles) * with.rows * stride;
+  const Grouping in(call, near.count(), far.count(), nearFactors * near.sliver() * sizeof(float), tiles(far.count() * far.sliver() * sizeof(float), bytesAtHand() / 2));
+  const int64_t stride = (down ? in.farTiles : in.nearTiles) * with.columns, floatsOfSums = (down ? in.nearTiles : in.farTiles) * with.rows * stride;
   int64_t floats = 0;
-  for (int64_t stretch = 0; stretch < stretches; ++stretch) floats += nearFactors * nearTiles * side(down, stretch, 0).sliver();
+  for (int64_t stretch = 0; stretch < stretches; ++stretch) floats += nearFactors * in.nearTiles * side(down, stretch, 0).sliver();
   const uint64_t product = nextProduct();
   std::atomic<bool> full{false};  // no memory on some thread: told on this one
-  call.parallel(groups * parts, count * m * n / (groups * parts) * k / 16, [&](int64_t from, int64_t to) {
+  call.parallel(in.groups * in.parts, count * m * n / (in.groups * in.parts) * k / 16, [&](int64_t from, int64_t to) {
     AtHand& mine = AtHand::ofThisThread();
-    for (int64_t task = from; task < to; ++task) {
-      const int64_t group = task / parts, part = task % parts;
-      const int64_t i = group * near.count() / groups, nearEnd = (group + 1) * near.count() / groups;
-      const int64_t j = part * far.count() / parts, farEnd = (part + 1) * far.count() / parts;
+    for (int64_t index = from; index < to; ++index) {
+      const auto [group, i, nearEnd, j, farEnd] = in.task(index);
       const auto fill = [&] {
         float* slivers = mine.slivers;
         for (int64_t stretch = 0; stretch < stretches; ++stretch)
           for (int64_t factor = 0; factor < nearFactors; ++factor) {
             const Side each = side(down, stretch, factor);
             each.packTiles(i, nearEnd, slivers);
-            slivers += nearTiles * each.sliver();
+            slivers += in.nearTiles * each.sliver();
           }
       };
       if (!mine.get(product, group, floats, count * floatsOfSums, fill)) {
@@ -452,11 +496,11 @@ void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, in
         const Side own = side(down, stretch, 0), other = side(!down, stretch, 0);
         for (int64_t factor = 0; factor < count; ++factor) {
           const float* others = passing[stretch * farFactors + factor % farFactors] + j * other.sliver();
-          const float* ours = slivers + factor % nearFactors * nearTiles * own.sliver();
+          const float* ours = slivers + factor % nearFactors * in.nearTiles * own.sliver();
           with.multiply({with.words(own.depth), down ? ours : others, down ? others : ours, mine.sums + factor * floatsOfSums, stride, block.rows, block.columns, stretch > 0,
                          a.from(block.row, stretch * with.depth), b[factor].from(stretch * with.depth, block.column), own.depth, down});
         }
-        slivers += nearFactors * nearTiles * own.sliver();
+        slivers += nearFactors * in.nearTiles * own.sliver();
       }
       finish(block);
     }
@@ -465,18 +509,7 @@ void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, in
 }
 
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate, Precision precision) {
-  const Shape& with = shape(precision);
-  if (m == 0 || n == 0) return;
-  if (k == 0) {
-    if (!accumulate)
-      for (int64_t row = 0; row < m; ++row) std::fill_n(c + row * stride, n, 0.0f);
-    return;
-  }
-  if (fewRows(a, b, m, precision)) return multiplyFew(call, a, b, c, stride, m, n, k, accumulate);
-  const int64_t deep = std::min(k, with.depth);
-  float* shared = call.scratch(m > n ? tiles(n, with.columns) * with.columns * with.words(deep) : tiles(m, with.rows) * with.rows * with.words(deep));
-  for (int64_t start = 0; start < k; start += with.depth)
-    multiply(call, with, {a.from(0, start), b.from(start, 0), c, stride, m, n, std::min(with.depth, k - start), accumulate || start > 0}, shared);
+  products(call, a, {{b, n, c, stride}}, m, k, precision, accumulate);
 }
 
 }  // namespace chop

@@ -53,6 +53,17 @@ constexpr int64_t kDepth = 1024;
 void product(Call& call, const Matrix& a, const Matrix& b, float* c, int64_t stride, int64_t m, int64_t n, int64_t k, bool accumulate = false,
              Precision precision = Precision::kFloat);
 
+/** A right factor `[k, n]`, and where its product with a goes: rows `stride` apart. */
+struct Right {
+  Matrix b;
+  int64_t n;
+  float* c;
+  int64_t stride;
+};
+
+/** `c = a · b`, or `c += a · b`, for each of some right factors that lie alike, to the bits of `product`. a is copied into slivers once for all of them. */
+void products(Call& call, const Matrix& a, const std::vector<Right>& factors, int64_t m, int64_t k, Precision precision, bool accumulate = false);
+
 /** The same rows and columns of several products: element (i, j) of the p-th at `sums[p][i · stride + j]`. */
 struct Finished {
   int64_t row, column, rows, columns;
