@@ -81,7 +81,9 @@ if (hasNative('GatedLinear'))
 
     test('multiplies by the packed twins of weights that have them', () => {
       const [x, dense] = [tf.tensor2d([...sampleData([9, 8], 1).values], [9, 8]), tf.tensor2d([...sampleData([4, 8], 2).values], [4, 8])];
-      const weights = [dense, tf.neg(dense)].map((weight) => tf.tidy(() => tf.variable(tf.where(keepNofM(tf.abs(weight), 2, 4), weight, tf.zerosLike(weight)))));
+      const weights = [dense, tf.neg(dense)].map((weight) =>
+        tf.tidy(() => tf.variable(tf.where(keepNofM(tf.abs(weight), 2, 4), weight, tf.zerosLike(weight)))),
+      );
       const [gate, up] = weights as [tf.Variable, tf.Variable];
       const before = gatedLinear(x, gate, up).dataSync();
       const release = packWeights(weights);

@@ -66,7 +66,9 @@ if (hasNative('QueryKeyValue'))
     ] as const)('of %i rows of %i numbers is what three products are, to the bit', (rows, inputs, outs) => {
       for (const way of WAYS)
         tf.tidy(() => {
-          const [x, ...weights] = [[rows, inputs], ...outs.map((out) => [out, inputs])].map((shape, seed) => tf.tensor([...sampleData(shape, seed).values], shape));
+          const [x, ...weights] = [[rows, inputs], ...outs.map((out) => [out, inputs])].map((shape, seed) =>
+            tf.tensor([...sampleData(shape, seed).values], shape),
+          );
           const [q, k, v] = weights as [tf.Tensor, tf.Tensor, tf.Tensor];
           const together = way(() => queryKeyValue(x!, { q, k, v }, 1));
           [q, k, v].forEach((weight, i) => {

@@ -43,7 +43,8 @@ export function queryKeyValue(x: tf.Tensor, weights: Weights, inner: number): Qu
   const found = (): string => `x ${shapeOf(x)}, weights ${all.map(shapeOf).join(', ')} and heads of ${inner}`;
   expectShape('queryKeyValue', fits && Number.isInteger(inner) && inner >= 1, found, 'x [..., in] and weights [heads · inner, in]');
   const precisions = all.map((weight) => precisionAttribute(weight));
-  const apart = gradientsWanted() || all.some((weight) => packedTwin(weight) !== undefined) || precisions.some(({ precision }) => precision !== precisions[0]!.precision);
+  const apart =
+    gradientsWanted() || all.some((weight) => packedTwin(weight) !== undefined) || precisions.some(({ precision }) => precision !== precisions[0]!.precision);
   const [q, k, v] = apart
     ? all.map((weight) => {
         const product = linear(x, weight);
