@@ -62,6 +62,11 @@ function gelu(graph: GraphBuilder, x: string, approximated: boolean): string {
   return graph.add('Mul', [x, graph.add('Sigmoid', [graph.add('Mul', [x, steep])])]);
 }
 
+/** `gate sigmoid(gate) up` */
+function swiglu(graph: GraphBuilder, gate: string, up: string): string {
+  return graph.add('Mul', [graph.add('Mul', [gate, graph.add('Sigmoid', [gate])]), up]);
+}
+
 /** Kernel rows in the words of ONNX, and of ONNX Runtime where ONNX has none. */
 const TRANSLATIONS: Readonly<Record<string, Translation>> = {
   Embedding: ({ inputs, results }, graph) => graph.bind(results[0]!, graph.add('Gather', [graph.nameOf(inputs['table']!), graph.nameOf(inputs['ids']!)])),
@@ -78,10 +83,14 @@ const TRANSLATIONS: Readonly<Record<string, Translation>> = {
     const names = [x!, gain!, ...(bias ? [bias] : [])].map((tensor) => graph.nameOf(tensor));
     graph.bind(results[0]!, graph.add('LayerNormalization', names, { attributes: { axis: i(-1), epsilon: f(attributes['eps']!) } }));
   },
-  Swiglu({ inputs, results }, graph) {
-    const gate = graph.nameOf(inputs['gate']!);
-    const silu = graph.add('Mul', [gate, graph.add('Sigmoid', [gate])]);
-    graph.bind(results[0]!, graph.add('Mul', [silu, graph.nameOf(inputs['up']!)]));
+  Swiglu: ({ inputs: { gate, up }, results }, graph) => graph.bind(results[0]!, swiglu(graph, graph.nameOf(gate!), graph.nameOf(up!))),
+  GatedLinear({ inputs: { x, gate, up }, results }, graph) {
+    const from = graph.nameOf(x!);
+    graph.bind(results[0]!, swiglu(graph, graph.product(from, gate!), graph.product(from, up!)));
+  },
+  QueryKeyValue({ inputs: { x, q, k, v }, results }, graph) {
+    const from = graph.nameOf(x!);
+    [q, k, v].forEach((weight, index) => graph.bind(results[index]!, asHeads(graph, graph.product(from, weight!), results[index]!)));
   },
   Rope({ inputs: { x, cos, sin }, results }, graph) {
     const [, , heads, inner] = x!.shape as [number, number, number, number];
