@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineKernel, expectShape, gradientsWanted, shapeOf } from './kernel.js';
+import { defineKernel, expectShape, shapeOf } from './kernel.js';
 import { linear, linearKernel } from './linear.js';
-import { packedTwin } from './packed-weights.js';
-import { precisionAttribute, type PrecisionAttribute } from './precision.js';
+import { precisionTogether } from './packed-weights.js';
+import type { PrecisionAttribute } from './precision.js';
 import { swiglu, swigluKernel } from './swiglu.js';
 
 type Inputs = { x: tf.Tensor; gate: tf.Tensor; up: tf.Tensor };
@@ -29,9 +29,8 @@ export const gatedLinearKernel = defineKernel({
  * @throws {@link ShapeError} `KERNEL_SHAPE` when the shapes do not fit.
  */
 export function gatedLinear(x: tf.Tensor, gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
-  const [precision, other] = [precisionAttribute(gate), precisionAttribute(up)];
-  const apart = gradientsWanted() || precision.precision !== other.precision || packedTwin(gate) !== undefined || packedTwin(up) !== undefined;
-  if (apart) return swiglu(linear(x, gate), linear(x, up));
+  const precision = precisionTogether([gate, up]);
+  if (precision === undefined) return swiglu(linear(x, gate), linear(x, up));
   const fits = gate.rank === 2 && x.rank >= 1 && x.shape.at(-1) === gate.shape[1] && up.shape.join() === gate.shape.join();
   expectShape('gatedLinear', fits, () => `x ${shapeOf(x)}, gate ${shapeOf(gate)} and up ${shapeOf(up)}`, 'x [..., in], gate and up [out, in]');
   return tf.tidy(() => gatedLinearKernel({ x, gate, up }, precision));

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { gradientsWanted } from './kernel.js';
 import { packedLinearKernel } from './packed-linear.js';
+import { precisionAttribute, type PrecisionAttribute } from './precision.js';
 import { tryTwoOfFour, type TwoOfFour } from './two-of-four.js';
 
 /** The packed twin of a weight, and the memory that it was made from. */
@@ -67,6 +68,14 @@ export function packedTwin(weight: tf.Tensor): TwoOfFour | undefined {
   if (gradientsWanted()) forget(weight);
   else if (twin.memory === weight.dataId) return twin.packed;
   return undefined;
+}
+
+/** The precision in which one op without a gradient may multiply several weights; undefined where each has to go its own way. */
+export function precisionTogether(weights: readonly tf.Tensor[]): PrecisionAttribute | undefined {
+  const [first, ...others] = weights.map((weight) => precisionAttribute(weight));
+  const apart =
+    gradientsWanted() || others.some(({ precision }) => precision !== first!.precision) || weights.some((weight) => packedTwin(weight) !== undefined);
+  return apart ? undefined : first;
 }
 
 function makeTwin(weight: tf.Tensor): boolean {

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineKernel, expectShape, gradientsWanted, shapeOf } from './kernel.js';
+import { defineKernel, expectShape, shapeOf } from './kernel.js';
 import { linear, linearKernel } from './linear.js';
-import { packedTwin } from './packed-weights.js';
-import { precisionAttribute, type PrecisionAttribute } from './precision.js';
+import { precisionTogether } from './packed-weights.js';
+import type { PrecisionAttribute } from './precision.js';
 import { reshape } from './reshape.js';
 
 type Weights = { q: tf.Tensor; k: tf.Tensor; v: tf.Tensor };
@@ -42,14 +42,12 @@ export function queryKeyValue(x: tf.Tensor, weights: Weights, inner: number): Qu
   const fits = all.every((weight) => weight.rank === 2 && weight.shape[1] === x.shape.at(-1) && weight.shape[0]! % inner === 0);
   const found = (): string => `x ${shapeOf(x)}, weights ${all.map(shapeOf).join(', ')} and heads of ${inner}`;
   expectShape('queryKeyValue', fits && Number.isInteger(inner) && inner >= 1, found, 'x [..., in] and weights [heads · inner, in]');
-  const precisions = all.map((weight) => precisionAttribute(weight));
-  const apart =
-    gradientsWanted() || all.some((weight) => packedTwin(weight) !== undefined) || precisions.some(({ precision }) => precision !== precisions[0]!.precision);
-  const [q, k, v] = apart
-    ? all.map((weight) => {
+  const precision = precisionTogether(all);
+  const [q, k, v] = precision
+    ? tf.tidy(() => queryKeyValueKernel({ x, ...weights }, { ...precision, inner }))
+    : all.map((weight) => {
         const product = linear(x, weight);
         return reshape(product, headsOf(product, inner));
-      })
-    : tf.tidy(() => queryKeyValueKernel({ x, ...weights }, { ...precisions[0]!, inner }));
+      });
   return { q: q!, k: k!, v: v! };
 }

@@ -53,25 +53,41 @@ export function predictedLayer(pass: Pass, x: tf.Tensor, { eps, tied }: { eps: n
   return predicted(pass, layerNorm(x, pass.weight('norm'), { bias, eps, live: pass.live('width') }), tied);
 }
 
+/** What the linear layer of a role multiplies and adds, its input tapped as `layers.AT.ROLE.input`. */
+const factorsOf = (at: LayerPass, role: string, x: tf.Tensor): Factors => ({
+  x: at.tap(`${role}.input`, x),
+  weight: at.weight(role),
+  bias: at.optional(`${role}Bias`),
+});
+
+interface Factors {
+  readonly x: tf.Tensor;
+  readonly weight: tf.Tensor;
+  readonly bias: tf.Tensor | undefined;
+}
+
+const multiplied = ({ x, weight, bias }: Factors): tf.Tensor => linear(x, weight, bias);
+
+/** Whether linear layers have nothing but their weights of their own. */
+const alike = (first: Factors, ...others: Factors[]): boolean => !first.bias && others.every(({ x, bias }) => x === first.x && !bias);
+
 /** The linear layer of a role, its input tapped as `layers.AT.ROLE.input`. */
 export function project(at: LayerPass, role: string, x: tf.Tensor): tf.Tensor {
-  return linear(at.tap(`${role}.input`, x), at.weight(role), at.optional(`${role}Bias`));
+  return multiplied(factorsOf(at, role, x));
 }
 
 /** Heads of `inner` numbers of queries, keys and values over x. */
 export function queriesKeysValues(at: LayerPass, x: tf.Tensor, inner: number): QueryKeyValue {
-  const [q, k, v] = (['q', 'k', 'v'] as const).map((role) => ({ x: at.tap(`${role}.input`, x), weight: at.weight(role), bias: at.optional(`${role}Bias`) }));
-  const alike = [q, k, v].every((each) => each!.x === q!.x && !each!.bias);
-  if (alike) return queryKeyValue(q!.x, { q: q!.weight, k: k!.weight, v: v!.weight }, inner);
-  const heads = (each: typeof q): tf.Tensor => headsOf(linear(each!.x, each!.weight, each!.bias), inner);
+  const [q, k, v] = [factorsOf(at, 'q', x), factorsOf(at, 'k', x), factorsOf(at, 'v', x)];
+  if (alike(q, k, v)) return queryKeyValue(q.x, { q: q.weight, k: k.weight, v: v.weight }, inner);
+  const heads = (own: Factors): tf.Tensor => headsOf(multiplied(own), inner);
   return { q: heads(q), k: heads(k), v: heads(v) };
 }
 
 /** The gated unit of a feed-forward network, `silu(gate) · up` of two matrices over x. */
 export function gated(at: LayerPass, x: tf.Tensor): tf.Tensor {
-  const [gate, up] = (['gate', 'up'] as const).map((role) => ({ x: at.tap(`${role}.input`, x), weight: at.weight(role), bias: at.optional(`${role}Bias`) }));
-  if (gate!.x === up!.x && !gate!.bias && !up!.bias) return gatedLinear(gate!.x, gate!.weight, up!.weight);
-  return swiglu(linear(gate!.x, gate!.weight, gate!.bias), linear(up!.x, up!.weight, up!.bias));
+  const [gate, up] = [factorsOf(at, 'gate', x), factorsOf(at, 'up', x)];
+  return alike(gate, up) ? gatedLinear(gate.x, gate.weight, up.weight) : swiglu(multiplied(gate), multiplied(up));
 }
 
 /** The LayerNorm of a role along the width, with its bias if it has one. */
