@@ -1,6 +1,6 @@
 // node wanda.mjs MODEL SAMPLES WINDOW: Wanda 2:4 of all linear layers, block after block on pruned inputs; opening and saving left out.
 import { drive, MethodSession, Random } from '@chop/core';
-import { packedServesManyRows, startEngine, withFloatChains, withPackedWeights, zeroDropped } from '@chop/kernels';
+import { packBits, packedServesManyRows, startEngine, withFloatChains, withPackedWeights, zeroDropped } from '@chop/kernels';
 import { wanda } from '@chop/wanda';
 import { model } from './model.mjs';
 import { ids } from './process.mjs';
@@ -16,6 +16,7 @@ const session = new MethodSession({
   text,
   everywhereAlike: withFloatChains,
   zeroDropped,
+  packBits,
   ...(packs ? { withMasked: withPackedWeights } : {}),
 });
 const started = performance.now();

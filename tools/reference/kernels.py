@@ -1,9 +1,10 @@
 """python kernels.py OUT.json: what PyTorch says of each kernel, forward and gradients, on small awkward shapes (libs/kernels/test/reference/pytorch.json).
 
-Needs torch. A bool tensor holds bytes. A case: { kernel, title, options, inputs, results, gradients }; a tensor is { shape, values, dtype? }. Gradients are those of
+Needs torch and numpy. A bool tensor holds bytes. A case: { kernel, title, options, inputs, results, gradients }; a tensor is { shape, values, dtype? }. Gradients are those of
 sum(results[0] * cotangent), where cotangent[i] = sin(i + 1); losses have none. Computed in float64, written with 6 digits.
 """
 import json, sys
+import numpy
 import torch
 import torch.nn.functional as F
 
@@ -199,5 +200,7 @@ for n, into, heads, kv, inner in [(3, 5, 4, 2, 3), (1, 1, 1, 1, 1)]:
          lambda x, q, k, v: tuple(F.linear(x, w).reshape(n, -1, inner) for w in (q, k, v)), {"inner": inner}, ("x", "q"))
 for shape in [(3, 7), (1, 1)]:
     case("zeroDropped", f"{list(shape)}", dict(weight=rounded(shape), kept=(torch.rand(shape) < 0.5).to(torch.uint8)), lambda weight, kept: weight * kept)
+for shape in [(3, 7), (1, 1), (5, 32)]:
+    case("packBits", f"{list(shape)}", dict(kept=(torch.rand(shape) < 0.5).to(torch.uint8)), lambda kept: torch.tensor(numpy.packbits(kept.numpy()).astype("int32")))
 
 json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, open(sys.argv[1], "w"), separators=(",", ":"))

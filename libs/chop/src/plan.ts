@@ -1,5 +1,5 @@
 import { checkOptions, type Configured, drive, MethodSession, type Pruner, Random, UsageError } from '@chop/core';
-import { type Engine, packedServesManyRows, startEngine, withFloatChains, withPackedWeights, zeroDropped } from '@chop/kernels';
+import { type Engine, packBits, packedServesManyRows, startEngine, withFloatChains, withPackedWeights, zeroDropped } from '@chop/kernels';
 import { sweepMemory } from '@chop/training';
 import { CALIBRATION_SAMPLES, CALIBRATION_WINDOW, calibrationWindows } from './calibrate.js';
 import { withDefaults } from './defaults.js';
@@ -60,6 +60,7 @@ export async function planModel(opened: OpenModel, configured: Configured<Pruner
     random: () => random,
     everywhereAlike: withFloatChains,
     zeroDropped,
+    packBits,
     withMasked: (weights, run) => (packs ? withPackedWeights(weights, run) : run()),
     ready: () => (engine ??= foretold()),
     ...(text ? { text } : {}),

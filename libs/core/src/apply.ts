@@ -54,23 +54,18 @@ export function applyToModel(
   plan: Plan,
   { atHand = new Map(), zeroDropped = byNewTensor }: { atHand?: ReadonlyMap<string, tf.Tensor>; zeroDropped?: ZeroDropped } = {},
 ): void {
-  const weights = plan.keeps.size === 0 ? model.entries : cutWeights(model, plan);
+  if (plan.keeps.size > 0) cut(model, plan);
   for (const [name, values] of plan.replacements) {
-    const entry = weights.get(name);
-    if (!entry) continue;
+    if (!model.has(name)) continue;
+    const entry = model.entry(name);
     entry.value.assign(tf.tidy(() => tf.tensor(values, [...plan.after.weight(name).shape])));
-    weights.set(name, forgetMask(entry));
+    model.exchange(name, forgetMask(entry));
   }
-  for (const [name, kept] of plan.masks) {
-    const entry = weights.get(name);
-    if (entry) weights.set(name, freeze(entry, kept, atHand.get(name), zeroDropped));
-  }
-  const latent = new Map([...model.latent].filter(([key]) => !plan.keeps.has(key) && plan.after.axes.entries().some(([known]) => known === key)));
-  model.become(plan.after, weights, latent);
+  for (const [name, kept] of plan.masks) if (model.has(name)) model.exchange(name, freeze(model.entry(name), kept, atHand.get(name), zeroDropped));
 }
 
 /** The weights that are in memory, cut as the plan says; what no weight is made of any more is freed. */
-function cutWeights(model: Model, plan: Plan): Map<string, LiveWeight> {
+function cut(model: Model, plan: Plan): void {
   const weights = new Map<string, LiveWeight>();
   const taken = new Set<LiveWeight>();
   for (const weight of plan.after.weights.values()) {
@@ -81,7 +76,8 @@ function cutWeights(model: Model, plan: Plan): Map<string, LiveWeight> {
     weights.set(weight.name, cutEntry(before, from.positions));
   }
   for (const name of model.names) if (!taken.has(model.entry(name))) disposeEntry(model.entry(name));
-  return weights;
+  const known = new Set(plan.after.axes.entries().map(([key]) => key));
+  model.become(plan.after, weights, new Map([...model.latent].filter(([key]) => !plan.keeps.has(key) && known.has(key))));
 }
 
 /** Zeroes what a latent mask of one weight hides; the weight is trained on freely. */
@@ -102,10 +98,7 @@ export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis, z
       if (kept) tf.tidy(() => zeroDropped(model.value(weight.name), alongDimension(kept, weight.shape, dimension)));
     });
   }
-  const latent = new Map(model.latent);
-  if (indices.length === axes.size(maskAxis, at)) latent.delete(hit);
-  else latent.set(hit, indices);
-  model.become(model.blueprint, model.entries, latent);
+  model.hide(hit, indices.length === axes.size(maskAxis, at) ? undefined : indices);
 }
 
 function byNewTensor(weight: tf.Variable, kept: tf.Tensor): void {

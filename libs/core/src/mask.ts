@@ -1,22 +1,6 @@
 /** How many bits of a byte are 1. */
 const ONES = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
 
-/** Moves the lowest bits of four bytes, as they lie in memory, next to each other: the first one's to bit 27. */
-const GATHER_FOUR = (1 << 27) | (1 << 18) | (1 << 9) | 1;
-
-/** Packs bytes that are all 0 or 1, four at a time. @returns how many bytes of `bits` are made: fewer than all at the end, or where a byte is neither. */
-function packFours(kept: Uint8Array, bits: Uint8Array): number {
-  if (kept.byteOffset % 4 !== 0) return 0;
-  const fours = new Uint32Array(kept.buffer, kept.byteOffset, kept.length >> 2);
-  const whole = kept.length >> 3;
-  for (let byte = 0; byte < whole; byte++) {
-    const [first, second] = [fours[2 * byte]!, fours[2 * byte + 1]!];
-    if (((first | second) & ~0x01010101) !== 0) return byte;
-    bits[byte] = ((Math.imul(first, GATHER_FOUR) >>> 20) & 0xf0) | ((Math.imul(second, GATHER_FOUR) >>> 24) & 0xf);
-  }
-  return whole;
-}
-
 /** A boolean per element of a weight, packed eight to a byte (first element in the highest bit, row-major); 1 = kept. */
 export class Mask {
   readonly shape: readonly number[];
@@ -30,8 +14,7 @@ export class Mask {
   /** From one byte per element, non-zero = kept. */
   static from(shape: readonly number[], kept: ArrayLike<number | boolean>): Mask {
     const bits = new Uint8Array(Math.ceil(kept.length / 8));
-    const done = kept instanceof Uint8Array ? packFours(kept, bits) : 0;
-    for (let byte = done, i = done * 8; byte < bits.length; byte++) {
+    for (let byte = 0, i = 0; byte < bits.length; byte++) {
       let eight = 0;
       for (const end = i + 8; i < end; i++) eight = (eight << 1) | (kept[i] ? 1 : 0);
       bits[byte] = eight;

@@ -6,7 +6,7 @@ import type { Edit } from './edit.js';
 import { ChopError, DataError, PlanError, PluginError, throwIfAborted, UsageError } from './error.js';
 import type { Model } from './model.js';
 import { Pass } from './pass.js';
-import { Plan, planOf } from './plan.js';
+import { type PackBits, Plan, planOf } from './plan.js';
 import type { Random } from './random.js';
 import type { Block, Budget, Session, State, Step, View } from './session.js';
 import type { Accumulator, Statistic } from './statistic.js';
@@ -31,6 +31,8 @@ export interface SessionParts {
   readonly everywhereAlike?: <T>(run: () => T, weights: readonly tf.Tensor[]) => T;
   /** Zeroes dropped elements; default: by a new tensor. */
   readonly zeroDropped?: ZeroDropped;
+  /** The bits of a bool tensor, eight to a byte, the first highest; default: from a byte for each, in JavaScript. */
+  readonly packBits?: PackBits;
   /** Runs what reads some masked weights over and over, in whatever form they are quickest to multiply by. */
   readonly withMasked?: <T>(weights: readonly tf.Tensor[], run: () => T) => T;
 }
@@ -101,10 +103,10 @@ export class MethodSession implements Session {
 
   /** Carries out one edit: on the weights in memory, and in the plan. */
   async apply(edit: Edit): Promise<void> {
-    const { model, zeroDropped } = this.#parts;
+    const { model, zeroDropped, packBits } = this.#parts;
     if ('maskAxis' in edit) return hideIndices(model, edit, zeroDropped);
     if ('mask' in edit && edit.latent) return hideElements(model, edit, zeroDropped);
-    const plan = await planOf(model.blueprint, edit);
+    const plan = await planOf(model.blueprint, edit, packBits);
     applyToModel(model, plan, { ...('mask' in edit ? { atHand: new Map([[edit.mask, edit.kept]]) } : {}), ...(zeroDropped ? { zeroDropped } : {}) });
     this.#plan = this.#plan.followedBy(plan);
   }
@@ -155,7 +157,7 @@ export class MethodSession implements Session {
       for (let at = 0; at < layers; at++) {
         throwIfAborted(signal);
         await this.#load(at);
-        yield await measure(model, at, hidden, statistics);
+        yield await measure(pass, at, hidden, statistics);
         if (model.blueprint.axes.layers !== layers) {
           throw new PlanError('PLAN_SWEEP', {
             found: 'a layer dropped in the middle of a sweep',
@@ -277,29 +279,26 @@ class AllHeard {}
  * One pass of all windows through one layer, unpruned, as far as the input of its last matrix: the product with that one, and what follows, nobody
  * would look at.
  */
-async function measure(model: Model, at: number, hidden: readonly tf.Tensor[], statistics: readonly Statistic<unknown>[]): Promise<Block> {
+async function measure(pass: Pass, at: number, hidden: readonly tf.Tensor[], statistics: readonly Statistic<unknown>[]): Promise<Block> {
+  const { model } = pass;
   const linears = model.blueprint.linears(at);
   const prefix = `layers.${at}.`;
   const heard = new Map<string, Accumulator<unknown>>();
   for (const before of hidden) {
     const inputs = new Map<number, { value: tf.Tensor; roles: string[] }>();
     const waiting = new Set(linears.map(({ role }) => role));
-    const pass = new Pass(model, {
-      onTap: (name, value) => {
-        const role = /^(.*)\.input$/.exec(name.slice(prefix.length))?.[1];
-        if (!role || !waiting.delete(role)) return;
-        const same = inputs.get(value.id);
-        if (same) same.roles.push(role);
-        else inputs.set(value.id, { value: tf.keep(value), roles: [role] });
-        if (waiting.size === 0) throw new AllHeard();
-      },
+    const heardPass = pass.heardBy((name, value) => {
+      const role = /^(.*)\.input$/.exec(name.slice(prefix.length))?.[1];
+      if (!role || !waiting.delete(role)) return;
+      const same = inputs.get(value.id);
+      if (same) same.roles.push(role);
+      else inputs.set(value.id, { value: tf.keep(value), roles: [role] });
+      if (waiting.size === 0) throw new AllHeard();
     });
     try {
-      tf.tidy(() => model.layer(pass, at, before));
+      tf.tidy(() => model.layer(heardPass, at, before));
     } catch (thrown) {
       if (!(thrown instanceof AllHeard)) throw thrown;
-    } finally {
-      pass.close();
     }
     for (const { value, roles } of inputs.values()) {
       const features = value.shape.at(-1)!;

@@ -126,11 +126,6 @@ export abstract class Model {
     return [...this.#blueprint.weights.values()].filter(({ linear }) => linear).map(({ name }) => this.value(name));
   }
 
-  /** The weights in memory, by name. */
-  get entries(): Map<string, LiveWeight> {
-    return new Map(this.#weights);
-  }
-
   /** Names of the weights in memory, in the order of the blueprint. */
   get names(): string[] {
     return [...this.#blueprint.weights.keys()].filter((name) => this.#weights.has(name));
@@ -167,11 +162,22 @@ export abstract class Model {
     }
   }
 
-  /** For `apply` alone: the state after an edit, as a whole. Entries that are not taken over have been disposed of by the caller. */
+  /** For `apply` alone: the state after a cut, as a whole. Entries that are not taken over have been disposed of by the caller. */
   become(blueprint: Blueprint, weights: Map<string, LiveWeight>, latent: Map<string, ArrayLike<number>>): void {
     this.#blueprint = blueprint;
     this.#weights = weights;
     this.#latent = latent;
+  }
+
+  /** For `apply` alone: one weight after an edit that leaves its shape as it was. What is not taken over has been disposed of by the caller. */
+  exchange(name: string, entry: LiveWeight): void {
+    this.#weights.set(name, entry);
+  }
+
+  /** For `apply` alone, and for going on from a snapshot: the indices of an axis, by its key, that a latent mask leaves. `undefined`: there is none. */
+  hide(key: string, left: ArrayLike<number> | undefined): void {
+    if (left) this.#latent.set(key, left);
+    else this.#latent.delete(key);
   }
 
   /** The model as a checkpoint in `dtype`, its weights read from the engine one at a time. */

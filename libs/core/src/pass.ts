@@ -63,13 +63,20 @@ export interface PassOptions {
 export class Pass {
   readonly model: Model;
   readonly options: PassOptions;
-  readonly #shared = new Map<string, tf.TensorContainer>();
+  #shared = new Map<string, tf.TensorContainer>();
   /** Whether the last layer gives the wanted tokens only. */
   #narrowed = false;
 
   constructor(model: Model, options: PassOptions = {}) {
     this.model = model;
     this.options = options;
+  }
+
+  /** Another walk over the same tokens that somebody listens to: what layers share is made once for both, and freed by the first one's {@link close}. */
+  heardBy(onTap: NonNullable<PassOptions['onTap']>): Pass {
+    const heard = new Pass(this.model, { ...this.options, onTap });
+    heard.#shared = this.#shared;
+    return heard;
   }
 
   /** Position of the first token of this pass. */

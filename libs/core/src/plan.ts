@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { LAYER, parseAxisKey } from './axis.js';
 import type { Blueprint, Weight } from './blueprint.js';
 import type { Edit } from './edit.js';
@@ -130,8 +131,11 @@ export class Plan {
   }
 }
 
+/** The bits of a bool tensor as a {@link Mask} holds them. */
+export type PackBits = (kept: Tensor) => Promise<Uint8Array>;
+
 /** One edit as a plan of its own on `model`. */
-export async function planOf(model: Blueprint, edit: Edit): Promise<Plan> {
+export async function planOf(model: Blueprint, edit: Edit, packBits?: PackBits): Promise<Plan> {
   if ('keep' in edit) return Plan.of(model, { keeps: new Map([[model.axes.key(edit.keep, edit.at), edit.indices]]) });
   if ('replace' in edit) {
     checkShape(model, edit.replace, edit.by.shape, 'replacement');
@@ -145,7 +149,9 @@ export async function planOf(model: Blueprint, edit: Edit): Promise<Plan> {
     });
   }
   checkShape(model, edit.mask, edit.kept.shape, 'mask');
-  return Plan.of(model, { masks: new Map([[edit.mask, Mask.from(edit.kept.shape, await edit.kept.data())]]) });
+  const { shape, dtype } = edit.kept;
+  const kept = packBits && dtype === 'bool' ? new Mask(shape, await packBits(edit.kept)) : Mask.from(shape, await edit.kept.data());
+  return Plan.of(model, { masks: new Map([[edit.mask, kept]]) });
 }
 
 /** A weight of the model before a plan, and which of its positions stay. */

@@ -29,6 +29,7 @@ export { crossEntropy, crossEntropyKernel, tokenLogProbabilities, tokenLogProbab
 export * from './kl-divergence.js';
 export * from './adamw.js';
 export * from './lion.js';
+export * from './pack-bits.js';
 export * from './zero-dropped.js';
 export type { StepOptions } from './optimizer-step.js';
 export * from './global-norm.js';

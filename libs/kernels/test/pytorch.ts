@@ -80,6 +80,7 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
     variable.dispose();
     return result;
   },
+  packBits: async ({ kept }) => tf.tensor1d([...(await kernels.packBits(kept!))], 'int32'),
   part: ({ x }, { from, size }) => kernels.part(x!, { from: Number(from), size: Number(size) }),
   join: ({ first, second }) => kernels.join(first!, second!),
   affine: ({ x }, { scale, shift }) => kernels.affine(x!, { scale: Number(scale), shift: Number(shift) }),

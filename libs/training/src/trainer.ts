@@ -12,7 +12,7 @@ import {
   type Step,
   TrainingError,
 } from '@chop/core';
-import { withFloatChains, zeroDropped } from '@chop/kernels';
+import { packBits, withFloatChains, zeroDropped } from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import type { StepRecord, TrainingEvent, TrainingLog } from './log.js';
 import { Patience, type Watched } from './patience.js';
@@ -72,6 +72,7 @@ export async function train(parts: TrainingParts): Promise<Plan> {
     random: () => trainer.random,
     everywhereAlike: withFloatChains,
     zeroDropped,
+    packBits,
     training: { budget: () => trainer.budget, steps: () => trainer.steps() },
     ...(parts.resumed ? { plan: parts.resumed.plan } : {}),
     ...(parts.text ? { text: parts.text } : {}),

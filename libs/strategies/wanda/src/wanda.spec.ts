@@ -1,6 +1,6 @@
 import { applyToModel, drive, MethodSession, type Model, type Plan, Random, type SessionParts, windowsTogether } from '@chop/core';
 import { checkPruner, randomCheckpoint } from '@chop/core/testing';
-import { inputNorms, startEngine, withFloatChains, withPackedWeights, zeroDropped } from '@chop/kernels';
+import { inputNorms, packBits, startEngine, withFloatChains, withPackedWeights, zeroDropped } from '@chop/kernels';
 import { llama } from '@chop/models';
 import { train, trainOptions } from '@chop/training';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -76,19 +76,24 @@ describe('Wanda', () => {
     expect(again).toEqual([LINEARS / 2]); // nothing reads the last block's output
     expect([...packed.masks]).toEqual([...(await run({})).masks]);
     const alike: (readonly number[])[] = [];
-    const zeroed: boolean[] = [];
+    const [zeroed, bits]: boolean[][] = [[], []];
     const engine = await run({
       everywhereAlike: (work, weights) => {
         alike.push(...weights.map(({ shape }) => shape));
         return withFloatChains(work, weights);
       },
       zeroDropped: (weight, kept) => {
-        zeroed.push(kept.dtype === 'bool');
+        zeroed!.push(kept.dtype === 'bool');
         zeroDropped(weight, kept);
+      },
+      packBits: (kept) => {
+        bits!.push(kept.dtype === 'bool');
+        return packBits(kept);
       },
     });
     expect(alike).toEqual([[8, CONFIG.intermediate_size]]); // the down projection of the block that is run again
     expect(zeroed).toEqual(Array.from({ length: LINEARS }, () => true));
+    expect(bits).toEqual(zeroed);
     expect([...engine.masks]).toEqual([...packed.masks]);
   });
 
