@@ -10,36 +10,55 @@ namespace chop {
 namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
-/** Floats of the widest register. */
+/** Floats of the widest register, and rows whose scores are taken in together. */
 constexpr int kLanes = 16;
 
-/** What is known of a row so far: its largest score, Σ exp(score − largest). */
+/** What is known of the rows so far: the largest score of each, and Σ exp(score − largest). */
 struct Softmax {
-  float largest = kNone, sum = 0;
+  float *largest, *sum;
 };
 
-/** Takes the scores of one more tile into a row: they become exp(score − largest), and what was summed with the old largest score is scaled. */
-CHOP_LEVELS void carry(float* scores, int64_t from, int64_t to, Softmax& row, float* sums, int64_t width) {
-  const int low = static_cast<int>(from), high = static_cast<int>(to);
+/**
+ * Takes the scores of one more tile into at most `kLanes` rows: they become exp(score − largest), and what was summed with the old largest score is scaled.
+ * Each key has its lane, and the lanes of a row are summed in their order, those of all rows at once: a row's numbers do not depend on the rows beside it.
+ */
+CHOP_LEVELS void carry(float* scores, const Seen* seen, int64_t rows, const Softmax& known, float* sums, int64_t width) {
+  float origin[kLanes], shrink[kLanes], total[kLanes] = {};
+  alignas(64) float lanes[kLanes * kLanes] = {}, turned[kLanes * kLanes];
   // Whole registers, so that each key keeps its lane of the sums whatever else is seen.
-  const int begin = low / kLanes * kLanes, end = (high + kLanes - 1) / kLanes * kLanes;
-  float largest = row.largest;
+  const auto begin = [&](int64_t row) { return static_cast<int>(seen[row].from) / kLanes * kLanes; };
+  const auto end = [&](int64_t row) { return (static_cast<int>(seen[row].to) + kLanes - 1) / kLanes * kLanes; };
+  for (int64_t row = 0; row < kLanes; ++row) origin[row] = known.largest[row];
+  for (int64_t row = 0; row < rows; ++row) {
+    const int low = static_cast<int>(seen[row].from), high = static_cast<int>(seen[row].to);
+    float *at = scores + row * kKeys, largest = origin[row];
 #pragma omp simd reduction(max : largest)
-  for (int key = begin; key < end; ++key) {
-    scores[key] = key >= low && key < high ? scores[key] : kNone;
-    largest = scores[key] > largest ? scores[key] : largest;
+    for (int key = begin(row); key < end(row); ++key) {
+      at[key] = key >= low && key < high ? at[key] : kNone;
+      largest = at[key] > largest ? at[key] : largest;
+    }
+    origin[row] = largest;
   }
-  const float origin = largest == kNone ? 0.0f : largest;  // −∞ − −∞ is no number
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int key = begin; key < end; ++key) {
-    scores[key] = exponential(scores[key] - origin);
-    sum += scores[key];
+  for (int row = 0; row < kLanes; ++row) {
+    const float before = known.largest[row];
+    known.largest[row] = origin[row];
+    origin[row] = origin[row] == kNone ? 0.0f : origin[row];  // −∞ − −∞ is no number
+    shrink[row] = exponential(before - origin[row]);
   }
-  const float shrink = exponential(row.largest - origin);
-  row.largest = largest;
-  row.sum = row.sum * shrink + sum;
-  for (int64_t i = 0; i < width; ++i) sums[i] *= shrink;
+  for (int64_t row = 0; row < rows; ++row) {
+    float* lane = lanes + row * kLanes;
+    for (float *at = scores + row * kKeys + begin(row), *last = scores + row * kKeys + end(row); at < last; at += kLanes)
+      for (int i = 0; i < kLanes; ++i) {
+        at[i] = exponential(at[i] - origin[row]);
+        lane[i] += at[i];
+      }
+  }
+  tileProduct().turn(lanes, kLanes, kLanes, kLanes, turned, kLanes);
+  for (int lane = 0; lane < kLanes; ++lane)
+    for (int row = 0; row < kLanes; ++row) total[row] += turned[lane * kLanes + row];
+  for (int row = 0; row < kLanes; ++row) known.sum[row] = known.sum[row] * shrink[row] + total[row];
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t i = 0; i < width; ++i) sums[row * width + i] *= shrink[row];
 }
 
 CHOP_LEVELS void divide(const float* sums, float by, float* out, int64_t n) {
@@ -63,10 +82,10 @@ void mix(const Seen* seen, int64_t group, const float* weights, const float* v, 
           if (from < to) tile.single(weights + each * kKeys + from, kKeys, v + from * width + column, width, sums + each * width + column, width, to - from, true);
         }
       };
-      alone(0, block.from);
+      if (block.low < block.from) alone(0, block.from);
       if (block.from < block.to)
         tile.straight(weights + row * kKeys + block.from, kKeys, v + block.from * width + column, width, sums + row * width + column, width, block.to - block.from, true);
-      alone(block.to, kKeys);
+      if (block.high > block.to) alone(block.to, kKeys);
     }
 }
 
@@ -90,7 +109,8 @@ const Op kAttention("ChopAttention", "q: float, k: float, v: float, offset: int3
 }  // namespace
 
 int64_t attendFloats(const Heads& of, int64_t queries) {
-  return roundedUp(queries * of.group, kTileRowsMultiple) * (of.inner + kKeys + of.width + 2) + kKeys * (of.inner + of.width);
+  const int64_t rows = roundedUp(queries * of.group, kTileRowsMultiple);
+  return rows * (of.inner + kKeys + of.width) + 2 * roundedUp(rows, kLanes) + kKeys * (of.inner + of.width);
 }
 
 void attendTo(const Heads& of, const Queries& task, const float* q, const float* k, const float* v, float* out, float* lse, float* memory) {
@@ -98,13 +118,15 @@ void attendTo(const Heads& of, const Queries& task, const float* q, const float*
   const int64_t used = count * of.group, rows = roundedUp(used, kTileRowsMultiple);
   float *scaled = memory, *scores = scaled + rows * of.inner, *sums = scores + rows * kKeys;
   float *keys = sums + rows * of.width, *values = keys + kKeys * of.inner;
-  auto* state = reinterpret_cast<Softmax*>(values + kKeys * of.width);
+  const int64_t states = roundedUp(rows, kLanes);
+  const Softmax known{values + kKeys * of.width, values + kKeys * of.width + states};
   copyQueries(of, q, batch, first, count, head, of.scale, of.inner, scaled);
   std::fill_n(scaled + used * of.inner, (rows - used) * of.inner, 0.0f);
   std::fill_n(sums, rows * of.width, 0.0f);
   // Rows that lie close together already need no copy: what stands behind the last key is not looked at.
   const bool close = of.kv == 1 && of.inner == of.width;
-  std::fill_n(state, used, Softmax{});
+  std::fill_n(known.largest, states, kNone);
+  std::fill_n(known.sum, states, 0.0f);
   Seen range[kQueryRows];
   for (int64_t firstKey = firstTile(of, first); firstKey < of.offset + first + count; firstKey += kKeys) {
     bool any = false;
@@ -116,19 +138,23 @@ void attendTo(const Heads& of, const Queries& task, const float* q, const float*
     turnKeys(of, k, batch, firstKey, head, keys);
     if (!close) copyKeys(of, v, batch, firstKey, head, values);
     scoreTile(range, of, scaled, of.inner, keys, scores, used);
-    for (int64_t row = 0; row < used; ++row) {
-      const Seen& own = range[row / of.group];
-      if (own.from >= own.to) continue;
-      if (own.gaps) hide(of, batch, first + row / of.group, firstKey, own, kNone, scores + row * kKeys);
-      carry(scores + row * kKeys, own.from, own.to, state[row], sums + row * of.width, of.width);
+    for (int64_t row = 0; row < used; row += kLanes) {
+      const int64_t together = std::min<int64_t>(kLanes, used - row);
+      Seen own[kLanes];
+      for (int64_t i = 0, query = row / of.group, each = row % of.group; i < together; ++i) {
+        own[i] = range[query];
+        if (own[i].gaps) hide(of, batch, first + query, firstKey, own[i], kNone, scores + (row + i) * kKeys);
+        if (++each == of.group) each = 0, ++query;
+      }
+      carry(scores + row * kKeys, own, together, {known.largest + row, known.sum + row}, sums + row * of.width, of.width);
     }
     mix(range, of.group, scores, close ? v + of.key(batch, firstKey, head) : values, of.width, sums, used);
   }
-  for (int64_t row = 0; row < used; ++row) {
-    const int64_t query = first + row / of.group, each = row % of.group;
-    divide(sums + row * of.width, state[row].sum, out + of.query(batch, query, head) + each * of.inner, of.inner);
-    if (lse != nullptr) lse[(batch * of.heads + head * of.group + each) * of.t + query] = state[row].largest + std::log(state[row].sum);
-  }
+  for (int64_t query = first, row = 0; query < first + count; ++query)
+    for (int64_t each = 0; each < of.group; ++each, ++row) {
+      divide(sums + row * of.width, known.sum[row], out + of.query(batch, query, head) + each * of.inner, of.inner);
+      if (lse != nullptr) lse[(batch * of.heads + head * of.group + each) * of.t + query] = known.largest[row] + std::log(known.sum[row]);
+    }
 }
 
 }  // namespace chop

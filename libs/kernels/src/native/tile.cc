@@ -12,12 +12,12 @@ namespace {
 template <int R, int L, bool Turned>
 CHOP_INLINE void multiply(const float* a, int64_t aStride, const float* b, int64_t bStride, float* c, int64_t cStride, int64_t depth, bool accumulate) {
   using Vector = typename Lanes<L>::Vector;
-  Vector sums[R][2] = {};
-  if (accumulate)
-    for (int row = 0; row < R; ++row) {
-      sums[row][0] = load<L>(c + row * cStride);
-      sums[row][1] = load<L>(c + row * cStride + L);
-    }
+  Vector sums[R][2];
+#pragma GCC unroll 12
+  for (int row = 0; row < R; ++row) {
+    sums[row][0] = accumulate ? load<L>(c + row * cStride) : Vector{};
+    sums[row][1] = accumulate ? load<L>(c + row * cStride + L) : Vector{};
+  }
   for (int64_t step = 0; step < depth; ++step, b += bStride) {
     const Vector left = load<L>(b), right = load<L>(b + L);
 #pragma GCC unroll 12
