@@ -59,6 +59,13 @@ struct Side {
   static constexpr int64_t kStepsAcross = 128;  // whole blocks
 };
 
+/** The `size` rows of a, or columns of b, from step `start` on, in slivers. */
+Side sideOf(const Shape& with, bool rows, const Matrix& factor, int64_t size, int64_t start, int64_t k) {
+  const int64_t depth = std::min(with.depth, k - start);
+  return rows ? Side{factor.from(0, start), true, size, with.rows, with.grain.steps, with.grain.words, depth, with.packA}
+              : Side{factor.from(start, 0), false, size, with.columns, with.grain.steps, with.grain.words, depth, with.packB};
+}
+
 /** The slivers that a thread has at hand: of which product, and which group of them. */
 struct AtHand {
   Scratch memory;
@@ -157,20 +164,15 @@ void products(Call& call, const Matrix& a, const std::vector<Right>& factors, in
   }
   // The smaller side is packed for all threads; of the other one each thread packs a group of slivers that stay in its cache, and multiplies them by all of the smaller one's.
   const bool down = m > n;
-  const auto sideOf = [&](bool ofRows, const Right& each, int64_t start) {
-    const int64_t depth = std::min(with.depth, k - start);
-    return ofRows ? Side{a.from(0, start), true, m, with.rows, with.grain.steps, with.grain.words, depth, with.packA}
-                  : Side{each.b.from(start, 0), false, each.n, with.columns, with.grain.steps, with.grain.words, depth, with.packB};
-  };
   const int64_t farTile = down ? with.columns : with.rows, farCount = down ? columns : tiles(m, with.rows), nearCount = down ? tiles(m, with.rows) : columns;
   float* shared = call.scratch(farCount * farTile * with.words(std::min(k, with.depth)));
   for (int64_t start = 0; start < k; start += with.depth) {
     const int64_t words = with.words(std::min(with.depth, k - start)), nearTile = down ? with.rows : with.columns;
-    const Side rows = sideOf(true, factors.front(), start);
+    const Side rows = sideOf(with, true, a, m, start, k);
     /** Slivers `[from, to)` of all factors, one factor's after the other's: `visit(factor, its side, the first and the end of them there)`. */
     const auto eachFactor = [&](int64_t from, int64_t to, const auto& visit) {
       for (const Right& each : factors) {
-        const Side side = sideOf(false, each, start);
+        const Side side = sideOf(with, false, each.b, each.n, start, k);
         const int64_t first = std::max<int64_t>(from, 0), last = std::min(to, side.count());
         if (first < last) visit(each, side, first, last);
         from -= side.count(), to -= side.count();
@@ -217,11 +219,7 @@ void productBlocks(Call& call, const Matrix& a, const std::vector<Matrix>& b, in
   const bool down = m > count * n;
   const int64_t stretches = tiles(k, with.depth);
   // Whatever is at hand or passes by: a, or all of b. Slivers lie stretch after stretch, within one factor after the other.
-  const auto side = [&](bool rows, int64_t stretch, int64_t factor) {
-    const int64_t start = stretch * with.depth, depth = std::min(with.depth, k - start);
-    return rows ? Side{a.from(0, start), true, m, with.rows, with.grain.steps, with.grain.words, depth, with.packA}
-                : Side{b[factor].from(start, 0), false, n, with.columns, with.grain.steps, with.grain.words, depth, with.packB};
-  };
+  const auto side = [&](bool rows, int64_t stretch, int64_t factor) { return sideOf(with, rows, rows ? a : b[factor], rows ? m : n, stretch * with.depth, k); };
   const int64_t nearFactors = down ? 1 : count, farFactors = down ? count : 1;
   const Side near = side(down, 0, 0), far = side(!down, 0, 0);
   std::vector<float*> passing;
