@@ -2,20 +2,19 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectShape, shapeOf } from './kernel.js';
 
-/** Bits of an int32. */
-const PER_WORD = 32;
+/** Bits of a number of the row's: every engine adds so many exactly, WebGPU's int32 no more than 24. */
+const TOGETHER = 16;
 
-/** The row behind {@link packBits}: bool of any shape as int32 `[ceil(size / 32)]`, whose bytes are the bits. */
+/** The row behind {@link packBits}: bool of any shape as int32 `[ceil(size / 16)]`, each two bytes of bits, the first one lowest. */
 export const packBitsKernel = defineKernel({
   name: 'PackBits',
   reference: ({ kept }: { kept: tf.Tensor }, _: object): tf.Tensor =>
     tf.tidy(() => {
-      const words = Math.ceil(kept.size / PER_WORD);
-      const flat = tf.cast(tf.reshape(kept, [kept.size]), 'int32');
-      const rows = tf.reshape(tf.pad(flat, [[0, words * PER_WORD - kept.size]]), [words, PER_WORD]);
-      // The lowest byte first, of each byte the highest bit first.
-      const places = Int32Array.from({ length: PER_WORD }, (_none, i) => 1 << (i ^ 7));
-      return tf.sum(tf.mul(rows, tf.tensor1d(places, 'int32')), 1);
+      const count = Math.ceil(kept.size / TOGETHER);
+      const flat = tf.cast(tf.reshape(kept, [kept.size]), 'float32');
+      const bits = tf.reshape(tf.pad(flat, [[0, count * TOGETHER - kept.size]]), [count, TOGETHER]);
+      const places = Array.from({ length: TOGETHER }, (_none, i) => 1 << (i ^ 7)); // of each byte the highest bit first
+      return tf.cast(tf.sum(tf.mul(bits, places), 1), 'int32');
     }),
 });
 
@@ -28,8 +27,8 @@ export const packBitsKernel = defineKernel({
  */
 export async function packBits(kept: tf.Tensor): Promise<Uint8Array> {
   expectShape('packBits', kept.dtype === 'bool', () => shapeOf(kept), 'bool of any shape');
-  const words = packBitsKernel({ kept }, {});
-  const { buffer, byteOffset } = await words.data<'int32'>();
-  words.dispose();
-  return new Uint8Array(buffer, byteOffset, Math.ceil(kept.size / 8));
+  const pairs = packBitsKernel({ kept }, {});
+  const { buffer } = Uint16Array.from(await pairs.data<'int32'>());
+  pairs.dispose();
+  return new Uint8Array(buffer, 0, Math.ceil(kept.size / 8));
 }
