@@ -98,7 +98,7 @@ export function hideIndices(model: Model, { maskAxis, at, indices }: MaskAxis, z
       if (kept) tf.tidy(() => zeroDropped(model.value(weight.name), alongDimension(kept, weight.shape, dimension)));
     });
   }
-  model.hide(hit, indices.length === axes.size(maskAxis, at) ? undefined : indices);
+  model.setLatent(hit, indices.length === axes.size(maskAxis, at) ? undefined : indices);
 }
 
 function byNewTensor(weight: tf.Variable, kept: tf.Tensor): void {

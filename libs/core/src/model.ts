@@ -175,7 +175,7 @@ export abstract class Model {
   }
 
   /** For `apply` alone, and for going on from a snapshot: the indices of an axis, by its key, that a latent mask leaves. `undefined`: there is none. */
-  hide(key: string, left: ArrayLike<number> | undefined): void {
+  setLatent(key: string, left: ArrayLike<number> | undefined): void {
     if (left) this.#latent.set(key, left);
     else this.#latent.delete(key);
   }

@@ -72,7 +72,7 @@ export class Pass {
     this.options = options;
   }
 
-  /** Another walk over the same tokens that somebody listens to: what layers share is made once for both, and freed by the first one's {@link close}. */
+  /** Another walk over the same tokens that somebody listens to: what layers share is made once for both. Closing this pass frees it; the other one is not closed. */
   heardBy(onTap: NonNullable<PassOptions['onTap']>): Pass {
     const heard = new Pass(this.model, { ...this.options, onTap });
     heard.#shared = this.#shared;

@@ -27,7 +27,7 @@ CHOP_LEVELS void carry(float* scores, const Seen* seen, int64_t rows, const Soft
   alignas(64) float lanes[kLanes * kLanes] = {}, turned[kLanes * kLanes];
   // Whole registers, so that each key keeps its lane of the sums whatever else is seen.
   const auto begin = [&](int64_t row) { return static_cast<int>(seen[row].from) / kLanes * kLanes; };
-  const auto end = [&](int64_t row) { return (static_cast<int>(seen[row].to) + kLanes - 1) / kLanes * kLanes; };
+  const auto end = [&](int64_t row) { return seen[row].from < seen[row].to ? (static_cast<int>(seen[row].to) + kLanes - 1) / kLanes * kLanes : begin(row); };
   for (int64_t row = 0; row < kLanes; ++row) origin[row] = known.largest[row];
   for (int64_t row = 0; row < rows; ++row) {
     const int low = static_cast<int>(seen[row].from), high = static_cast<int>(seen[row].to);
@@ -141,12 +141,14 @@ void attendTo(const Heads& of, const Queries& task, const float* q, const float*
     for (int64_t row = 0; row < used; row += kLanes) {
       const int64_t together = std::min<int64_t>(kLanes, used - row);
       Seen own[kLanes];
+      bool see = false;
       for (int64_t i = 0, query = row / of.group, each = row % of.group; i < together; ++i) {
         own[i] = range[query];
+        see |= own[i].from < own[i].to;
         if (own[i].gaps) hide(of, batch, first + query, firstKey, own[i], kNone, scores + (row + i) * kKeys);
         if (++each == of.group) each = 0, ++query;
       }
-      carry(scores + row * kKeys, own, together, {known.largest + row, known.sum + row}, sums + row * of.width, of.width);
+      if (see) carry(scores + row * kKeys, own, together, {known.largest + row, known.sum + row}, sums + row * of.width, of.width);
     }
     mix(range, of.group, scores, close ? v + of.key(batch, firstKey, head) : values, of.width, sums, used);
   }

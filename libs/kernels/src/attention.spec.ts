@@ -135,22 +135,27 @@ if (isNative)
   });
 
 /** The queries from `offset` on over 300 keys of which only those up to the last query are there. */
-const chunk = (offset: number, t: number, segments?: readonly number[]): Promise<number[]> =>
+const chunk = (offset: number, t: number, heads: number, kv: number, segments?: readonly number[]): Promise<number[]> =>
   numbersOn('tensorflow', () => {
     const keys = offset + t;
-    const of = (heads: number, seed: number): tf.Tensor => tf.tensor([...sampleData([1, 300, heads, 16], seed).values], [1, 300, heads, 16]);
-    const upTo = (heads: number, seed: number): tf.Tensor => tf.slice(of(heads, seed), [0, 0, 0, 0], [1, keys, heads, 16]);
+    const of = (count: number, seed: number): tf.Tensor => tf.tensor([...sampleData([1, 300, count, 16], seed).values], [1, 300, count, 16]);
+    const upTo = (seed: number): tf.Tensor => tf.slice(of(kv, seed), [0, 0, 0, 0], [1, keys, kv, 16]);
     const marks = segments === undefined ? {} : { segments: tf.tensor(segments.slice(0, keys), [1, keys], 'int32') };
-    return attention(tf.slice(of(4, 41), [0, offset, 0, 0], [1, t, 4, 16]), upTo(2, 42), upTo(2, 43), { window: 130, ...marks });
+    return attention(tf.slice(of(heads, 41), [0, offset, 0, 0], [1, t, heads, 16]), upTo(42), upTo(43), { window: 130, ...marks });
   });
 
 if (isNative)
-  test('a query gives the same bits whatever queries are computed with it', async () => {
-    for (const segments of [undefined, SCATTERED]) {
-      const all = await chunk(0, 300, segments);
-      for (const t of [1, 7, 33])
-        for (const offset of [0, 95, 96, 200, 300 - t]) expect(await chunk(offset, t, segments)).toEqual(all.slice(offset * 64, (offset + t) * 64));
-    }
+  test.each([
+    [4, 2, undefined],
+    [4, 2, SCATTERED],
+    [10, 2, DOCUMENTS],
+    [9, 3, undefined],
+    [200, 1, DOCUMENTS],
+  ])('a query gives the same bits whatever queries are computed with it: %i heads, %i of keys', async (heads, kv, segments) => {
+    const all = await chunk(0, 300, heads, kv, segments);
+    const row = heads * 16;
+    for (const t of [1, 7, 33])
+      for (const offset of [0, 95, 96, 200, 300 - t]) expect(await chunk(offset, t, heads, kv, segments)).toEqual(all.slice(offset * row, (offset + t) * row));
   });
 
 const onlyKeys = (k: number[], v: number[]): tf.Tensor => attention(tf.ones([1, 3, 1, 1]), tf.tensor(k, [1, 3, 1, 1]), tf.tensor(v, [1, 3, 1, 1]));

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectShape, shapeOf } from './kernel.js';
 
-/** Bits of a number of the row's: every engine adds so many exactly, WebGPU's int32 no more than 24. */
+/** Bits in one number: floats, in which the definition adds and as which WebGPU computes int32, are exact up to 24. */
 const TOGETHER = 16;
 
 /** The row behind {@link packBits}: bool of any shape as int32 `[ceil(size / 16)]`, each two bytes of bits, the first one lowest. */
@@ -11,7 +11,7 @@ export const packBitsKernel = defineKernel({
   reference: ({ kept }: { kept: tf.Tensor }, _: object): tf.Tensor =>
     tf.tidy(() => {
       const count = Math.ceil(kept.size / TOGETHER);
-      const flat = tf.cast(tf.reshape(kept, [kept.size]), 'float32');
+      const flat = tf.cast(tf.notEqual(tf.reshape(kept, [kept.size]), 0), 'float32'); // a bool may be any byte
       const bits = tf.reshape(tf.pad(flat, [[0, count * TOGETHER - kept.size]]), [count, TOGETHER]);
       const places = Array.from({ length: TOGETHER }, (_none, i) => 1 << (i ^ 7)); // of each byte the highest bit first
       return tf.cast(tf.sum(tf.mul(bits, places), 1), 'int32');
@@ -28,7 +28,9 @@ export const packBitsKernel = defineKernel({
 export async function packBits(kept: tf.Tensor): Promise<Uint8Array> {
   expectShape('packBits', kept.dtype === 'bool', () => shapeOf(kept), 'bool of any shape');
   const pairs = packBitsKernel({ kept }, {});
-  const { buffer } = Uint16Array.from(await pairs.data<'int32'>());
-  pairs.dispose();
-  return new Uint8Array(buffer, 0, Math.ceil(kept.size / 8));
+  try {
+    return new Uint8Array(new Uint16Array(await pairs.data<'int32'>()).buffer, 0, Math.ceil(kept.size / 8));
+  } finally {
+    pairs.dispose();
+  }
 }

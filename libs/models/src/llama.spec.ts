@@ -1,7 +1,8 @@
-import { Random } from '@chop/core';
+import { Pass, Random } from '@chop/core';
 import { checkFamily, randomCheckpoint } from '@chop/core/testing';
 import { startEngine } from '@chop/kernels';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
 import { llama } from './llama.js';
 
 beforeAll(async () => void (await startEngine()));
@@ -42,6 +43,31 @@ describe('the laws of plans', () => {
   test.each(Object.entries(configs))('hold for %s', async (_, config) => {
     for (let seed = 0; seed < 20; seed++) await checkFamily(llama.family, config, seed);
   });
+});
+
+test('a pass and whoever hears it turn by the same tables, made once and freed with the pass', async () => {
+  const model = llama.family.model(llama.family.blueprint(small));
+  await model.load(randomCheckpoint(llama.family, small));
+  const hidden = tf.randomNormal<tf.Rank.R3>([2, 5, small.hidden_size]);
+  const before = tf.memory().numTensors;
+  let made = 0;
+  const heard: string[] = [];
+  const pass = new Pass(model, { onShared: () => (made += 1) });
+  const listening = pass.heardBy((name) => heard.push(name));
+  const values = [listening, pass, listening].map((each) => tf.tidy(() => [...model.layer(each, 1, hidden).dataSync()]));
+  const once = made;
+  tf.tidy(() => void model.layer(pass, 2, hidden));
+  expect(made).toBe(once);
+  expect(values[1]).toEqual(values[0]);
+  expect(heard.filter((name) => name === 'layers.1.q.input')).toHaveLength(2);
+  pass.close();
+  expect(tf.memory().numTensors).toBe(before);
+  const alone = new Pass(model, { onShared: () => (made += 1) });
+  tf.tidy(() => void model.layer(alone, 1, hidden));
+  expect(made).toBe(2 * once);
+  alone.close();
+  hidden.dispose();
+  model.drop();
 });
 
 test('the parameters of SmolLM2-135M are counted from its config alone', () => {

@@ -120,7 +120,7 @@ export class SnapshotStore {
       }
       // Values are zero where frozen masks are, so that putting the masks back changes no bit.
       if (masks.size > 0) applyToModel(model, Plan.of(model.blueprint, { masks }));
-      for (const [key, left] of Object.entries(document.latent)) model.hide(key, left);
+      for (const [key, left] of Object.entries(document.latent)) model.setLatent(key, left);
       return { model, plan, step: document.step };
     } finally {
       await state.close();

@@ -76,18 +76,19 @@ describe('Wanda', () => {
     expect(again).toEqual([LINEARS / 2]); // nothing reads the last block's output
     expect([...packed.masks]).toEqual([...(await run({})).masks]);
     const alike: (readonly number[])[] = [];
-    const [zeroed, bits]: boolean[][] = [[], []];
+    const zeroed: boolean[] = [];
+    const bits: boolean[] = [];
     const engine = await run({
       everywhereAlike: (work, weights) => {
         alike.push(...weights.map(({ shape }) => shape));
         return withFloatChains(work, weights);
       },
       zeroDropped: (weight, kept) => {
-        zeroed!.push(kept.dtype === 'bool');
+        zeroed.push(kept.dtype === 'bool');
         zeroDropped(weight, kept);
       },
       packBits: (kept) => {
-        bits!.push(kept.dtype === 'bool');
+        bits.push(kept.dtype === 'bool');
         return packBits(kept);
       },
     });
