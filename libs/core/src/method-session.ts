@@ -287,7 +287,7 @@ async function measure(pass: Pass, at: number, hidden: readonly tf.Tensor[], sta
   for (const before of hidden) {
     const inputs = new Map<number, { value: tf.Tensor; roles: string[] }>();
     const waiting = new Set(linears.map(({ role }) => role));
-    const heardPass = pass.heardBy((name, value) => {
+    const listening = pass.heardBy((name, value) => {
       const role = /^(.*)\.input$/.exec(name.slice(prefix.length))?.[1];
       if (!role || !waiting.delete(role)) return;
       const same = inputs.get(value.id);
@@ -296,7 +296,7 @@ async function measure(pass: Pass, at: number, hidden: readonly tf.Tensor[], sta
       if (waiting.size === 0) throw new AllHeard();
     });
     try {
-      tf.tidy(() => model.layer(heardPass, at, before));
+      tf.tidy(() => model.layer(listening, at, before));
     } catch (thrown) {
       if (!(thrown instanceof AllHeard)) throw thrown;
     }

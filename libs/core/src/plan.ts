@@ -134,7 +134,12 @@ export class Plan {
 /** The bits of a bool tensor as a {@link Mask} holds them. */
 export type PackBits = (kept: Tensor) => Promise<Uint8Array>;
 
-/** One edit as a plan of its own on `model`. */
+/**
+ * One edit as a plan of its own on `model`.
+ *
+ * @param packBits - what bool masks are packed by; default: in JavaScript, from a byte for each element.
+ * @throws {@link PlanError} `PLAN_SHAPE` for a mask or values of another shape than the weight's; `PLAN_LATENT` for a latent mask.
+ */
 export async function planOf(model: Blueprint, edit: Edit, packBits?: PackBits): Promise<Plan> {
   if ('keep' in edit) return Plan.of(model, { keeps: new Map([[model.axes.key(edit.keep, edit.at), edit.indices]]) });
   if ('replace' in edit) {
