@@ -4,17 +4,17 @@ import sys
 import torch
 from transformers import AutoModelForCausalLM
 
-from tell import ids, tell
+from tell import DEVICE, ids, tell
 
 folder, context, tokens = sys.argv[1], *map(int, sys.argv[2:4])
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(DEVICE).eval()
 with torch.inference_mode():
-    cache = model(torch.tensor([ids(context, model.config.vocab_size)]), use_cache=True).past_key_values
+    cache = model(torch.tensor([ids(context, model.config.vocab_size)], device=DEVICE), use_cache=True).past_key_values
 
 
 @torch.inference_mode()
 def work():
-    model(torch.tensor([[1]]), past_key_values=cache, use_cache=True)
+    model(torch.tensor([[1]], device=DEVICE), past_key_values=cache, use_cache=True)
 
 
 tell(tokens, work)

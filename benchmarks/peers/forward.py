@@ -4,11 +4,11 @@ import sys
 import torch
 from transformers import AutoModelForCausalLM
 
-from tell import ids, tell
+from tell import DEVICE, ids, tell
 
 folder, batch, window, runs = sys.argv[1], *map(int, sys.argv[2:5])
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-tokens = torch.tensor(ids(batch * window, model.config.vocab_size)).view(batch, window)
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(DEVICE).eval()
+tokens = torch.tensor(ids(batch * window, model.config.vocab_size), device=DEVICE).view(batch, window)
 
 
 @torch.inference_mode()

@@ -1,12 +1,20 @@
 """Prints what measure.mjs wants to be told: seconds of each run and the peak memory of this process."""
 import json
+import os
 import resource
 import time
+
+import torch
+
+# `cuda`: on an NVIDIA GPU.
+DEVICE = os.environ.get("CHOP_BENCH_DEVICE", "cpu")
 
 
 def timed(work):
     started = time.perf_counter()
     work()
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 

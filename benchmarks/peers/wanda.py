@@ -5,18 +5,18 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from tell import ids, report, timed
+from tell import DEVICE, ids, report, timed
 
 folder, samples, window = sys.argv[1], *map(int, sys.argv[2:4])
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-tokens = torch.tensor(ids(samples * window, model.config.vocab_size)).view(samples, window)
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(DEVICE).eval()
+tokens = torch.tensor(ids(samples * window, model.config.vocab_size), device=DEVICE).view(samples, window)
 
 
 class Norm:
     """Running squared norm of each input feature of a linear layer."""
 
     def __init__(self, linear):
-        self.squares, self.count = torch.zeros(linear.in_features), 0
+        self.squares, self.count = torch.zeros(linear.in_features, device=DEVICE), 0
 
     def add(self, x):
         x = x.reshape(-1, x.shape[-1])
@@ -26,7 +26,7 @@ class Norm:
 
 @torch.inference_mode()
 def prune():
-    rotary = model.model.rotary_emb(model.model.embed_tokens(tokens[:1]), torch.arange(window)[None])
+    rotary = model.model.rotary_emb(model.model.embed_tokens(tokens[:1]), torch.arange(window, device=DEVICE)[None])
     hidden = [model.model.embed_tokens(tokens[i : i + 1]) for i in range(samples)]
     run = lambda block, x: block(x, position_embeddings=rotary, attention_mask=None)
     tensor = lambda out: out[0] if isinstance(out, tuple) else out

@@ -16,6 +16,10 @@ const SETTINGS = {
   TF_CPU_ALLOCATOR_USE_BFC: '1',
   // Its messages are for TensorFlow's own developers; failures reach us as errors.
   TF_CPP_MIN_LOG_LEVEL: '3',
+  // On a GPU a float32 product is one of float32: TensorFlow's default rounds its factors to 11 bits (TF32), and masks would depend on where they were made.
+  NVIDIA_TF32_OVERRIDE: '0',
+  // A GPU's memory is taken as it is needed, not all of it at the start: others compute and draw there too.
+  TF_FORCE_GPU_ALLOW_GROWTH: 'true',
 } as const;
 
 /** Which variable says how many threads one operation may use. */
