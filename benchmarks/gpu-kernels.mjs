@@ -52,7 +52,9 @@ async function seconds(run, turns = 7, calls = 20) {
 }
 
 const copy = (2 * 4 * x.size) / (await seconds(() => tf.add(x, 0)));
-console.log(`${version}: copy ${(copy / 1e12).toFixed(2)} TB/s\n\n| kernel | ms | definition, ms | times faster | share of copy |\n| --- | --- | --- | --- | --- |`);
+console.log(
+  `${version}: copy ${(copy / 1e12).toFixed(2)} TB/s\n\n| kernel | ms | definition, ms | times faster | share of copy |\n| --- | --- | --- | --- | --- |`,
+);
 for (const [name, ops, run, elements] of WORK) {
   const own = await tellable(name, run);
   const native = ops.map((op) => tf.getKernel(`Chop${op}`, 'tensorflow')).filter(Boolean);
@@ -60,7 +62,9 @@ for (const [name, ops, run, elements] of WORK) {
   const plain = await tellable(name, run);
   native.forEach((kernel) => tf.registerKernel(kernel));
   const share = (4 * elements) / own / copy;
-  console.log(`| ${[name, (own * 1e3).toFixed(3), (plain * 1e3).toFixed(3), (plain / own).toFixed(1), native.length ? share.toFixed(2) : 'not native'].join(' | ')} |`);
+  console.log(
+    `| ${[name, (own * 1e3).toFixed(3), (plain * 1e3).toFixed(3), (plain / own).toFixed(1), native.length ? share.toFixed(2) : 'not native'].join(' | ')} |`,
+  );
 }
 
 async function tellable(name, run) {
