@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
+import { hasNative } from '../test/alone.js';
 import { startBackends } from '../test/backends.js';
 import { checkKernel, sampleData, type KernelCase } from './conformance.js';
 import { hearCalls } from './kernel.js';
@@ -11,7 +12,7 @@ import { packTwoOfFour, unpackTwoOfFour } from './two-of-four.js';
 import { valueAndGradients } from './tape.js';
 
 const backends = await startBackends();
-const native = backends.filter((name) => name === 'tensorflow');
+const native = backends.filter((name) => name === 'tensorflow' && hasNative('PackedLinear'));
 
 /** Random values with two of every four zero, some groups emptier; the pairs go through all six. */
 function sparse(out: number, inputs: number, seed: number): number[] {

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
+import { defineKernel } from './kernel.js';
+
 /**
  * What the factors of the matrix products of linear layers and losses count as: float32 as they are, or each rounded to the nearest bfloat16. Sums are float32
  * in both, and so is everything in memory: weights, gradients and moments are their own master copies.
@@ -87,17 +89,23 @@ function nearest(x: tf.Tensor): tf.Tensor {
   return tf.sub(tf.add(x, push), push);
 }
 
+/** The nearest bfloat16 of each number, as float32: no row of the library, for native products round by themselves. */
+const nearestBfloat16 = defineKernel({
+  name: 'NearestBfloat16',
+  reference: ({ x }: { x: tf.Tensor }, _: object): tf.Tensor =>
+    tf.tidy(() => {
+      const large = tf.greater(tf.abs(x), LARGE);
+      const scaled = tf.mul(nearest(tf.div(x, LARGE)), LARGE);
+      const rounded = tf.where(large, scaled, nearest(x));
+      // An infinity would push itself to no number.
+      return tf.where(tf.isInf(x), x, rounded);
+    }),
+});
+
 /**
  * A factor as a precision counts it. Of two equally near numbers bfloat16 takes the even one; infinities and no-numbers stay, subnormal numbers are rounded
- * to 8 digits of their own.
+ * to 8 digits of their own, or are zero where TensorFlow rounds.
  */
 export function factorOf(x: tf.Tensor, { precision }: PrecisionAttribute): tf.Tensor {
-  if (precision === 0 || precision === 3) return x;
-  return tf.tidy(() => {
-    const large = tf.greater(tf.abs(x), LARGE);
-    const scaled = tf.mul(nearest(tf.div(x, LARGE)), LARGE);
-    const rounded = tf.where(large, scaled, nearest(x));
-    // An infinity would push itself to no number.
-    return tf.where(tf.isInf(x), x, rounded);
-  });
+  return precision === 0 || precision === 3 ? x : nearestBfloat16({ x }, {});
 }

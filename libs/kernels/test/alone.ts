@@ -23,5 +23,8 @@ export async function changedAlone(width: number, compute: (rows: tf.Tensor2D) =
   return [1, 7, 33].filter((count) => Buffer.compare(Buffer.from(bits(count).buffer), Buffer.from(all.slice(0, count * width).buffer)) !== 0);
 }
 
-/** Whether the native kernels are built. */
+/** Whether the native engine computes on a GPU, where only some rows are native. */
+export const isOnGpu = (): boolean => (tf.findBackend('tensorflow') as { isUsingGpuDevice?: boolean } | null)?.isUsingGpuDevice === true;
+
+/** Whether the native kernel of a row is built, for where the native engine computes. */
 export const hasNative = (row: string): boolean => tf.getKernel(`Chop${row}`, 'tensorflow') !== undefined;

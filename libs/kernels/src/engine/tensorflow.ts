@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { INSTALL_COMMAND, type Engine } from './engine.js';
 import { bindingPackage, type InstalledEngine } from './installed.js';
 import { enterKernels, loadAddon } from './native-kernels.js';
+import { enterTensorflowOps } from './tensorflow-ops.js';
 
 /** TensorFlow reads these once, when its library is loaded. */
 const SETTINGS = {
@@ -56,6 +57,7 @@ export async function startTensorflow(installed: InstalledEngine, limits: Engine
   withBindingAt(installed.binding, () => void createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu'));
   await tf.setBackend('tensorflow');
   const backend = tf.backend() as unknown as NodeBackend;
+  enterTensorflowOps();
   const native = typeof addon === 'object' ? enterKernels(addon) : undefined;
   const lack = typeof addon === 'string' ? `they do not load: ${addon.split('\n')[0]}` : 'they were not built';
   return {

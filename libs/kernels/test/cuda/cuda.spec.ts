@@ -24,7 +24,7 @@ async function heard(run: () => void | Promise<void>): Promise<string[]> {
 }
 
 const sample = (shape: number[], seed = 1): tf.Tensor => tf.tensor([...sampleData(shape, seed).values], shape);
-const KERNELS = ['rmsNorm', 'layerNorm', 'rope', 'gelu', 'geglu', 'swiglu', 'residual', 'globalNorm', 'adamw', 'lion'];
+const KERNELS = ['attention', 'rmsNorm', 'layerNorm', 'rope', 'gelu', 'geglu', 'swiglu', 'residual', 'globalNorm', 'adamw', 'lion'];
 const cases = torchCases().cases.filter(({ kernel }) => KERNELS.includes(kernel));
 
 test.each(cases)('$kernel, $title: the numbers and gradients of PyTorch', async (one) => {
@@ -91,6 +91,41 @@ test.each([
   const tables = { cos: sample([tokens, pairs], 6), sin: sample([tokens, pairs], 7) };
   expect(fromReference(kernels.ropeKernel as Row, { x: sample([batch, tokens, heads, inner]), ...tables })).toBeLessThan(TOLERANCE);
   expect(fromReference(kernels.ropeGradKernel as Row, { dy: sample([batch, tokens, heads, inner]), ...tables })).toBeLessThan(TOLERANCE);
+});
+
+// Several tiles of queries and keys, the last ones not full; groups; a window; queries that begin later; documents; features beyond one pass.
+test.each([
+  { b: 2, t: 70, s: 70, heads: 4, kv: 2, inner: 20, window: 0 },
+  { b: 1, t: 65, s: 100, heads: 3, kv: 1, inner: 33, window: 40 },
+  { b: 1, t: 40, s: 90, heads: 2, kv: 2, inner: 130, window: 0, position: 20 },
+  { b: 2, t: 64, s: 64, heads: 2, kv: 1, inner: 8, window: 50, documents: 3 },
+  { b: 1, t: 1, s: 64, heads: 2, kv: 1, inner: 64, window: 0, position: 5 },
+])('attention over $t queries and $s keys, and its gradient', ({ b, t, s, heads, kv, inner, window, position = s - t, documents }) => {
+  const [q, k, v, dy] = [sample([b, t, heads, inner], 1), sample([b, s, kv, inner], 2), sample([b, s, kv, inner], 3), sample([b, t, heads, inner], 4)];
+  const segments = documents === undefined ? undefined : tf.tensor2d(Array.from({ length: b * s }, (_, i) => Math.floor(((i % s) * documents) / s)), [b, s], 'int32');
+  const given = { q, k, v, offset: tf.scalar(position, 'int32'), segments };
+  const attributes = { scale: 0.3, position, window };
+  expect(fromReference(kernels.attentionKernel as Row, given, attributes)).toBeLessThan(TOLERANCE);
+  const [out, lse] = kernels.attentionKernel.reference(given, attributes);
+  expect(fromReference(kernels.attentionGradKernel as Row, { dy, out: out!, lse: lse!, ...given }, attributes)).toBeLessThan(TOLERANCE);
+});
+
+test('what is no number among keys and values changes no query that does not see it', () => {
+  const numbers = (k: number[], v: number[]): number[] =>
+    Array.from(kernels.attention(tf.ones([1, 3, 1, 1]), tf.tensor(k, [1, 3, 1, 1]), tf.tensor(v, [1, 3, 1, 1])).dataSync());
+  expect(numbers([1, NaN, 1], [5, 5, 5])).toEqual([5, NaN, NaN]);
+  expect(numbers([-Infinity, 0, 0], [7, 5, 5])).toEqual([NaN, 5, 5]);
+  expect(numbers([1, 1, 1], [5, Infinity, NaN])).toEqual([5, Infinity, NaN]);
+});
+
+test('a query has the same bits alone and among others', () => {
+  const [q, k, v] = [sample([1, 70, 2, 16], 1), sample([1, 70, 1, 16], 2), sample([1, 70, 1, 16], 3)];
+  const rows = (first: number, count: number): number[] => {
+    const upTo = (x: tf.Tensor): tf.Tensor => tf.slice(x, [0, 0, 0, 0], [1, first + count, 1, 16]);
+    return Array.from(kernels.attention(tf.slice(q, [0, first, 0, 0], [1, count, 2, 16]), upTo(k), upTo(v), { window: 40 }).dataSync());
+  };
+  const all = rows(0, 70);
+  for (const [first, count] of [[0, 1], [33, 1], [69, 1], [40, 30]] as const) expect(rows(first, count)).toEqual(all.slice(first * 32, (first + count) * 32)); // prettier-ignore
 });
 
 test('more weights than a grid has threads are scored, each once', () => {

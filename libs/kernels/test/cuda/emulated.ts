@@ -13,7 +13,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 /** An array as the emulator takes and gives it. */
 export interface EmulatedArray {
-  readonly values: Float32Array | Uint8Array;
+  readonly values: Float32Array | Int32Array | Uint8Array;
   readonly shape: readonly number[];
 }
 
@@ -67,7 +67,7 @@ async function signatures(): Promise<ReadonlyMap<string, Signature>> {
   const found = new Map<string, Signature>();
   for (const file of (await readdir(SOURCES)).filter((name) => name.endsWith('.cc'))) {
     const text = await readFile(join(SOURCES, file), 'utf8');
-    for (const [, op, taken = '', made = '', attributes = ''] of text.matchAll(/const Op \w+\("(\w+)", "([^"]*?)(?: -> ([^"]*))?", "([^"]*)"/g)) {
+    for (const [, op, taken = '', made = '', attributes = ''] of text.matchAll(/const Op \w+\("(\w+)",\s+"([^"]*?)(?: -> ([^"]*))?",\s+"([^"]*)"/g)) {
       const named = (list: string): string[][] => list.split(', ').map((word) => word.split(': '));
       found.set(op!, {
         inputs: named(taken).map(([name, type]) => (type!.startsWith('N *') ? `${name}*` : name!)),

@@ -124,7 +124,7 @@ Memory memoryOf(napi_env env, napi_value told) {
   for (uint32_t axis = 0; axis < lengthOf(env, shape); ++axis) sizes.push_back(static_cast<int64_t>(numberOf(env, at(env, shape, axis))));
   napi_typedarray_type type;
   const void* values = bytesOf(env, property(env, told, "values"), &type);
-  return Memory(type == napi_uint8_array ? Dtype::kBool : Dtype::kFloat, sizes, values);
+  return Memory(type == napi_uint8_array ? Dtype::kBool : type == napi_int32_array ? Dtype::kInt : Dtype::kFloat, sizes, values);
 }
 
 napi_value toldOf(napi_env env, const Memory& memory) {

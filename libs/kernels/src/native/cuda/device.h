@@ -5,6 +5,7 @@
 using int64_t = long long;
 using uint8_t = unsigned char;
 using uint32_t = unsigned int;
+#define INFINITY __int_as_float(0x7f800000)
 #else
 #include "words.h"
 #endif

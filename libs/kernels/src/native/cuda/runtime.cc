@@ -3,12 +3,14 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <mutex>
 
 #include "../tensorflow.h"
+#include "absl/log/globals.h"
 #include "third_party/gpus/cuda/include/cuda.h"
 #include "xla/stream_executor/stream.h"
 
@@ -20,6 +22,13 @@ namespace chop::cuda {
 namespace {
 
 namespace fs = std::filesystem;
+
+/** What TensorFlow says of GPUs goes through Abseil's log, which does not read TensorFlow's variable: it is told the same, as soon as the addon is loaded. */
+[[maybe_unused]] const bool asQuiet = [] {
+  const char* level = std::getenv("TF_CPP_MIN_LOG_LEVEL");
+  absl::SetMinLogLevel(static_cast<absl::LogSeverityAtLeast>(level == nullptr ? 0 : std::atoi(level)));
+  return true;
+}();
 
 std::map<std::string, void (*)(Call&)>& ops() {
   static auto* all = new std::map<std::string, void (*)(Call&)>();
