@@ -1,6 +1,6 @@
 /**
  * `node tools/conformance.mjs`: runs the kernels on every engine that is here against what PyTorch says of them, and writes the table kernel × engine into
- * docs/kernels.md, between its two marks. What else a kernel is held to is read off its spec. Without a GPU, `VK_ICD_FILENAMES` may name SwiftShader's driver:
+ * docs/kernels.md, between its two marks; what was measured on a GPU elsewhere (`tools/reference/measured-gpu.json`) stands beside it. What else a kernel is held to is read off its spec. Without a GPU, `VK_ICD_FILENAMES` may name SwiftShader's driver:
  * else the table has no column for WebGPU.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const SPECS = {
 const OVER_ROWS = ['globalNorm', 'inputNorms', 'columnSums'];
 
 /** What the numbers of an engine leave out. */
-const EXCUSED = { webgpu: 'webgpu (without NaN, ∞)' };
+const EXCUSED = { webgpu: 'webgpu (without NaN, ∞)', 'webgpu on an H200': 'webgpu on an H200 (without NaN, ∞)' };
 
 const scratch = mkdtempSync(join(tmpdir(), 'chop-conformance-'));
 const file = join(scratch, 'measured.json');
@@ -32,14 +32,19 @@ const code = await run([createRequire(import.meta.url).resolve('jest/bin/jest'),
   env: { ...process.env, CHOP_CONFORMANCE: file, NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' },
 });
 if (!existsSync(file)) throw new Error('The spec libs/kernels/test/pytorch.spec.ts has measured nothing.');
-const { torch, backends, measured } = JSON.parse(readFileSync(file, 'utf8'));
+const here = JSON.parse(readFileSync(file, 'utf8'));
+const elsewhere = JSON.parse(readFileSync(join(ROOT, 'tools/reference/measured-gpu.json'), 'utf8'));
+const [backends, measured] = [
+  [...here.backends, ...elsewhere.backends],
+  [...here.measured, ...elsewhere.measured],
+];
 rmSync(scratch, { recursive: true });
 
 const page = readFileSync(PAGE, 'utf8');
 const [before, after] = [page.slice(0, page.indexOf(FROM) + FROM.length), page.slice(page.indexOf(TO))];
 writeFileSync(
   PAGE,
-  `${before}\n\nLargest difference from PyTorch ${torch} (float64), of results · of gradients, as a share of the largest value:\n\n${table()}\n\n${after}`,
+  `${before}\n\nLargest difference from PyTorch ${here.torch} (float64), of results · of gradients, as a share of the largest value:\n\n${table()}\n\n${after}`,
 );
 process.exitCode = code;
 

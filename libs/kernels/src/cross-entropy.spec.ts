@@ -125,8 +125,9 @@ test.each(backends.filter((backend) => backend !== 'wasm'))('a hidden state that
   expect(good).toBeCloseTo(-Math.log1p(Math.exp(-1)), 6);
 });
 
-test.each(backends.filter((backend) => backend === 'tensorflow' && hasNative('TokenLogProbabilities')))('a row is the same to the bit whatever rows are beside it, on %s', async (backend) => {
-  await tf.setBackend(backend);
+test('a row is the same to the bit whatever rows are beside it, on the native engine', async () => {
+  if (!hasNative('TokenLogProbabilities')) return;
+  await tf.setBackend('tensorflow');
   const [n, width, vocab] = [400, 37, 301];
   const [hidden, weight] = [tf.randomNormal([n, width], 0, 1, 'float32', 1), tf.randomNormal([vocab, width], 0, 1, 'float32', 2)];
   const targets = tf.tensor1d(Int32Array.from({ length: n }, (_, i) => (i * 7) % vocab), 'int32'); // prettier-ignore

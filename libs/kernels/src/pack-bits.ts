@@ -11,7 +11,8 @@ export const packBitsKernel = defineKernel({
   reference: ({ kept }: { kept: tf.Tensor }, _: object): tf.Tensor =>
     tf.tidy(() => {
       const count = Math.ceil(kept.size / TOGETHER);
-      const flat = tf.cast(tf.notEqual(tf.reshape(kept, [kept.size]), 0), 'float32'); // a bool may be any byte
+      // A bool may be any byte, which nothing but a cast to int32 shows whole on every engine: a GPU looks at its lowest bit elsewhere.
+      const flat = tf.cast(tf.notEqual(tf.cast(tf.reshape(kept, [kept.size]), 'int32'), 0), 'float32');
       const bits = tf.reshape(tf.pad(flat, [[0, count * TOGETHER - kept.size]]), [count, TOGETHER]);
       const places = Array.from({ length: TOGETHER }, (_none, i) => 1 << (i ^ 7)); // of each byte the highest bit first
       return tf.cast(tf.sum(tf.mul(bits, places), 1), 'int32');

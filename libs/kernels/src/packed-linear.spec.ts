@@ -12,7 +12,7 @@ import { packTwoOfFour, unpackTwoOfFour } from './two-of-four.js';
 import { valueAndGradients } from './tape.js';
 
 const backends = await startBackends();
-const native = backends.filter((name) => name === 'tensorflow' && hasNative('PackedLinear'));
+const native = hasNative('PackedLinear');
 
 /** Random values with two of every four zero, some groups emptier; the pairs go through all six. */
 function sparse(out: number, inputs: number, seed: number): number[] {
@@ -123,65 +123,68 @@ test('packedLinear refuses another number of inputs, positions of another weight
 /** As fast as the processor can, and by chains of floats. */
 const WAYS = [<T>(run: () => T): T => run(), withFloatChains];
 
-describe.each(native)('the native product, on %s', (backend) => {
-  test.each([
-    [1, 4],
-    [7, 36],
-    [65, 68],
-    [9, 1060],
-    [130, 2052],
-    [3100, 4],
-  ])('of a weight [%i, %i] is that of the dense weight to the bit, however many rows are computed together', async (out, inputs) => {
-    await tf.setBackend(backend);
-    const weight = dense(out, inputs, 8);
-    const packed = packTwoOfFour(weight);
-    const [all, bias] = [tf.tensor2d([...sampleData([97, inputs], 9).values], [97, inputs]), tf.tensor1d([...sampleData([out], 4).values])];
-    for (const way of WAYS) {
-      const expected = way(() => numbers(linear(all, weight, bias)));
-      for (const rows of [1, 2, 6, 7, 24, 25, 33, 48, 49, 97])
-        expect(way(() => numbers(packedLinear(tf.slice(all, [0, 0], [rows, inputs]), packed, bias)))).toEqual(expected.slice(0, rows * out));
-    }
+if (native)
+  describe('the native product', () => {
+    test.each([
+      [1, 4],
+      [7, 36],
+      [65, 68],
+      [9, 1060],
+      [130, 2052],
+      [3100, 4],
+    ])('of a weight [%i, %i] is that of the dense weight to the bit, however many rows are computed together', async (out, inputs) => {
+      await tf.setBackend('tensorflow');
+      const weight = dense(out, inputs, 8);
+      const packed = packTwoOfFour(weight);
+      const [all, bias] = [tf.tensor2d([...sampleData([97, inputs], 9).values], [97, inputs]), tf.tensor1d([...sampleData([out], 4).values])];
+      for (const way of WAYS) {
+        const expected = way(() => numbers(linear(all, weight, bias)));
+        for (const rows of [1, 2, 6, 7, 24, 25, 33, 48, 49, 97])
+          expect(way(() => numbers(packedLinear(tf.slice(all, [0, 0], [rows, inputs]), packed, bias)))).toEqual(expected.slice(0, rows * out));
+      }
+    });
+
+    test('lets what is no number through where values stand, and nowhere else', async () => {
+      await tf.setBackend('tensorflow');
+      const packed = packTwoOfFour(tf.tensor2d([1, 2, 0, 0, 0, 0, 3, 4], [2, 4]));
+      for (const rows of [1, 8, 120]) {
+        const x = tf.tile(tf.tensor2d([[NaN, 1, Infinity, 1]]), [rows, 1]);
+        const expected = Array.from({ length: rows }, () => [NaN, Infinity]).flat();
+        for (const way of WAYS)
+          for (const bias of [undefined, tf.tensor1d([5, 6])]) expect(way(() => numbers(packedLinear(x, packed, bias)))).toEqual(expected);
+      }
+    });
   });
 
-  test('lets what is no number through where values stand, and nowhere else', async () => {
-    await tf.setBackend(backend);
-    const packed = packTwoOfFour(tf.tensor2d([1, 2, 0, 0, 0, 0, 3, 4], [2, 4]));
-    for (const rows of [1, 8, 120]) {
-      const x = tf.tile(tf.tensor2d([[NaN, 1, Infinity, 1]]), [rows, 1]);
-      const expected = Array.from({ length: rows }, () => [NaN, Infinity]).flat();
-      for (const way of WAYS) for (const bias of [undefined, tf.tensor1d([5, 6])]) expect(way(() => numbers(packedLinear(x, packed, bias)))).toEqual(expected);
-    }
-  });
-});
+if (native)
+  describe('packed twins, on the native engine', () => {
+    const called = (run: () => tf.Tensor): string[] => tf.tidy(() => hearCalls(run).calls.map(({ kernel }) => kernel.name));
 
-describe.each(native)('packed twins, on %s', (backend) => {
-  const called = (run: () => tf.Tensor): string[] => tf.tidy(() => hearCalls(run).calls.map(({ kernel }) => kernel.name));
+    test('linear multiplies by the twin of a 2:4 weight while it is there, and leaves nothing behind', async () => {
+      await tf.setBackend('tensorflow');
+      const [pruned, whole, odd] = [tf.variable(dense(5, 8, 3)), tf.variable(tf.ones([5, 8])), tf.variable(tf.zeros([5, 6]))];
+      const x = tf.tensor2d([...sampleData([3, 8], 4).values], [3, 8]);
+      const before = tf.memory().numTensors;
+      const within = withPackedWeights([pruned, whole, odd], () => called(() => tf.add(linear(x, pruned), linear(x, whole))));
+      expect(within).toEqual(['PackedLinear', 'Linear']);
+      expect(called(() => linear(x, pruned))).toEqual(['Linear']);
+      expect(tf.memory().numTensors).toBe(before);
+    });
 
-  test('linear multiplies by the twin of a 2:4 weight while it is there, and leaves nothing behind', async () => {
-    await tf.setBackend(backend);
-    const [pruned, whole, odd] = [tf.variable(dense(5, 8, 3)), tf.variable(tf.ones([5, 8])), tf.variable(tf.zeros([5, 6]))];
-    const x = tf.tensor2d([...sampleData([3, 8], 4).values], [3, 8]);
-    const before = tf.memory().numTensors;
-    const within = withPackedWeights([pruned, whole, odd], () => called(() => tf.add(linear(x, pruned), linear(x, whole))));
-    expect(within).toEqual(['PackedLinear', 'Linear']);
-    expect(called(() => linear(x, pruned))).toEqual(['Linear']);
-    expect(tf.memory().numTensors).toBe(before);
+    test('a twin is not used once its weight has other memory, or a gradient or another precision is asked for', async () => {
+      await tf.setBackend('tensorflow');
+      const weight = tf.variable(dense(5, 8, 3));
+      const x = tf.tensor2d([...sampleData([3, 8], 4).values], [3, 8]);
+      const release = packWeights([weight]);
+      weight.assign(tf.ones([5, 8]));
+      expect(numbers(linear(x, weight))).toEqual(numbers(linear(x, tf.ones([5, 8]))));
+      release();
+      const other = tf.variable(dense(5, 8, 6));
+      const forget = packWeights([other]);
+      expect(withPrecision('bf16', () => called(() => linear(x, other)))).toEqual(['Linear']);
+      const { gradients } = valueAndGradients(() => tf.sum(linear(x, other)) as tf.Scalar, [other]);
+      expect(numbers(gradients[0]!)).toEqual(Array.from({ length: 5 }, () => numbers(tf.sum(x, 0))).flat());
+      expect(called(() => linear(x, other))).toEqual(['Linear']);
+      forget();
+    });
   });
-
-  test('a twin is not used once its weight has other memory, or a gradient or another precision is asked for', async () => {
-    await tf.setBackend(backend);
-    const weight = tf.variable(dense(5, 8, 3));
-    const x = tf.tensor2d([...sampleData([3, 8], 4).values], [3, 8]);
-    const release = packWeights([weight]);
-    weight.assign(tf.ones([5, 8]));
-    expect(numbers(linear(x, weight))).toEqual(numbers(linear(x, tf.ones([5, 8]))));
-    release();
-    const other = tf.variable(dense(5, 8, 6));
-    const forget = packWeights([other]);
-    expect(withPrecision('bf16', () => called(() => linear(x, other)))).toEqual(['Linear']);
-    const { gradients } = valueAndGradients(() => tf.sum(linear(x, other)) as tf.Scalar, [other]);
-    expect(numbers(gradients[0]!)).toEqual(Array.from({ length: 5 }, () => numbers(tf.sum(x, 0))).flat());
-    expect(called(() => linear(x, other))).toEqual(['Linear']);
-    forget();
-  });
-});

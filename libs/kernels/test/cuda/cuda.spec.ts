@@ -46,7 +46,7 @@ test('every case of these kernels is there', () => {
 type Row = { reference: (inputs: never, attributes: never) => tf.Tensor | tf.Tensor[] } & ((inputs: never, attributes: never) => tf.Tensor | tf.Tensor[]);
 
 /** The largest difference between a row's emulated op and its reference, as a share of the largest value. */
-function fromReference(row: Row, inputs: Record<string, tf.Tensor>, attributes: object = {}): number {
+function fromReference(row: Row, inputs: Record<string, tf.Tensor | undefined>, attributes: object = {}): number {
   return tf.tidy(() => {
     const [found, expected] = [[row(inputs as never, attributes as never)].flat(), [row.reference(inputs as never, attributes as never)].flat()];
     expect(found.map(({ shape, dtype }) => [shape, dtype])).toEqual(expected.map(({ shape, dtype }) => [shape, dtype]));
@@ -102,7 +102,14 @@ test.each([
   { b: 1, t: 1, s: 64, heads: 2, kv: 1, inner: 64, window: 0, position: 5 },
 ])('attention over $t queries and $s keys, and its gradient', ({ b, t, s, heads, kv, inner, window, position = s - t, documents }) => {
   const [q, k, v, dy] = [sample([b, t, heads, inner], 1), sample([b, s, kv, inner], 2), sample([b, s, kv, inner], 3), sample([b, t, heads, inner], 4)];
-  const segments = documents === undefined ? undefined : tf.tensor2d(Array.from({ length: b * s }, (_, i) => Math.floor(((i % s) * documents) / s)), [b, s], 'int32');
+  const segments =
+    documents === undefined
+      ? undefined
+      : tf.tensor2d(
+          Array.from({ length: b * s }, (_, i) => Math.floor(((i % s) * documents) / s)),
+          [b, s],
+          'int32',
+        );
   const given = { q, k, v, offset: tf.scalar(position, 'int32'), segments };
   const attributes = { scale: 0.3, position, window };
   expect(fromReference(kernels.attentionKernel as Row, given, attributes)).toBeLessThan(TOLERANCE);
