@@ -1,6 +1,6 @@
 /**
- * `node benchmarks/gpu-kernels.mjs`: each kernel for NVIDIA GPUs beside its definition, which TensorFlow's own kernels compute, and the share of a copy's rate that
- * it reaches. Engine `tensorflow` of the variant `cuda`, on a GPU; arrays are larger than its caches.
+ * `node benchmarks/gpu-kernels.mjs`: each kernel for NVIDIA GPUs beside its definition, which TensorFlow's own kernels compute, and the rate at which it reads and
+ * writes what it must. Engine `tensorflow` of the variant `cuda`, on a GPU; arrays are larger than its caches.
  */
 import * as chop from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
@@ -12,6 +12,7 @@ const [rows, width] = [16384, 2048];
 const random = (...shape) => tf.randomNormal(shape);
 const variable = (...shape) => tf.variable(random(...shape));
 const [x, y, gain, square] = [random(rows, width), random(rows, width), random(width), random(8192, 4096)];
+const [q, keys, values] = [random(4, 1024, 9, 64), random(4, 1024, 3, 64), random(4, 1024, 3, 64)];
 const heads = random(16, 1024, 32, 64);
 const tables = chop.ropeTables({ positions: 1024, inner: 64, theta: 10000 });
 const [weight, gradient, m, v] = [variable(square.size), random(square.size), variable(square.size), tf.variable(tf.square(random(square.size)))];
@@ -19,12 +20,14 @@ const hyper = { lr: 1e-3, beta1: 0.9, beta2: 0.95, eps: 1e-8, decay: 0.1, step: 
 const column = tf.abs(random(4096));
 const eps = 1e-5;
 
-/** Name; ops of its row, forward and backward; what runs it, differentiated or not; arrays of how many elements it must read and write. */
+/** Name; ops of its row, forward and backward; what runs it, differentiated or not; how many elements it must read and write, where these bound it. */
 const WORK = [
   ['rmsNorm', ['RmsNorm'], () => chop.rmsNorm(x, gain, { eps }), 2 * x.size],
   ['rmsNorm, gradient', ['RmsNormGrad'], () => tf.grads((a, b) => chop.rmsNorm(a, b, { eps }))([x, gain], y.clone()), 5 * x.size],
   ['layerNorm', ['LayerNorm'], () => chop.layerNorm(x, gain, { bias: gain, eps }), 2 * x.size],
   ['layerNorm, gradient', ['LayerNormGrad'], () => tf.grads((a, b) => chop.layerNorm(a, b, { bias: gain, eps }))([x, gain], y.clone()), 5 * x.size],
+  ['attention', ['Attention'], () => chop.attention(q, keys, values)],
+  ['attention, gradient', ['Attention', 'AttentionGrad'], () => tf.grads((a, b, c) => chop.attention(a, b, c))([q, keys, values], q.clone())],
   ['rope', ['Rope'], () => chop.rope(heads, tables), 2 * heads.size],
   ['swiglu', ['Swiglu'], () => chop.swiglu(x, y), 3 * x.size],
   ['swiglu, gradient', ['Swiglu', 'SwigluGrad'], () => tf.grads(chop.swiglu)([x, y], x.clone()), 8 * x.size],
@@ -51,20 +54,15 @@ async function seconds(run, turns = 7, calls = 20) {
   return times.slice(1).sort((a, b) => a - b)[turns >> 1];
 }
 
-const copy = (2 * 4 * x.size) / (await seconds(() => tf.add(x, 0)));
-console.log(
-  `${version}: copy ${(copy / 1e12).toFixed(2)} TB/s\n\n| kernel | ms | definition, ms | times faster | share of copy |\n| --- | --- | --- | --- | --- |`,
-);
+console.log(`${version}\n\n| kernel | ms | definition, ms | times faster | TB/s |\n| --- | --- | --- | --- | --- |`);
 for (const [name, ops, run, elements] of WORK) {
   const own = await tellable(name, run);
   const native = ops.map((op) => tf.getKernel(`Chop${op}`, 'tensorflow')).filter(Boolean);
   for (const { kernelName } of native) tf.unregisterKernel(kernelName, 'tensorflow');
   const plain = await tellable(name, run);
   native.forEach((kernel) => tf.registerKernel(kernel));
-  const share = (4 * elements) / own / copy;
-  console.log(
-    `| ${[name, (own * 1e3).toFixed(3), (plain * 1e3).toFixed(3), (plain / own).toFixed(1), native.length ? share.toFixed(2) : 'not native'].join(' | ')} |`,
-  );
+  const rate = elements === undefined ? '–' : ((4 * elements) / own / 1e12).toFixed(2);
+  console.log(`| ${[name, (own * 1e3).toFixed(3), (plain * 1e3).toFixed(3), (plain / own).toFixed(1), native.length ? rate : 'not native'].join(' | ')} |`);
 }
 
 async function tellable(name, run) {
