@@ -21,7 +21,7 @@ constexpr int64_t kUnpacked = 3072;
 /** Registers of tokens in a block, and in the last one where half as many will do. */
 constexpr int kMost = 6, kHalf = 3;
 /** Values of the weight, with their offsets, that all tokens pass by before the next ones come: they stay in the second-level cache. */
-constexpr int64_t kHeld = 1 << 16;
+constexpr int64_t kHeld = 1 << 17;
 /** Inputs whose positions stand in one word. */
 constexpr int64_t kWord = 32;
 
@@ -203,15 +203,26 @@ CHOP_INLINE void finish(const Tokens& tokens, const float* chains, int64_t rows,
     }
 }
 
+/** Fetches where the numbers of tokens `[from, to)` of a block will be written: the lines come while the last inputs are multiplied. */
+CHOP_INLINE void fetchResults(const Tokens& tokens, int64_t from, int64_t to, const float* y, int64_t stride, int64_t rows) {
+  constexpr int64_t kLine = 64 / sizeof(float);
+  for (int64_t token = from; token < std::min(to, tokens.count); ++token)
+    for (int64_t row = 0; row < rows; row += kLine) __builtin_prefetch(y + (tokens.first + token) * stride + row, 1);
+}
+
 /** Rows `[from, from + rows)` of the weight, at most `kRows`, times a block of tokens, `R` rows at once. */
 template <int R, int T, int L>
 CHOP_INLINE void manyTokens(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool accumulate) {
-  alignas(64) float chains[kRows * T * L];
+  constexpr int64_t width = T * L;
+  alignas(64) float chains[kRows * width];
   for (int64_t begin = 0; begin < weight.in; begin += kPart<L>) {
     const int64_t end = std::min(weight.in, begin + kPart<L>);
     int64_t row = 0;
-    for (; row + R <= rows; row += R) multiply<R, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * T * L);
-    for (; row < rows; ++row) multiply<1, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * T * L);
+    for (; row + R <= rows; row += R) {
+      if (end == weight.in) fetchResults(tokens, row * width / kRows, (row + R) * width / kRows, y + from, weight.out, rows);
+      multiply<R, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * width);
+    }
+    for (; row < rows; ++row) multiply<1, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * width);
     if (end % kDepth == 0 || end == weight.in) finish<L>(tokens, chains, rows, y + from, weight.out, accumulate || end > kDepth);
   }
 }
