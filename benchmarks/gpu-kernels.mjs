@@ -13,6 +13,7 @@ const random = (...shape) => tf.randomNormal(shape);
 const variable = (...shape) => tf.variable(random(...shape));
 const [x, y, gain, square] = [random(rows, width), random(rows, width), random(width), random(8192, 4096)];
 const [q, keys, values] = [random(4, 1024, 9, 64), random(4, 1024, 3, 64), random(4, 1024, 3, 64)];
+const [one, manyKeys] = [random(1, 1, 9, 64), random(1, 8192, 3, 64)];
 const heads = random(16, 1024, 32, 64);
 const tables = chop.ropeTables({ positions: 1024, inner: 64, theta: 10000 });
 const [weight, gradient, m, v] = [variable(square.size), random(square.size), variable(square.size), tf.variable(tf.square(random(square.size)))];
@@ -23,10 +24,16 @@ const eps = 1e-5;
 /** Name; ops of its row, forward and backward; what runs it, differentiated or not; how many elements it must read and write, where these bound it. */
 const WORK = [
   ['rmsNorm', ['RmsNorm'], () => chop.rmsNorm(x, gain, { eps }), 2 * x.size],
-  ['rmsNorm, gradient', ['RmsNormGrad'], () => tf.grads((a, b) => chop.rmsNorm(a, b, { eps }))([x, gain], y.clone()), 5 * x.size],
+  ['rmsNorm, gradient', ['RmsNorm', 'RmsNormGrad'], () => tf.grads((a, b) => chop.rmsNorm(a, b, { eps }))([x, gain], y.clone()), 5 * x.size],
   ['layerNorm', ['LayerNorm'], () => chop.layerNorm(x, gain, { bias: gain, eps }), 2 * x.size],
-  ['layerNorm, gradient', ['LayerNormGrad'], () => tf.grads((a, b) => chop.layerNorm(a, b, { bias: gain, eps }))([x, gain], y.clone()), 5 * x.size],
+  [
+    'layerNorm, gradient',
+    ['LayerNorm', 'LayerNormGrad'],
+    () => tf.grads((a, b) => chop.layerNorm(a, b, { bias: gain, eps }))([x, gain], y.clone()),
+    5 * x.size,
+  ],
   ['attention', ['Attention'], () => chop.attention(q, keys, values)],
+  ['attention, one query', ['Attention'], () => chop.attention(one, manyKeys, manyKeys)],
   ['attention, gradient', ['Attention', 'AttentionGrad'], () => tf.grads((a, b, c) => chop.attention(a, b, c))([q, keys, values], q.clone())],
   ['rope', ['Rope'], () => chop.rope(heads, tables), 2 * heads.size],
   ['swiglu', ['Swiglu'], () => chop.swiglu(x, y), 3 * x.size],
@@ -70,6 +77,7 @@ async function tellable(name, run) {
     return await seconds(run);
   } catch (error) {
     console.error(`${name}: ${error.message}`);
+    process.exitCode = 1;
     return NaN;
   }
 }

@@ -3,10 +3,10 @@ import sys
 
 import torch
 
-from tell import tell
+from tell import DEVICE, tell
 
 weights, runs = map(int, sys.argv[1:3])
-weight = torch.zeros(weights, requires_grad=True)
-weight.grad = torch.ones(weights)
+weight = torch.zeros(weights, device=DEVICE, requires_grad=True)
+weight.grad = torch.ones(weights, device=DEVICE)
 optimizer = torch.optim.AdamW([weight], lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
 tell(runs, optimizer.step)

@@ -8,7 +8,7 @@ from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from tell import report, timed
+from tell import DEVICE, report, timed
 
 folder, data, limit, batch = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:5])
 TASKS = {"ybisk/piqa": "piqa", "Rowan/hellaswag": "hellaswag", "openbookqa": "openbookqa", "winogrande": "winogrande", "allenai/sciq": "sciq", "allenai/ai2_arc": "arc_easy"}
@@ -33,7 +33,7 @@ datasets.load_dataset = local
 
 
 def evaluate():
-    model = HFLM(pretrained=folder, device="cpu", dtype="float32", batch_size=batch)
+    model = HFLM(pretrained=folder, device=DEVICE, dtype="float32", batch_size=batch)
     scores = simple_evaluate(model=model, tasks=list(TASKS.values()), limit=limit, bootstrap_iters=0, task_manager=TaskManager(), verbosity="ERROR")["results"]
     print({task: (own["acc,none"], own.get("acc_norm,none")) for task, own in scores.items()}, file=sys.stderr)
 

@@ -23,7 +23,7 @@ def report(seconds):
 
 
 def tell(runs, work):
-    work()
+    timed(work)
     report([timed(work) for _ in range(runs)])
 
 

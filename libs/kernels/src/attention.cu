@@ -132,7 +132,9 @@ extern "C" __global__ void attentionForward(const float* q, const float* k, cons
       __syncthreads();
       for (int i = 0; i < kOwn; ++i) {
         float& weight = weights.of[ownRow() + i][ownPlace()];
-        weight = weights.seen[ownRow() + i][ownPlace()] ? expf(weight - largest[ownRow() + i]) : 0.0f;
+        // Scores of −∞ alone weigh nothing, yet.
+        const float origin = largest[ownRow() + i] == -INFINITY ? 0.0f : largest[ownRow() + i];
+        weight = weights.seen[ownRow() + i][ownPlace()] ? expf(weight - origin) : 0.0f;
       }
       __syncthreads();
       for (int i = 0; i < kOwn; ++i) {
@@ -152,13 +154,22 @@ extern "C" __global__ void attentionForward(const float* q, const float* k, cons
   }
 }
 
-/** A row's Σ dy ∘ out, `[b, heads, t]`. */
+/** A row's Σ dy ∘ out, `[b, heads, t]`: a warp for each row, `kThreads / kTile` rows for a block at a time. */
 extern "C" __global__ void attentionAlong(const float* dy, const float* out, float* along, const Heads of) {
-  for (int64_t row = firstElement(); row < of.b * of.heads * of.t; row += toNextElement()) {
-    const int64_t from = of.query(row / of.t / of.heads, row % of.t, row / of.t % of.heads);
+  __shared__ float parts[kThreads];
+  const int64_t rows = of.b * of.heads * of.t, together = kThreads / kTile;
+  for (int64_t first = blockIdx.x * together; first < rows; first += gridDim.x * together) {
+    const int64_t row = first + threadIdx.x / kTile, from = of.query(row / of.t / of.heads, row % of.t, row / of.t % of.heads);
     float sum = 0;
-    for (int64_t i = from; i < from + of.inner; ++i) sum += dy[i] * out[i];
-    along[row] = sum;
+    if (row < rows)
+      for (int64_t i = from + ownPlace(); i < from + of.inner; i += kTile) sum += dy[i] * out[i];
+    parts[threadIdx.x] = sum;
+    __syncthreads();
+    if (row < rows && ownPlace() == 0) {
+      for (int i = 1; i < kTile; ++i) sum += parts[threadIdx.x + i];
+      along[row] = sum;
+    }
+    __syncthreads();
   }
 }
 
@@ -258,7 +269,7 @@ void attentionGrad(Call& call) {
   call.expect(dy.sizes == q.sizes && out.sizes == q.sizes && lse.sizes == Sizes({of.b, of.heads, of.t}), "dy and out of the shape of q, lse [b, heads, t]");
   const Array dq = call.output(0, q.sizes), dk = call.output(1, k.sizes), dv = call.output(2, v.sizes);
   float* along = call.scratch(lse.count);
-  call.launch(KERNEL(attentionAlong), elements(lse.count), dy.floats(), out.floats(), along, of);
+  call.launch(KERNEL(attentionAlong), elements(lse.count * kTile), dy.floats(), out.floats(), along, of);
   call.launch(KERNEL(attentionBackwardQueries), tilesOf(of.b * of.heads, of.t), dy.floats(), q.floats(), k.floats(), v.floats(), lse.floats(), along, dq.floats(), of);
   call.launch(KERNEL(attentionBackwardKeys), tilesOf(of.b * of.kv, of.s), dy.floats(), q.floats(), k.floats(), v.floats(), lse.floats(), along, dk.floats(), dv.floats(), of);
 }

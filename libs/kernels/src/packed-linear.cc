@@ -1,6 +1,6 @@
 // The weight lies as it is stored, row after row, and there are three ways through it. With few tokens, rows of the weight stand in the lanes, and a position
-// picks one of four inputs in a register. Many tokens stand in the lanes: a weight is broadcast, and its position, made an offset once for all tokens, is an address.
-// For matrix units, which the dense product uses, rows of the weight are unpacked.
+// picks one of four inputs in a register. Many tokens stand in the lanes: a weight is broadcast, and its position is an address. For matrix units, which the dense
+// product uses, rows of the weight are unpacked.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -20,8 +20,6 @@ constexpr int64_t kRows = 64;
 constexpr int64_t kUnpacked = 3072;
 /** Registers of tokens in a block, and in the last one where half as many will do. */
 constexpr int kMost = 6, kHalf = 3;
-/** Values of the weight, with their offsets, that all tokens pass by before the next ones come: they stay in the second-level cache. */
-constexpr int64_t kHeld = 1 << 17;
 /** Inputs whose positions stand in one word. */
 constexpr int64_t kWord = 32;
 
@@ -30,8 +28,6 @@ struct Packed {
   const float* values;
   const uint32_t* positions;
   int64_t out, in;
-  /** Of each value, for many tokens: bytes from the first input of its part to its own, in a block of `kMost` registers. */
-  const uint16_t* offsets = nullptr;
 
   const float* valuesOf(int64_t row, int64_t input) const { return values + (row * in + input) / 2; }
   /** The positions of the values from `input` on, as far as its word goes. */
@@ -127,31 +123,19 @@ CHOP_INLINE void turnTokens(const Tokens& tokens, const float* x, int64_t in) {
   }
 }
 
-/** Inputs whose numbers in a block of tokens stay in the first-level cache. */
-template <int L>
-constexpr int64_t kPart = 1024 / L;
-
-/** {@link Packed}'s offsets of rows `[from, to)`. */
-template <int L>
-void locate(const Packed& weight, int64_t from, int64_t to, uint16_t* offsets) {
-  for (int64_t row = from; row < to; ++row)
-    for (int64_t input = 0; input < weight.in; input += 2)
-      offsets[(row * weight.in + input) / 2] = ((input / 4 * 4) % kPart<L> + (weight.positionsOf(row, input) & 3)) * kMost * L * sizeof(float);
-}
-
-/** Goes on with the chains of `R` rows of the weight and `T` registers of tokens over `N` values; `part` is where the inputs of this part begin. */
+/** Goes on with the chains of `R` rows of the weight and `T` registers of tokens over `N` values, two of every four inputs. */
 template <int R, int T, int L, int N>
-CHOP_INLINE void multiplyValues(const Packed& weight, int64_t row, int64_t input, const float* part, typename Lanes<L>::Vector (&sums)[R][T]) {
+CHOP_INLINE void multiplyValues(const Packed& weight, int64_t row, int64_t input, const float* inputs, typename Lanes<L>::Vector (&sums)[R][T]) {
   using Vector = typename Lanes<L>::Vector;
   const float* values[R];
-  const uint16_t* offsets[R];
+  uint32_t positions[R];
 #pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) values[r] = weight.valuesOf(row + r, input), offsets[r] = weight.offsets + (values[r] - weight.values);
+  for (int r = 0; r < R; ++r) values[r] = weight.valuesOf(row + r, input), positions[r] = weight.positionsOf(row + r, input);
 #pragma GCC unroll 8
   for (int i = 0; i < N; ++i)
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
-      const float* from = part + offsets[r][i] / (kMost / T) / sizeof(float);
+      const float* from = inputs + (input + i / 2 * 4 + (positions[r] >> 2 * i & 3)) * (T * L);
       const Vector value = values[r][i] - Vector{};  // broadcast
 #pragma GCC unroll 12
       for (int t = 0; t < T; ++t) sums[r][t] += value * load<L>(from + t * L);
@@ -169,10 +153,9 @@ CHOP_INLINE void multiply(const Packed& weight, int64_t row, int64_t begin, int6
   const bool fresh = begin % kDepth == 0;
 #pragma GCC unroll 12
   for (int i = 0; i < R * T; ++i) sums[i / T][i % T] = fresh ? typename Lanes<L>::Vector{} : load<L>(chains + i * L);
-  const float* part = inputs + begin * T * L;
   int64_t input = begin;
-  for (; input + 16 <= end; input += 16) multiplyValues<R, T, L, 8>(weight, row, input, part, sums);
-  for (; input < end; input += 4) multiplyValues<R, T, L, 2>(weight, row, input, part, sums);
+  for (; input + 16 <= end; input += 16) multiplyValues<R, T, L, 8>(weight, row, input, inputs, sums);
+  for (; input < end; input += 4) multiplyValues<R, T, L, 2>(weight, row, input, inputs, sums);
 #pragma GCC unroll 12
   for (int i = 0; i < R * T; ++i) store<L>(chains + i * L, sums[i / T][i % T]);
 }
@@ -213,16 +196,16 @@ CHOP_INLINE void fetchResults(const Tokens& tokens, int64_t from, int64_t to, co
 /** Rows `[from, from + rows)` of the weight, at most `kRows`, times a block of tokens, `R` rows at once. */
 template <int R, int T, int L>
 CHOP_INLINE void manyTokens(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool accumulate) {
-  constexpr int64_t width = T * L;
-  alignas(64) float chains[kRows * width];
-  for (int64_t begin = 0; begin < weight.in; begin += kPart<L>) {
-    const int64_t end = std::min(weight.in, begin + kPart<L>);
+  constexpr int64_t kPart = 1024 / L;  // inputs: those of a block of tokens stay in the first-level cache
+  alignas(64) float chains[kRows * T * L];
+  for (int64_t begin = 0; begin < weight.in; begin += kPart) {
+    const int64_t end = std::min(weight.in, begin + kPart);
     int64_t row = 0;
     for (; row + R <= rows; row += R) {
-      if (end == weight.in) fetchResults(tokens, row * width / kRows, (row + R) * width / kRows, y + from, weight.out, rows);
-      multiply<R, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * width);
+      if (end == weight.in) fetchResults(tokens, row * T * L / rows, (row + R) * T * L / rows, y + from, weight.out, rows);
+      multiply<R, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * T * L);
     }
-    for (; row < rows; ++row) multiply<1, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * width);
+    for (; row < rows; ++row) multiply<1, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * T * L);
     if (end % kDepth == 0 || end == weight.in) finish<L>(tokens, chains, rows, y + from, weight.out, accumulate || end > kDepth);
   }
 }
@@ -238,7 +221,6 @@ struct Shape {
   int lanes;
   void (*few)(const Packed&, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool);
   void (*turn)(const Tokens&, const float* x, int64_t in);
-  void (*locate)(const Packed&, int64_t from, int64_t to, uint16_t* offsets);
   void (*many)(const Packed&, int64_t from, int64_t rows, const Tokens&, float* y, bool);
 };
 
@@ -250,7 +232,7 @@ struct Shape {
   TARGET void many##NAME(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool add) {              \
     manyTokens<LANES>(weight, from, rows, tokens, y, add);                                                                          \
   }                                                                                                                                 \
-  constexpr Shape k##NAME = {LANES, few##NAME, turn##NAME, locate<LANES>, many##NAME};
+  constexpr Shape k##NAME = {LANES, few##NAME, turn##NAME, many##NAME};
 
 CHOP_SHAPE(Base, , 4)
 #if CHOP_X86
@@ -298,7 +280,7 @@ void multiplyUnpacked(Call& call, const Packed& weight, const float* x, float* y
   });
 }
 
-void multiply(Call& call, Packed weight, const float* x, float* y, int64_t tokens, const float* bias, Precision precision) {
+void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, const float* bias, Precision precision) {
   const Shape& with = CHOP_OF_LEVEL(k);
   const int64_t out = weight.out, in = weight.in, lanes = with.lanes;
   const bool accumulate = bias != nullptr;
@@ -327,15 +309,12 @@ void multiply(Call& call, Packed weight, const float* x, float* y, int64_t token
   call.parallel(count, lanes * kMost * in, [&](int64_t from, int64_t to) {
     for (int64_t block = from; block < to; ++block) with.turn(blocks[block], x, in);
   });
-  auto* offsets = reinterpret_cast<uint16_t*>(call.scratch(parts(out * in / 2, 2)));
-  call.parallel(out, in, [&](int64_t from, int64_t to) { with.locate(weight, from, to, offsets); });
-  weight.offsets = offsets;
-  // All tokens pass by the rows that are held, and those rows, `kRows` at once, by a block of tokens.
-  const int64_t groups = std::clamp<int64_t>(kHeld / (kRows * in / 2), 1, parts(out, kRows)), holds = parts(out, groups * kRows);
-  call.parallel(holds * count * groups, kRows * kMost * in, [&](int64_t from, int64_t to) {
+  // All rows pass by a block of tokens, whose inputs stay in the second-level cache.
+  const int64_t groups = parts(out, kRows);
+  call.parallel(count * groups, kRows * kMost * in, [&](int64_t from, int64_t to) {
     for (int64_t task = from; task < to; ++task) {
-      const int64_t row = (task / (count * groups) * groups + task % groups) * kRows;
-      if (row < out) with.many(weight, row, std::min(kRows, out - row), blocks[task / groups % count], y, accumulate);
+      const int64_t row = task % groups * kRows;
+      with.many(weight, row, std::min(kRows, out - row), blocks[task / groups], y, accumulate);
     }
   });
 }

@@ -132,6 +132,8 @@ if (native)
       [9, 1060],
       [130, 2052],
       [3100, 4],
+      [1000, 576],
+      [0, 8],
     ])('of a weight [%i, %i] is that of the dense weight to the bit, however many rows are computed together', async (out, inputs) => {
       await tf.setBackend('tensorflow');
       const weight = dense(out, inputs, 8);

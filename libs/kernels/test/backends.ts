@@ -1,3 +1,6 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { kernelRows } from '../src/engine/check-kernels.js';
 import { findCompiler } from '../src/engine/compile.js';
@@ -8,6 +11,8 @@ import { findEngine } from '../src/engine/installed.js';
 import { startTensorflow } from '../src/engine/tensorflow.js';
 import { startWasm } from '../src/engine/wasm.js';
 import { findWebgpu, startWebgpu } from '../src/engine/webgpu.js';
+
+const SOURCES = fileURLToPath(new URL('../src/', import.meta.url));
 
 /**
  * Starts every engine that is there and names its backend: kernels are tried on all of them in one process. Where native ones can be
@@ -38,9 +43,15 @@ async function expectNative({ native, device }: Engine): Promise<void> {
     if (!canCompile()) return;
     throw new Error('The native kernels of these sources are not built, and would not be tested: type `npx tsc -b libs/kernels && npx chop engine install`.');
   }
-  // On a GPU only some rows are native, as its addon tells: the others are their references there.
-  const missing = device === 'cuda' ? [] : (await kernelRows()).filter((row) => !native.names.includes(`Chop${row}`));
+  // On a GPU rows with a .cu are native: the others are their references there.
+  const missing = (device === 'cuda' ? await rowsOfGpu() : await kernelRows()).filter((row) => !native.names.includes(`Chop${row}`));
   if (missing.length > 0) throw new Error(`These kernels run on their references although native ones are loaded: ${missing.join(', ')}.`);
+}
+
+/** The rows that a `.cu` has kernels for. */
+async function rowsOfGpu(): Promise<string[]> {
+  const sources = await Promise.all((await readdir(SOURCES)).filter((file) => file.endsWith('.cu')).map((file) => readFile(join(SOURCES, file), 'utf8')));
+  return sources.flatMap((text) => Array.from(text.matchAll(/const Op \w+\("Chop(\w+)"/g), ([, row]) => row!));
 }
 
 function canCompile(): boolean {

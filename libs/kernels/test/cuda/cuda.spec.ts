@@ -123,6 +123,11 @@ test('what is no number among keys and values changes no query that does not see
   expect(numbers([1, NaN, 1], [5, 5, 5])).toEqual([5, NaN, NaN]);
   expect(numbers([-Infinity, 0, 0], [7, 5, 5])).toEqual([NaN, 5, 5]);
   expect(numbers([1, 1, 1], [5, Infinity, NaN])).toEqual([5, Infinity, NaN]);
+  // A query whose window begins with nothing but a score of −∞ at the end of one tile, and goes on in the next.
+  const scores = Array.from({ length: 64 }, (_, i) => (i === 31 ? -Infinity : 0));
+  const [k, v] = [tf.tensor(scores, [1, 64, 1, 1]), tf.ones([1, 64, 1, 1])];
+  const found = Array.from(kernels.attention(v, k, v, { window: 33 }).dataSync());
+  expect([found[30], found[31], found[40], found[63]]).toEqual([1, 1, 1, 1]);
 });
 
 test('a query has the same bits alone and among others', () => {
