@@ -4,6 +4,7 @@
  */
 import * as chop from '@chop/kernels';
 import * as tf from '@tensorflow/tfjs-core';
+import { median } from './measure.mjs';
 
 const { device, version } = await chop.startEngine({ engine: 'tensorflow' });
 if (device !== 'cuda') throw new Error('There is no GPU here, or the engine is not of the variant cuda: `chop engine install --cuda`.');
@@ -58,21 +59,22 @@ async function seconds(run, turns = 7, calls = 20) {
     await tf.add(end, 1).data();
     times.push((performance.now() - started) / 1000 / calls);
   }
-  return times.slice(1).sort((a, b) => a - b)[turns >> 1];
+  return median(times.slice(1));
 }
 
 console.log(`${version}\n\n| kernel | ms | definition, ms | times faster | TB/s |\n| --- | --- | --- | --- | --- |`);
 for (const [name, ops, run, elements] of WORK) {
-  const own = await tellable(name, run);
+  const own = await secondsOrNone(name, run);
   const native = ops.map((op) => tf.getKernel(`Chop${op}`, 'tensorflow')).filter(Boolean);
   for (const { kernelName } of native) tf.unregisterKernel(kernelName, 'tensorflow');
-  const plain = await tellable(name, run);
+  const plain = await secondsOrNone(name, run);
   native.forEach((kernel) => tf.registerKernel(kernel));
   const rate = elements === undefined ? '–' : ((4 * elements) / own / 1e12).toFixed(2);
   console.log(`| ${[name, (own * 1e3).toFixed(3), (plain * 1e3).toFixed(3), (plain / own).toFixed(1), native.length ? rate : 'not native'].join(' | ')} |`);
 }
 
-async function tellable(name, run) {
+/** No number where the work fails, which is told. */
+async function secondsOrNone(name, run) {
   try {
     return await seconds(run);
   } catch (error) {

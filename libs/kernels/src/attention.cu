@@ -94,10 +94,10 @@ __device__ void addRows(const Weights& weights, const float* rows, int64_t strid
   }
 }
 
-/** `to[ownRow() + i][ownPlace() + j · kTile] = sums[i][j] · factors[i]` */
-__device__ void storeRows(const float (&sums)[kOwn][kAcross], const float (&factors)[kOwn], float* to, int64_t stride, int64_t count, int64_t columns) {
+/** `to[ownRow() + i][ownPlace() + j · kTile] = sums[i][j]` in the `count` rows and `columns` that there are, rows `stride` apart. */
+__device__ void storeRows(const float (&sums)[kOwn][kAcross], float* to, int64_t stride, int64_t count, int64_t columns) {
   for (int i = 0; i < kOwn && ownRow() + i < count; ++i)
-    for (int64_t j = 0, column = ownPlace(); j < kAcross && column < columns; ++j, column += kTile) to[(ownRow() + i) * stride + column] = sums[i][j] * factors[i];
+    for (int64_t j = 0, column = ownPlace(); j < kAcross && column < columns; ++j, column += kTile) to[(ownRow() + i) * stride + column] = sums[i][j];
 }
 
 /**
@@ -144,9 +144,9 @@ extern "C" __global__ void attentionForward(const float* q, const float* k, cons
       }
       addRows(weights, v + key + column, strideK, count, of.inner - column, sums);
     }
-    float factors[kOwn];
-    for (int i = 0; i < kOwn; ++i) factors[i] = 1.0f / totals[i];
-    storeRows(sums, factors, out + query + column, strideQ, queries.count(), of.inner - column);
+    for (int i = 0; i < kOwn; ++i)
+      for (float& sum : sums[i]) sum /= totals[i];
+    storeRows(sums, out + query + column, strideQ, queries.count(), of.inner - column);
     if (column == 0 && ownPlace() == 0)
       for (int i = 0; i < kOwn && ownRow() + i < queries.count(); ++i)
         lse[of.row(queries.batch, queries.first + ownRow() + i, queries.head)] = largest[ownRow() + i] + logf(totals[i]);
@@ -173,7 +173,7 @@ extern "C" __global__ void attentionAlong(const float* dy, const float* out, flo
   }
 }
 
-/** A block for each tile of queries. With p the weights and ds = p ∘ (dy vᵀ − along): dq = scale · ds k. */
+/** A block for each tile of queries. With p the weights and ds = scale · p ∘ (dy vᵀ − along): dq = ds k. */
 extern "C" __global__ void attentionBackwardQueries(const float* dy, const float* q, const float* k, const float* v, const float* lse, const float* along, float* dq, const Heads of) {
   __shared__ Weights slopes;
   const Tile queries = tileOfBlock(of.heads, of.t), keys = keysOf(of, queries);
@@ -189,18 +189,16 @@ extern "C" __global__ void attentionBackwardQueries(const float* dy, const float
         const int64_t at = queries.first + ownRow() + i, row = of.row(queries.batch, at, queries.head);
         const bool seen = ownPlace() < count && of.sees(queries.batch, at, first + ownPlace());
         slopes.seen[ownRow() + i][ownPlace()] = seen;
-        if (seen) slopes.of[ownRow() + i][ownPlace()] = expf(scores[i] * of.scale - lse[row]) * (changes[i] - along[row]);
+        if (seen) slopes.of[ownRow() + i][ownPlace()] = of.scale * expf(scores[i] * of.scale - lse[row]) * (changes[i] - along[row]);
       }
       __syncthreads();
       addRows(slopes, k + key + column, strideK, count, of.inner - column, sums);
     }
-    float factors[kOwn];
-    for (float& factor : factors) factor = of.scale;
-    storeRows(sums, factors, dq + query + column, strideQ, queries.count(), of.inner - column);
+    storeRows(sums, dq + query + column, strideQ, queries.count(), of.inner - column);
   }
 }
 
-/** A block for each tile of keys, whose queries pass by: dk = scale · dsᵀ q, dv = pᵀ dy, over all heads of the group in their order. */
+/** A block for each tile of keys, whose queries pass by: dk = dsᵀ q, dv = pᵀ dy, over all heads of the group in their order. */
 extern "C" __global__ void attentionBackwardKeys(const float* dy, const float* q, const float* k, const float* v, const float* lse, const float* along, float* dk, float* dv, const Heads of) {
   __shared__ Weights weights, slopes;
   const Tile keys = tileOfBlock(of.kv, of.s);
@@ -220,18 +218,15 @@ extern "C" __global__ void attentionBackwardKeys(const float* dy, const float* q
           if (!seen) continue;
           const int64_t row = of.row(keys.batch, at, head);
           weights.of[ownRow() + i][ownPlace()] = expf(scores[i] * of.scale - lse[row]);
-          slopes.of[ownRow() + i][ownPlace()] = weights.of[ownRow() + i][ownPlace()] * (changes[i] - along[row]);
+          slopes.of[ownRow() + i][ownPlace()] = of.scale * weights.of[ownRow() + i][ownPlace()] * (changes[i] - along[row]);
         }
         __syncthreads();
         addRows(weights, dy + query + column, strideQ, count, of.inner - column, sumsOfV);
         addRows(slopes, q + query + column, strideQ, count, of.inner - column, sumsOfK);
       }
     }
-    float factors[kOwn];
-    for (float& factor : factors) factor = 1.0f;
-    storeRows(sumsOfV, factors, dv + key + column, strideK, keys.count(), of.inner - column);
-    for (float& factor : factors) factor = of.scale;
-    storeRows(sumsOfK, factors, dk + key + column, strideK, keys.count(), of.inner - column);
+    storeRows(sumsOfV, dv + key + column, strideK, keys.count(), of.inner - column);
+    storeRows(sumsOfK, dk + key + column, strideK, keys.count(), of.inner - column);
   }
 }
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { sampleData } from '../src/conformance.js';
+import type { NodeBackend } from '../src/engine/node-backend.js';
 
 /** As many rows as one call of a training step has. */
 const ALL = 2048;
@@ -24,7 +25,7 @@ export async function changedAlone(width: number, compute: (rows: tf.Tensor2D) =
 }
 
 /** Whether the native engine computes on a GPU, where only some rows are native. */
-export const isOnGpu = (): boolean => (tf.findBackend('tensorflow') as { isUsingGpuDevice?: boolean } | null)?.isUsingGpuDevice === true;
+export const isOnGpu = (): boolean => (tf.findBackend('tensorflow') as NodeBackend | null)?.isUsingGpuDevice === true;
 
 /** Whether the native kernel of a row is built, for where the native engine computes. */
 export const hasNative = (row: string): boolean => tf.getKernel(`Chop${row}`, 'tensorflow') !== undefined;

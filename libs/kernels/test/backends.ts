@@ -1,6 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { kernelRows } from '../src/engine/check-kernels.js';
 import { findCompiler } from '../src/engine/compile.js';
@@ -11,8 +10,7 @@ import { findEngine } from '../src/engine/installed.js';
 import { startTensorflow } from '../src/engine/tensorflow.js';
 import { startWasm } from '../src/engine/wasm.js';
 import { findWebgpu, startWebgpu } from '../src/engine/webgpu.js';
-
-const SOURCES = fileURLToPath(new URL('../src/', import.meta.url));
+import { cudaSources, SOURCES } from './cuda/emulated.js';
 
 /**
  * Starts every engine that is there and names its backend: kernels are tried on all of them in one process. Where native ones can be
@@ -50,7 +48,7 @@ async function expectNative({ native, device }: Engine): Promise<void> {
 
 /** The rows that a `.cu` has kernels for. */
 async function rowsOfGpu(): Promise<string[]> {
-  const sources = await Promise.all((await readdir(SOURCES)).filter((file) => file.endsWith('.cu')).map((file) => readFile(join(SOURCES, file), 'utf8')));
+  const sources = await Promise.all((await cudaSources()).map((file) => readFile(join(SOURCES, file), 'utf8')));
   return sources.flatMap((text) => Array.from(text.matchAll(/const Op \w+\("Chop(\w+)"/g), ([, row]) => row!));
 }
 

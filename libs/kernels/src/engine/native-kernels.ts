@@ -4,6 +4,7 @@ import { providePrograms } from '../program.js';
 import { type Addon, type NativeOp, orderedInputs } from './addon.js';
 import { findAddon } from './build-kernels.js';
 import type { InstalledEngine } from './installed.js';
+import type { NodeBackend } from './node-backend.js';
 
 /** Which native kernels run. */
 export interface NativeKernels {
@@ -13,13 +14,6 @@ export interface NativeKernels {
   readonly names: readonly string[];
   /** The most that TensorFlow's allocator held so far; unknown before the first native op. Weights that JavaScript holds are not in it. */
   peakBytes(): number | undefined;
-}
-
-/** What is used of the package's backend beyond TensorFlow.js' own contract. */
-interface NodeBackend {
-  readonly binding: { readonly TF_ATTR_FLOAT: number; readonly TF_ATTR_INT: number };
-  readonly isUsingGpuDevice: boolean;
-  executeMultipleOutputs(op: string, attributes: readonly object[], inputs: readonly tf.TensorInfo[], outputs: number): tf.TensorInfo[];
 }
 
 /**
@@ -35,7 +29,7 @@ export async function loadAddon(installed: InstalledEngine): Promise<Addon | und
 /** Enters the addon's ops in TensorFlow.js's kernel registry for the backend `tensorflow`: a kernel row finds its native sibling there by name. */
 export function enterKernels(addon: Addon): NativeKernels {
   const { level, memory } = addon;
-  const device = (tf.backend() as unknown as NodeBackend).isUsingGpuDevice ? 'GPU' : 'CPU';
+  const device = (tf.backend() as NodeBackend).isUsingGpuDevice ? 'GPU' : 'CPU';
   // Without a kernel for the GPU an op would run on copies in the processor's memory, and write into them: there a row computes by its reference, on the GPU.
   const ops = addon.ops.filter(({ devices }) => devices.includes(device));
   for (const op of ops) tf.registerKernel({ kernelName: op.name, backendName: 'tensorflow', kernelFunc: kernelFunction(op) });

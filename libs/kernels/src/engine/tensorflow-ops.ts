@@ -1,26 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-
-/** What is used of the package's backend beyond TensorFlow.js' own contract. */
-interface Backend extends tf.KernelBackend {
-  readonly binding: Binding;
-  getInputTensorIds(inputs: readonly tf.TensorInfo[]): number[];
-  createOutputTensor(output: Output): tf.TensorInfo;
-}
-
-interface Binding {
-  readonly TF_ATTR_TYPE: number;
-  readonly TF_FLOAT: number;
-  readonly TF_INT32: number;
-  readonly TF_BOOL: number;
-  executeOp(op: string, attributes: readonly object[], inputs: readonly number[], outputs: 1): [Output];
-  deleteTensor(id: number): void;
-}
-
-/** A tensor that an op made: TensorFlow's number of its type. */
-interface Output {
-  readonly id: number;
-  readonly dtype: number;
-}
+import type { BindingTensor, NodeBackend } from './node-backend.js';
 
 /** TensorFlow's `DT_BFLOAT16`, which TensorFlow.js has no name for. */
 const BFLOAT16 = 14;
@@ -30,7 +9,7 @@ const MOST_SHAPES = 1024;
 
 /** Enters in TensorFlow.js's registry what TensorFlow itself does in fewer calls than the package makes, or than a definition of TensorFlow.js's needs. */
 export function enterTensorflowOps(): void {
-  const backend = tf.backend() as Backend;
+  const backend = tf.backend() as NodeBackend;
   const entries = { Reshape: reshapeOf(backend), ChopNearestBfloat16: nearestBfloat16Of(backend) };
   for (const [kernelName, kernelFunc] of Object.entries(entries)) {
     if (tf.getKernel(kernelName, 'tensorflow') !== undefined) tf.unregisterKernel(kernelName, 'tensorflow');
@@ -39,7 +18,7 @@ export function enterTensorflowOps(): void {
 }
 
 /** The package makes a tensor of the new shape for each call and frees it again: two calls more into the binding. Shapes are few, and theirs are kept. */
-function reshapeOf(backend: Backend): tf.KernelFunc {
+function reshapeOf(backend: NodeBackend): tf.KernelFunc {
   const { binding } = backend;
   const kept = new Map<string, tf.TensorInfo>();
   const shapeTensor = (shape: readonly number[]): tf.TensorInfo => {
@@ -65,20 +44,19 @@ function reshapeOf(backend: Backend): tf.KernelFunc {
       { name: 'T', type: binding.TF_ATTR_TYPE, value: type },
       { name: 'Tshape', type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
     ];
-    const inputs = backend.getInputTensorIds([x, shapeTensor(call.attrs!['shape'] as unknown as number[])]);
-    return backend.createOutputTensor(binding.executeOp('Reshape', attributes, inputs, 1)[0]);
+    return backend.executeSingleOutput('Reshape', attributes, [x, shapeTensor(call.attrs!['shape'] as unknown as number[])]);
   };
 }
 
 /** To bfloat16 and back, which TensorFlow rounds to the nearest, and of two equally near ones to the even one. */
-function nearestBfloat16Of(backend: Backend): tf.KernelFunc {
+function nearestBfloat16Of(backend: NodeBackend): tf.KernelFunc {
   const { binding } = backend;
-  const cast = (id: number, from: number, to: number): Output => {
+  const cast = (id: number, from: number, to: number): BindingTensor => {
     const attributes = [
       { name: 'SrcT', type: binding.TF_ATTR_TYPE, value: from },
       { name: 'DstT', type: binding.TF_ATTR_TYPE, value: to },
     ];
-    return binding.executeOp('Cast', attributes, [id], 1)[0];
+    return binding.executeOp('Cast', attributes, [id], 1)[0]!;
   };
   return ({ inputs }) => {
     const [x] = backend.getInputTensorIds([inputs['x'] as tf.TensorInfo]);

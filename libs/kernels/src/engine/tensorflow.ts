@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { INSTALL_COMMAND, type Engine } from './engine.js';
 import { bindingPackage, type InstalledEngine } from './installed.js';
 import { enterKernels, loadAddon } from './native-kernels.js';
+import type { NodeBackend } from './node-backend.js';
 import { enterTensorflowOps } from './tensorflow-ops.js';
 
 /** TensorFlow reads these once, when its library is loaded. */
@@ -38,12 +39,6 @@ export interface EngineLimits {
   readonly memoryLimitBytes?: number | undefined;
 }
 
-/** What is used of the package's backend beyond TensorFlow.js' own contract. */
-interface NodeBackend {
-  readonly binding: { readonly TF_Version: string };
-  readonly isUsingGpuDevice: boolean;
-}
-
 /**
  * Loads native TensorFlow into this process and makes it the backend of TensorFlow.js.
  *
@@ -56,7 +51,7 @@ export async function startTensorflow(installed: InstalledEngine, limits: Engine
   const addon = await loadAddon(installed).catch((error: unknown) => String((error as Error).message ?? error));
   withBindingAt(installed.binding, () => void createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu'));
   await tf.setBackend('tensorflow');
-  const backend = tf.backend() as unknown as NodeBackend;
+  const backend = tf.backend() as NodeBackend;
   enterTensorflowOps();
   const native = typeof addon === 'object' ? enterKernels(addon) : undefined;
   const lack = typeof addon === 'string' ? `they do not load: ${addon.split('\n')[0]}` : 'they were not built';
