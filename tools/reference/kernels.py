@@ -166,14 +166,18 @@ for t, context, position in [(3, 5, 2), (1, 1, 0)]:
          lambda x, table: x + F.embedding(torch.arange(position, position + t), table), {"position": position}, ("x", "table"))
 
 # A 2:4 weight as its pairs of values, and their places in words of sixteen times two bits.
-for rows, into, out in [(3, 36, 5), (1, 4, 1)]:
+def two_of_four(out, into):
+    """Its values, its words, and the dense weight of such values."""
     places = torch.stack([torch.randperm(4)[:2].sort().values for _ in range(out * into // 4)]).reshape(out, -1)
     values = rounded((out, into // 2))
     codes = F.pad(places, (0, -places.shape[1] % 16)).reshape(out, -1, 16).long()
     words = ((codes << (2 * torch.arange(16))).sum(-1)).int()
     at = (torch.arange(into // 4).repeat_interleave(2) * 4 + places)
+    return values, words, lambda values: torch.zeros(out, into).scatter_(1, at, values)
+for rows, into, out in [(3, 36, 5), (1, 4, 1)]:
+    values, words, dense = two_of_four(out, into)
     case("packedLinear", f"{rows} rows, {into} to {out}", dict(x=rounded((rows, into)), values=values, positions=words, bias=rounded((out,))),
-         lambda x, values, positions, bias: F.linear(x, torch.zeros(out, into).scatter_(1, at, values), bias))
+         lambda x, values, positions, bias: F.linear(x, dense(values), bias))
 
 # Keys that come piece by piece.
 k = rounded((2, 7, 3, 5))
@@ -202,5 +206,9 @@ for shape in [(3, 7), (1, 1)]:
     case("zeroDropped", f"{list(shape)}", dict(weight=rounded(shape), kept=(torch.rand(shape) < 0.5).to(torch.uint8)), lambda weight, kept: weight * kept)
 for shape in [(3, 7), (1, 1), (5, 32)]:
     case("packBits", f"{list(shape)}", dict(kept=(torch.rand(shape) < 0.5).to(torch.uint8)), lambda kept: torch.tensor(numpy.packbits(kept.numpy()).astype("int32")))
+for rows, into, out in [(3, 36, 5), (1, 4, 1)]:
+    (gate, gate_words, gate_dense), (up, up_words, up_dense) = two_of_four(out, into), two_of_four(out, into)
+    case("packedGatedLinear", f"{rows} rows, {into} to {out}", dict(x=rounded((rows, into)), gateValues=gate, gatePositions=gate_words, upValues=up, upPositions=up_words),
+         lambda x, gateValues, gatePositions, upValues, upPositions: F.silu(F.linear(x, gate_dense(gateValues))) * F.linear(x, up_dense(upValues)))
 
 json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, open(sys.argv[1], "w"), separators=(",", ":"))

@@ -4,6 +4,7 @@ import { changedAlone, hasNative } from '../test/alone.js';
 import { numbersOn, startBackends } from '../test/backends.js';
 import { checkKernel, sampleData, type KernelCase } from './conformance.js';
 import { gatedLinear } from './gated-linear.js';
+import { hearCalls } from './kernel.js';
 import { linear } from './linear.js';
 import { packWeights } from './packed-weights.js';
 import { withFloatChains, withPrecision } from './precision.js';
@@ -89,7 +90,19 @@ if (hasNative('GatedLinear'))
       const release = packWeights(weights);
       weights.forEach((weight) => weight.dispose()); // only the twins are left to multiply by
       expect(gatedLinear(x, gate, up).dataSync()).toEqual(before);
+      expect(tf.tidy(() => hearCalls(() => gatedLinear(x, gate, up)).calls.map(({ kernel }) => kernel.name))).toEqual(['PackedGatedLinear']);
       release();
+    });
+
+    test('multiplies by the twin of one of them alone, and in bfloat16 by none', () => {
+      const [x, whole] = [tf.tensor2d([...sampleData([9, 8], 1).values], [9, 8]), tf.tensor2d([...sampleData([4, 8], 2).values], [4, 8])];
+      const pruned = tf.variable(tf.where(keepNofM(tf.abs(whole), 2, 4), whole, tf.zerosLike(whole)));
+      const called = (run: () => tf.Tensor): string[] => tf.tidy(() => hearCalls(run).calls.map(({ kernel }) => kernel.name));
+      const release = packWeights([pruned]);
+      expect(called(() => gatedLinear(x, pruned, whole))).toEqual(['PackedLinear', 'Linear', 'Swiglu']);
+      expect(called(() => withPrecision('bf16', () => gatedLinear(x, pruned, pruned)))).not.toContain('PackedGatedLinear');
+      release();
+      pruned.dispose();
     });
 
     test('with chains of floats for one of them alone computes both apart', () => {

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { defineKernel, expectShape, shapeOf } from './kernel.js';
 import { linear, linearKernel } from './linear.js';
-import { precisionTogether } from './packed-weights.js';
+import { gatedInputs, packedGatedLinearKernel } from './packed-linear.js';
+import { precisionTogether, twinsTogether } from './packed-weights.js';
 import type { PrecisionAttribute } from './precision.js';
 import { swiglu, swigluKernel } from './swiglu.js';
 
@@ -29,9 +30,10 @@ export const gatedLinearKernel = defineKernel({
  * @throws {@link ShapeError} `KERNEL_SHAPE` when the shapes do not fit.
  */
 export function gatedLinear(x: tf.Tensor, gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
-  const precision = precisionTogether([gate, up]);
-  if (precision === undefined) return swiglu(linear(x, gate), linear(x, up));
   const fits = gate.rank === 2 && x.rank >= 1 && x.shape.at(-1) === gate.shape[1] && up.shape.join() === gate.shape.join();
   expectShape('gatedLinear', fits, () => `x ${shapeOf(x)}, gate ${shapeOf(gate)} and up ${shapeOf(up)}`, 'x [..., in], gate and up [out, in]');
-  return tf.tidy(() => gatedLinearKernel({ x, gate, up }, precision));
+  const packed = twinsTogether([gate, up]);
+  if (packed) return tf.tidy(() => packedGatedLinearKernel(gatedInputs(x, packed.twins[0]!, packed.twins[1]!), packed.precision));
+  const precision = precisionTogether([gate, up]);
+  return precision ? tf.tidy(() => gatedLinearKernel({ x, gate, up }, precision)) : swiglu(linear(x, gate), linear(x, up));
 }

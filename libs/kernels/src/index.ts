@@ -3,7 +3,7 @@ export { valueAndGradients } from './tape.js';
 export { reshape } from './reshape.js';
 export * from './linear.js';
 export { packTwoOfFour, packTwoOfFourKernel, unpackTwoOfFour, type TwoOfFour } from './two-of-four.js';
-export * from './packed-linear.js';
+export { packedGatedLinear, packedGatedLinearKernel, packedLinear, packedLinearKernel } from './packed-linear.js';
 export { holdPacked, packedServesManyRows, packWeights, withPackedWeights } from './packed-weights.js';
 export { currentPrecision, hasBfloat16Products, type Precision, withFloatChains, withPrecision } from './precision.js';
 export * from './embedding.js';

@@ -8,6 +8,7 @@
 #include "native/lanes.h"
 #include "native/native.h"
 #include "native/product.h"
+#include "swiglu.h"
 
 namespace chop {
 namespace {
@@ -34,9 +35,16 @@ struct Packed {
   uint32_t positionsOf(int64_t row, int64_t input) const { return positions[row * ((in + kWord - 1) / kWord) + input / kWord] >> input % kWord; }
 };
 
+/** What is made of x: `x Wᵀ`, or `x Wᵀ + b`, or of two weights alike `silu(x Wᵀ) · (x Uᵀ)`. */
+struct Work {
+  Packed weight;
+  const float* bias;  // where there is one
+  const Packed* up;   // where there is one
+};
+
 /** `M` tokens times `n` ≤ `L` rows of the weight, which are turned in registers. */
 template <int M, int L>
-CHOP_INLINE void fewTokens(const Packed& weight, int64_t row, int64_t n, const float* x, float* y, bool accumulate) {
+CHOP_INLINE void fewTokens(const Packed& weight, const float* bias, int64_t row, int64_t n, const float* x, float* y) {
   using Vector = typename Lanes<L>::Vector;
   for (int64_t begin = 0; begin < weight.in; begin += kDepth) {
     const int64_t end = std::min(weight.in, begin + kDepth);
@@ -75,23 +83,23 @@ CHOP_INLINE void fewTokens(const Packed& weight, int64_t row, int64_t n, const f
         sums[token] += values * inputs;
       }
     }
-    const bool add = accumulate || begin > 0;
     for (int token = 0; token < M; ++token) {
       float* to = y + token * weight.out + row;
-      for (int64_t lane = 0; lane < n; ++lane) to[lane] = add ? to[lane] + sums[token][lane] : sums[token][lane];
+      const float* add = begin > 0 ? to : bias == nullptr ? nullptr : bias + row;
+      for (int64_t lane = 0; lane < n; ++lane) to[lane] = add == nullptr ? sums[token][lane] : add[lane] + sums[token][lane];
     }
   }
 }
 
 /** Rows `[from, to)` of the weight. */
 template <int L>
-CHOP_INLINE void fewTokens(const Packed& weight, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool accumulate) {
+CHOP_INLINE void fewTokens(const Packed& weight, const float* bias, int64_t from, int64_t to, const float* x, float* y, int64_t tokens) {
   for (int64_t row = from; row < to; row += L) {
     const int64_t n = std::min<int64_t>(L, to - row);
     int64_t token = 0;
-    for (; token + 4 <= tokens; token += 4) fewTokens<4, L>(weight, row, n, x + token * weight.in, y + token * weight.out, accumulate);
-    for (; token + 2 <= tokens; token += 2) fewTokens<2, L>(weight, row, n, x + token * weight.in, y + token * weight.out, accumulate);
-    if (token < tokens) fewTokens<1, L>(weight, row, n, x + token * weight.in, y + token * weight.out, accumulate);
+    for (; token + 4 <= tokens; token += 4) fewTokens<4, L>(weight, bias, row, n, x + token * weight.in, y + token * weight.out);
+    for (; token + 2 <= tokens; token += 2) fewTokens<2, L>(weight, bias, row, n, x + token * weight.in, y + token * weight.out);
+    if (token < tokens) fewTokens<1, L>(weight, bias, row, n, x + token * weight.in, y + token * weight.out);
   }
 }
 
@@ -160,9 +168,9 @@ CHOP_INLINE void multiply(const Packed& weight, int64_t row, int64_t begin, int6
   for (int i = 0; i < R * T; ++i) store<L>(chains + i * L, sums[i / T][i % T]);
 }
 
-/** `y[token][row]` becomes or gets what the chains `[rows][width]` came to. */
+/** `y[token][row]` becomes `sums[row][token]`, of `width` tokens a row. */
 template <int L>
-CHOP_INLINE void finish(const Tokens& tokens, const float* chains, int64_t rows, float* y, int64_t stride, bool add) {
+CHOP_INLINE void finish(const Tokens& tokens, const float* sums, int64_t rows, float* y, int64_t stride) {
   const int64_t width = tokens.registers * L;
   for (int64_t group = 0; group < tokens.count; group += L)
     for (int64_t row = 0; row < rows; row += L) {
@@ -170,19 +178,19 @@ CHOP_INLINE void finish(const Tokens& tokens, const float* chains, int64_t rows,
       typename Lanes<L>::Vector turned[L] = {};
 #pragma GCC unroll 16
       for (int lane = 0; lane < L; ++lane)
-        if (row + lane < rows) turned[lane] = load<L>(chains + (row + lane) * width + group);
+        if (row + lane < rows) turned[lane] = load<L>(sums + (row + lane) * width + group);
       turn<L>(turned);
       const int64_t high = std::min<int64_t>(L, tokens.count - group), wide = std::min<int64_t>(L, rows - row);
       float* to = y + (tokens.first + group) * stride + row;
       if (wide == L) {
 #pragma GCC unroll 16
         for (int token = 0; token < L; ++token)
-          if (token < high) store<L>(to + token * stride, add ? load<L>(to + token * stride) + turned[token] : turned[token]);
+          if (token < high) store<L>(to + token * stride, turned[token]);
         continue;
       }
       std::memcpy(square, turned, sizeof square);
       for (int64_t token = 0; token < high; ++token)
-        for (int64_t lane = 0; lane < wide; ++lane) to[token * stride + lane] = (add ? to[token * stride + lane] : 0.0f) + square[token][lane];
+        for (int64_t lane = 0; lane < wide; ++lane) to[token * stride + lane] = square[token][lane];
     }
 }
 
@@ -193,44 +201,65 @@ CHOP_INLINE void fetchResults(const Tokens& tokens, int64_t from, int64_t to, co
     for (int64_t row = 0; row < rows; row += kLine) __builtin_prefetch(y + (tokens.first + token) * stride + row, 1);
 }
 
-/** Rows `[from, from + rows)` of the weight, at most `kRows`, times a block of tokens, `R` rows at once. */
+/**
+ * `sums[row][token]` of rows `[from, from + rows)` of the weight, at most `kRows`, and a block of tokens, `R` rows at once; `bias`: of these rows, `y`: where the
+ * first of them will be written.
+ */
 template <int R, int T, int L>
-CHOP_INLINE void manyTokens(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool accumulate) {
-  constexpr int64_t kPart = 1024 / L;  // inputs: those of a block of tokens stay in the first-level cache
-  alignas(64) float chains[kRows * T * L];
+CHOP_INLINE void sumRows(const Packed& weight, const float* bias, int64_t from, int64_t rows, const Tokens& tokens, const float* y, float* sums) {
+  constexpr int64_t kPart = 1024 / L, kWidth = T * L;  // inputs: those of a block of tokens stay in the first-level cache
+  alignas(64) float later[kRows * kWidth];
   for (int64_t begin = 0; begin < weight.in; begin += kPart) {
     const int64_t end = std::min(weight.in, begin + kPart);
+    float* chains = begin < kDepth ? sums : later;
     int64_t row = 0;
     for (; row + R <= rows; row += R) {
-      if (end == weight.in) fetchResults(tokens, row * T * L / rows, (row + R) * T * L / rows, y + from, weight.out, rows);
-      multiply<R, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * T * L);
+      if (end == weight.in) fetchResults(tokens, row * kWidth / rows, (row + R) * kWidth / rows, y, weight.out, rows);
+      multiply<R, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * kWidth);
     }
-    for (; row < rows; ++row) multiply<1, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * T * L);
-    if (end % kDepth == 0 || end == weight.in) finish<L>(tokens, chains, rows, y + from, weight.out, accumulate || end > kDepth);
+    for (; row < rows; ++row) multiply<1, T, L>(weight, from + row, begin, end, tokens.inputs, chains + row * kWidth);
+    if (end % kDepth != 0 && end != weight.in) continue;
+    if (chains == later)
+      for (int64_t i = 0; i < rows * kWidth; ++i) sums[i] += later[i];
+    else if (bias != nullptr)
+      for (int64_t i = 0; i < rows * kWidth; ++i) sums[i] += bias[i / kWidth];
   }
 }
 
+/** Rows `[from, from + rows)` of what is made of a block of tokens. */
+template <int R, int T, int L>
+CHOP_INLINE void manyTokens(const Work& of, int64_t from, int64_t rows, const Tokens& tokens, float* y) {
+  alignas(64) float sums[kRows * T * L];
+  sumRows<R, T, L>(of.weight, of.bias == nullptr ? nullptr : of.bias + from, from, rows, tokens, y + from, sums);
+  if (of.up != nullptr) {
+    alignas(64) float others[kRows * T * L];
+    sumRows<R, T, L>(*of.up, nullptr, from, rows, tokens, y + from, others);
+    gated(sums, others, sums, rows * T * L);
+  }
+  finish<L>(tokens, sums, rows, y + from, of.weight.out);
+}
+
 template <int L>
-CHOP_INLINE void manyTokens(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool accumulate) {
-  if (tokens.registers == kMost) manyTokens<2, kMost, L>(weight, from, rows, tokens, y, accumulate);
-  else manyTokens<4, kHalf, L>(weight, from, rows, tokens, y, accumulate);
+CHOP_INLINE void manyTokens(const Work& of, int64_t from, int64_t rows, const Tokens& tokens, float* y) {
+  if (tokens.registers == kMost) manyTokens<2, kMost, L>(of, from, rows, tokens, y);
+  else manyTokens<4, kHalf, L>(of, from, rows, tokens, y);
 }
 
 /** What differs between the levels of a processor. */
 struct Shape {
   int lanes;
-  void (*few)(const Packed&, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool);
+  void (*few)(const Packed&, const float* bias, int64_t from, int64_t to, const float* x, float* y, int64_t tokens);
   void (*turn)(const Tokens&, const float* x, int64_t in);
-  void (*many)(const Packed&, int64_t from, int64_t rows, const Tokens&, float* y, bool);
+  void (*many)(const Work&, int64_t from, int64_t rows, const Tokens&, float* y);
 };
 
 #define CHOP_SHAPE(NAME, TARGET, LANES)                                                                                             \
-  TARGET void few##NAME(const Packed& weight, int64_t from, int64_t to, const float* x, float* y, int64_t tokens, bool add) {       \
-    fewTokens<LANES>(weight, from, to, x, y, tokens, add);                                                                          \
+  TARGET void few##NAME(const Packed& weight, const float* bias, int64_t from, int64_t to, const float* x, float* y, int64_t tokens) {\
+    fewTokens<LANES>(weight, bias, from, to, x, y, tokens);                                                                         \
   }                                                                                                                                 \
   TARGET void turn##NAME(const Tokens& tokens, const float* x, int64_t in) { turnTokens<LANES>(tokens, x, in); }                    \
-  TARGET void many##NAME(const Packed& weight, int64_t from, int64_t rows, const Tokens& tokens, float* y, bool add) {              \
-    manyTokens<LANES>(weight, from, rows, tokens, y, add);                                                                          \
+  TARGET void many##NAME(const Work& of, int64_t from, int64_t rows, const Tokens& tokens, float* y) {                              \
+    manyTokens<LANES>(of, from, rows, tokens, y);                                                                                   \
   }                                                                                                                                 \
   constexpr Shape k##NAME = {LANES, few##NAME, turn##NAME, many##NAME};
 
@@ -266,7 +295,7 @@ float chain(const Packed& weight, int64_t row, const float* x, float sum) {
 }
 
 /** By the dense product. What is not finite came through places that hold nothing, maybe: it is summed again. */
-void multiplyUnpacked(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, const float* bias, Precision precision) {
+void multiplyUnpacked(Call& call, const Packed& weight, const float* bias, const float* x, float* y, int64_t tokens, Precision precision) {
   const int64_t out = weight.out, in = weight.in;
   float* dense = call.scratch(std::min(out, kUnpacked) * in);
   for (int64_t first = 0; first < out; first += kUnpacked) {
@@ -280,17 +309,33 @@ void multiplyUnpacked(Call& call, const Packed& weight, const float* x, float* y
   });
 }
 
-void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_t tokens, const float* bias, Precision precision) {
+void multiplyUnpacked(Call& call, const Work& of, const float* x, float* y, int64_t tokens, Precision precision) {
+  const int64_t out = of.weight.out;
+  for (int64_t token = 0; of.bias != nullptr && token < tokens; ++token) std::copy_n(of.bias, out, y + token * out);
+  multiplyUnpacked(call, of.weight, of.bias, x, y, tokens, precision);
+  if (of.up == nullptr) return;
+  float* others = call.scratch(tokens * out);
+  multiplyUnpacked(call, *of.up, nullptr, x, others, tokens, precision);
+  call.parallel(tokens, 4 * out, [&](int64_t from, int64_t to) { gated(y + from * out, others + from * out, y + from * out, (to - from) * out); });
+}
+
+void multiplyFew(Call& call, const Shape& with, const Work& of, const float* x, float* y, int64_t tokens) {
+  const int64_t out = of.weight.out, in = of.weight.in, lanes = with.lanes;
+  float* others = of.up == nullptr ? nullptr : call.scratch(tokens * out);
+  call.parallel(parts(out, lanes), tokens * in + in * lanes / 2, [&](int64_t first, int64_t last) {
+    const int64_t from = first * lanes, to = std::min(out, last * lanes);
+    with.few(of.weight, of.bias, from, to, x, y, tokens);
+    if (of.up == nullptr) return;
+    with.few(*of.up, nullptr, from, to, x, others, tokens);
+    for (int64_t row = from; row < tokens * out; row += out) gated(y + row, others + row, y + row, to - from);
+  });
+}
+
+void multiply(Call& call, const Work& of, const float* x, float* y, int64_t tokens, Precision precision) {
   const Shape& with = CHOP_OF_LEVEL(k);
-  const int64_t out = weight.out, in = weight.in, lanes = with.lanes;
-  const bool accumulate = bias != nullptr;
-  if (precision == Precision::kFloat && hasTiles()) return multiplyUnpacked(call, weight, x, y, tokens, bias, precision);
-  if (tokens <= kFewTokens) {
-    call.parallel(parts(out, lanes), tokens * in + in * lanes / 2, [&](int64_t from, int64_t to) {
-      with.few(weight, from * lanes, std::min(out, to * lanes), x, y, tokens, accumulate);
-    });
-    return;
-  }
+  const int64_t out = of.weight.out, in = of.weight.in, lanes = with.lanes;
+  if (precision == Precision::kFloat && hasTiles()) return multiplyUnpacked(call, of, x, y, tokens, precision);
+  if (tokens <= kFewTokens) return multiplyFew(call, with, of, x, y, tokens);
   std::vector<Tokens> blocks;
   int64_t width = 0;
   for (int64_t first = 0; first < tokens;) {
@@ -314,33 +359,47 @@ void multiply(Call& call, const Packed& weight, const float* x, float* y, int64_
   call.parallel(count * groups, kRows * kMost * in, [&](int64_t from, int64_t to) {
     for (int64_t task = from; task < to; ++task) {
       const int64_t row = task % groups * kRows;
-      with.many(weight, row, std::min(kRows, out - row), blocks[task / groups], y, accumulate);
+      with.many(of, row, std::min(kRows, out - row), blocks[task / groups], y);
     }
   });
 }
 
-/** y = x Wᵀ (+ b) */
-void packedLinear(Call& call) {
-  const Array &x = call.input(0), &values = call.input(1), &positions = call.input(2);
+/** The packed weight of inputs `at` and `at + 1`, which fits x. */
+Packed packedOf(Call& call, int at) {
+  const Array &x = call.input(0), &values = call.input(at), &positions = call.input(at + 1);
   Call::expect(x.rank() >= 1 && x.size(-1) % 4 == 0 && x.size(-1) > 0 && values.rank() == 2 && x.size(-1) == 2 * values.size(1), "x [..., in] and values [out, in / 2], in a multiple of 4");
   const int64_t out = values.size(0), in = x.size(-1);
   Call::expect(positions.rank() == 2 && positions.size(0) == out && positions.size(1) == parts(in, kWord), "positions [out, in / 32]");
+  return {values.floats(), reinterpret_cast<const uint32_t*>(positions.ints()), out, in};
+}
+
+void run(Call& call, const Work& of) {
+  const Array& x = call.input(0);
   Sizes sizes = x.sizes;
-  sizes.back() = out;
+  sizes.back() = of.weight.out;
   const Array y = call.output(0, sizes);
   const Precision precision = precisionOf(call);
   Call::expect(precision == Precision::kFloat || precision == Precision::kFloatChains, "precision 0 or 3 (float32)");
-  const float* bias = nullptr;
-  if (call.inputs() == 4) {
-    Call::expect(call.input(3).count == out, "bias [out]");
-    bias = call.input(3).floats();
-    for (int64_t row = 0; row < y.rows(); ++row) std::copy_n(bias, out, y.floats() + row * out);
-  }
-  const Packed weight{values.floats(), reinterpret_cast<const uint32_t*>(positions.ints()), out, in};
-  if (x.count > 0) multiply(call, weight, x.floats(), y.floats(), x.rows(), bias, precision);
+  if (x.count > 0) multiply(call, of, x.floats(), y.floats(), x.rows(), precision);
+}
+
+/** y = x Wᵀ (+ b) */
+void packedLinear(Call& call) {
+  const Packed weight = packedOf(call, 1);
+  const bool biased = call.inputs() == 4;
+  Call::expect(!biased || call.input(3).count == weight.out, "bias [out]");
+  run(call, {weight, biased ? call.input(3).floats() : nullptr, nullptr});
+}
+
+/** swiglu(x Wgateᵀ, x Wupᵀ) */
+void packedGatedLinear(Call& call) {
+  const Packed gate = packedOf(call, 1), up = packedOf(call, 3);
+  Call::expect(gate.out == up.out, "gate and up of the same shape");
+  run(call, {gate, nullptr, &up});
 }
 
 const Op kPackedLinear("ChopPackedLinear", "x: float, values: float, positions: int32, bias: N * float -> y: float", "precision", packedLinear);
+const Op kPackedGatedLinear("ChopPackedGatedLinear", "x: float, gateValues: float, gatePositions: int32, upValues: float, upPositions: int32 -> y: float", "precision", packedGatedLinear);
 
 }  // namespace
 }  // namespace chop

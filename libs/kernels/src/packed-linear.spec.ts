@@ -5,10 +5,11 @@ import { startBackends } from '../test/backends.js';
 import { checkKernel, sampleData, type KernelCase } from './conformance.js';
 import { hearCalls } from './kernel.js';
 import { linear } from './linear.js';
-import { packedLinear } from './packed-linear.js';
+import { packedGatedLinear, packedLinear } from './packed-linear.js';
 import { packWeights, withPackedWeights } from './packed-weights.js';
 import { withFloatChains, withPrecision } from './precision.js';
-import { packTwoOfFour, unpackTwoOfFour } from './two-of-four.js';
+import { swiglu } from './swiglu.js';
+import { packTwoOfFour, type TwoOfFour, unpackTwoOfFour } from './two-of-four.js';
 import { valueAndGradients } from './tape.js';
 
 const backends = await startBackends();
@@ -113,11 +114,14 @@ describe.each(backends)('the packed form, on %s', (backend) => {
   });
 });
 
-test('packedLinear refuses another number of inputs, positions of another weight and another bias', () => {
+test('packed products refuse another number of inputs, positions of another weight, another bias and two weights that differ', () => {
   const packed = packTwoOfFour(dense(3, 8, 1));
   expect(() => packedLinear(tf.zeros([2, 4]), packed)).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
   expect(() => packedLinear(tf.zeros([2, 8]), { ...packed, positions: tf.zeros([3, 2], 'int32') })).toThrow(/positions int32 \[3, 2\]/);
   expect(() => packedLinear(tf.zeros([2, 8]), packed, tf.zeros([4]))).toThrow(/bias \[4\]/);
+  const other = packTwoOfFour(dense(4, 8, 1));
+  expect(() => packedGatedLinear(tf.zeros([2, 8]), packed, other)).toThrow(/gate and up of the same shape/);
+  expect(() => packedGatedLinear(tf.zeros([2, 4]), packed, packed)).toThrow(expect.objectContaining({ code: 'KERNEL_SHAPE' }));
 });
 
 /** As fast as the processor can, and by chains of floats. */
@@ -143,6 +147,23 @@ if (native)
         const expected = way(() => numbers(linear(all, weight, bias)));
         for (const rows of [1, 2, 6, 7, 24, 25, 33, 48, 49, 97])
           expect(way(() => numbers(packedLinear(tf.slice(all, [0, 0], [rows, inputs]), packed, bias)))).toEqual(expected.slice(0, rows * out));
+      }
+    });
+
+    test.each([
+      [1, 4],
+      [65, 68],
+      [9, 1060],
+      [130, 2052],
+      [0, 8],
+    ])('of two weights [%i, %i] gives what its parts give to the bit, however many rows are computed together', async (out, inputs) => {
+      await tf.setBackend('tensorflow');
+      const [gate, up] = [dense(out, inputs, 8), dense(out, inputs, 9)].map((weight) => packTwoOfFour(weight)) as [TwoOfFour, TwoOfFour];
+      const all = tf.tensor2d([...sampleData([97, inputs], 9).values], [97, inputs]);
+      for (const way of WAYS) {
+        const expected = way(() => numbers(swiglu(packedLinear(all, gate), packedLinear(all, up))));
+        for (const rows of [1, 2, 6, 7, 24, 25, 33, 48, 49, 97])
+          expect(way(() => numbers(packedGatedLinear(tf.slice(all, [0, 0], [rows, inputs]), gate, up)))).toEqual(expected.slice(0, rows * out));
       }
     });
 

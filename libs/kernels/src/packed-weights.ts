@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { gradientsWanted } from './kernel.js';
 import { packedLinearKernel } from './packed-linear.js';
-import { precisionAttribute, type PrecisionAttribute } from './precision.js';
+import { currentPrecision, precisionAttribute, type PrecisionAttribute } from './precision.js';
 import { tryTwoOfFour, type TwoOfFour } from './two-of-four.js';
 
 /** The packed twin of a weight, and the memory that it was made from. */
@@ -72,10 +72,20 @@ export function packedTwin(weight: tf.Tensor): TwoOfFour | undefined {
 
 /** The precision in which one op without a gradient may multiply several weights; undefined where each has to go its own way. */
 export function precisionTogether(weights: readonly tf.Tensor[]): PrecisionAttribute | undefined {
+  return weights.some((weight) => packedTwin(weight) !== undefined) ? undefined : samePrecision(weights);
+}
+
+/** The packed forms of several weights, and the precision, where one op may multiply by all of them. */
+export function twinsTogether(weights: readonly tf.Tensor[]): { readonly twins: readonly TwoOfFour[]; readonly precision: PrecisionAttribute } | undefined {
+  const twins = weights.map(packedTwin).filter((twin) => twin !== undefined);
+  const precision = samePrecision(weights);
+  return twins.length < weights.length || precision === undefined || currentPrecision() !== 'f32' ? undefined : { twins, precision };
+}
+
+/** The precision of all products with some weights, where no gradient is asked for. */
+function samePrecision(weights: readonly tf.Tensor[]): PrecisionAttribute | undefined {
   const [first, ...others] = weights.map((weight) => precisionAttribute(weight));
-  const apart =
-    gradientsWanted() || others.some(({ precision }) => precision !== first!.precision) || weights.some((weight) => packedTwin(weight) !== undefined);
-  return apart ? undefined : first;
+  return gradientsWanted() || others.some(({ precision }) => precision !== first!.precision) ? undefined : first;
 }
 
 function makeTwin(weight: tf.Tensor): boolean {

@@ -17,26 +17,27 @@ CHOP_INLINE void keepInGroup(const float* scores, uint8_t* kept, int n, int m) {
   }
 }
 
-/** How many go before each entry of four groups of four, from the `Step`-th beside it in its group: an earlier one goes before an equal one. */
-template <int Step, int... Lane>
-CHOP_INLINE Lanes<16>::Ints goesBefore(Lanes<16>::Vector scores, std::integer_sequence<int, Lane...>) {
-  constexpr Lanes<16>::Ints beside = {(Lane / 4 * 4 + (Lane + Step) % 4)...}, earlier = {((Lane + Step) % 4 < Lane % 4 ? -1 : 0)...};
-  const Lanes<16>::Vector other = __builtin_shuffle(scores, beside);
+/** How many go before each entry of groups of four, from the `Step`-th beside it in its group: an earlier one goes before an equal one. */
+template <int L, int Step, int... Lane>
+CHOP_INLINE typename Lanes<L>::Ints goesBefore(typename Lanes<L>::Vector scores, std::integer_sequence<int, Lane...>) {
+  constexpr typename Lanes<L>::Ints beside = {(Lane / 4 * 4 + (Lane + Step) % 4)...}, earlier = {((Lane + Step) % 4 < Lane % 4 ? -1 : 0)...};
+  const typename Lanes<L>::Vector other = __builtin_shuffle(scores, beside);
   return ((other >= scores) & earlier) | ((other > scores) & ~earlier);
 }
 
-/** Groups of four, four of them at once. */
+/** Groups of four, as many at once as a register holds. */
+template <int L>
 CHOP_INLINE void keepInFours(const float* scores, uint8_t* kept, int64_t groups, int n) {
-  constexpr std::make_integer_sequence<int, 16> all;
-  typedef uint8_t Bytes __attribute__((vector_size(16)));
-  int64_t group = 0;
-  for (; group + 4 <= groups; group += 4) {
-    const Lanes<16>::Vector four = load<16>(scores + group * 4);
-    const Lanes<16>::Ints before = goesBefore<1>(four, all) + goesBefore<2>(four, all) + goesBefore<3>(four, all);  // −1 for each
+  constexpr std::make_integer_sequence<int, L> all;
+  typedef uint8_t Bytes __attribute__((vector_size(L)));
+  int64_t entry = 0;
+  for (; entry + L <= groups * 4; entry += L) {
+    const typename Lanes<L>::Vector some = load<L>(scores + entry);
+    const typename Lanes<L>::Ints before = goesBefore<L, 1>(some, all) + goesBefore<L, 2>(some, all) + goesBefore<L, 3>(some, all);  // −1 for each
     const Bytes bytes = __builtin_convertvector((before > -n) & 1, Bytes);
-    std::memcpy(kept + group * 4, &bytes, sizeof bytes);
+    std::memcpy(kept + entry, &bytes, sizeof bytes);
   }
-  for (; group < groups; ++group) keepInGroup(scores + group * 4, kept + group * 4, n, 4);
+  for (; entry < groups * 4; entry += 4) keepInGroup(scores + entry, kept + entry, n, 4);
 }
 
 /** `M`: the size of a group where the compiler is to know it, or 0. */
@@ -46,9 +47,17 @@ CHOP_INLINE void keepInGroups(const float* scores, uint8_t* kept, int64_t groups
   for (int64_t group = 0; group < groups; ++group) keepInGroup(scores + group * size, kept + group * size, n, size);
 }
 
-CHOP_LEVELS void keepOf(const float* scores, uint8_t* kept, int64_t groups, int n, int m) {
-  if (m == 4) keepInFours(scores, kept, groups, n);
-  else if (m == 8) keepInGroups<8>(scores, kept, groups, n, m);
+#define CHOP_FOURS(NAME, TARGET, LANES) \
+  TARGET void keepInFours##NAME(const float* scores, uint8_t* kept, int64_t groups, int n) { keepInFours<LANES>(scores, kept, groups, n); }
+
+CHOP_FOURS(Base, , 4)
+#if CHOP_X86
+CHOP_FOURS(V3, CHOP_V3, 8)
+CHOP_FOURS(V4, CHOP_V4, 16)
+#endif
+
+CHOP_LEVELS void keepInOthers(const float* scores, uint8_t* kept, int64_t groups, int n, int m) {
+  if (m == 8) keepInGroups<8>(scores, kept, groups, n, m);
   else keepInGroups<0>(scores, kept, groups, n, m);
 }
 
@@ -57,7 +66,11 @@ void keepNofM(Call& call) {
   const int n = static_cast<int>(call.number("n")), m = static_cast<int>(call.number("m"));
   Call::expect(m >= 1 && scores.rank() >= 1 && scores.size(-1) % m == 0, "an inner length that is a multiple of m");
   const Array kept = call.output(0, scores.sizes);
-  call.parallel(scores.count / m, m * m, [&](int64_t from, int64_t to) { keepOf(scores.floats() + from * m, kept.bools() + from * m, to - from, n, m); });
+  const auto keepInFours = CHOP_OF_LEVEL(keepInFours);
+  call.parallel(scores.count / m, m * m, [&](int64_t from, int64_t to) {
+    if (m == 4) keepInFours(scores.floats() + from * m, kept.bools() + from * m, to - from, n);
+    else keepInOthers(scores.floats() + from * m, kept.bools() + from * m, to - from, n, m);
+  });
 }
 
 /** Whole numbers in the order of the floats; −0 is 0, and what is no number counts as +∞. */

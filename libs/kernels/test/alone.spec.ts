@@ -13,6 +13,7 @@ import {
   linear,
   lion,
   magnitude,
+  packedGatedLinear,
   packedLinear,
   packTwoOfFour,
   platonScore,
@@ -23,6 +24,7 @@ import {
   rmsNorm,
   rowSums,
   tokenLogProbabilities,
+  type TwoOfFour,
   wandaScore,
 } from '../src/index.js';
 import { changedAlone, hasNative } from './alone.js';
@@ -34,6 +36,12 @@ beforeAll(async () => void (native = (await startBackends()).includes('tensorflo
 const WIDTH = 37;
 const sample = (shape: number[], seed: number): tf.Tensor => tf.tensor([...sampleData(shape, seed).values], shape);
 const weights = (): tf.Tensor => sample([101, WIDTH], 4);
+
+/** 2:4, of 36 inputs. */
+function packed(seed: number): TwoOfFour {
+  const weight = sample([WIDTH, 36], seed);
+  return packTwoOfFour(tf.mul(weight, tf.cast(keepNofM(weight, 2, 4), 'float32')));
+}
 
 /** One number per row, as often as `changedAlone` looks at. */
 const spread = (perRow: tf.Tensor): tf.Tensor => tf.tile(tf.reshape(perRow, [-1, 1]), [1, WIDTH]);
@@ -68,11 +76,11 @@ describe('a row is the same to the bit, alone or with 2047 others', () => {
     ['positionEmbedding', (rows) => positionEmbedding(tf.expandDims(rows, 1), weights(), 7)],
     [
       'packedLinear',
-      (rows) => {
-        const weight = sample([WIDTH, 36], 7);
-        const packed = packTwoOfFour(tf.mul(weight, tf.cast(keepNofM(weight, 2, 4), 'float32')));
-        return packedLinear(tf.slice(rows, [0, 0], [-1, 36]), packed, sample([WIDTH], 8));
-      },
+      (rows) => packedLinear(tf.slice(rows, [0, 0], [-1, 36]), packed(7), sample([WIDTH], 8)),
+    ],
+    [
+      'packedGatedLinear',
+      (rows) => packedGatedLinear(tf.slice(rows, [0, 0], [-1, 36]), packed(7), packed(9)),
     ],
     ['residual', (rows) => residual(rows, tf.mul(rows, -0.3))],
     ['magnitude', (rows) => magnitude(rows)],

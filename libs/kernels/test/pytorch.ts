@@ -85,7 +85,9 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
   join: ({ first, second }) => kernels.join(first!, second!),
   affine: ({ x }, { scale, shift }) => kernels.affine(x!, { scale: Number(scale), shift: Number(shift) }),
   positionEmbedding: ({ x, table }, { position }) => kernels.positionEmbedding(x!, table!, Number(position)),
-  packedLinear: ({ x, values, positions, bias }) => kernels.packedLinear(x!, { values: values as tf.Tensor2D, positions: positions as tf.Tensor2D }, bias),
+  packedLinear: ({ x, values, positions, bias }) => kernels.packedLinear(x!, twoOfFour(values, positions), bias),
+  packedGatedLinear: ({ x, gateValues, gatePositions, upValues, upPositions }) =>
+    kernels.packedGatedLinear(x!, twoOfFour(gateValues, gatePositions), twoOfFour(upValues, upPositions)),
   keyValueCache: ({ k }) => {
     const cache = kernels.keyValueCache();
     const pieces = [2, 1, 4].map((tokens) => {
@@ -104,7 +106,12 @@ const CALLS: Readonly<Record<string, (inputs: Inputs, options: TorchCase['option
  * Engines that a kernel is not run on: weights are packed only where the product with them is native, and WebGPU reads int32 as float32, which has
  * not the digits of a word of positions.
  */
-export const NOT_ON: Readonly<Record<string, readonly string[]>> = { packedLinear: ['webgpu'] };
+export const NOT_ON: Readonly<Record<string, readonly string[]>> = { packedLinear: ['webgpu'], packedGatedLinear: ['webgpu'] };
+
+const twoOfFour = (values: tf.Tensor | undefined, positions: tf.Tensor | undefined): kernels.TwoOfFour => ({
+  values: values as tf.Tensor2D,
+  positions: positions as tf.Tensor2D,
+});
 
 const STEP = { lr: 0.1, beta1: 0.9, beta2: 0.95, decay: 0.1 };
 
