@@ -51,6 +51,23 @@ struct Pairs {
 /** Words of wide slivers that are fetched ahead. */
 constexpr int64_t kAhead = 16;
 
+/** The chains of `R` rows times two registers of `L` columns go on by a word of each. */
+template <int R, int L, typename Chain>
+CHOP_INLINE void goOn(const float* a, const float* b, typename Lanes<L>::Vector (&sums)[R][2]) {
+  const typename Lanes<L>::Vector left = load<L>(b), right = load<L>(b + L);
+  // Wide slivers do not stay in the first-level cache: their next words are fetched while these are multiplied.
+  if constexpr (L == 16) {
+    __builtin_prefetch(b + kAhead * 2 * L);
+    __builtin_prefetch(b + kAhead * 2 * L + L);
+    __builtin_prefetch(a + kAhead * R);
+  }
+#pragma GCC unroll 14
+  for (int row = 0; row < R; ++row) {
+    sums[row][0] = Chain::template further<L>(sums[row][0], a[row], left);
+    sums[row][1] = Chain::template further<L>(sums[row][1], a[row], right);
+  }
+}
+
 /** `R` rows times two registers of `L` columns. */
 template <int R, int L, typename Chain>
 CHOP_INLINE void multiplyTile(const Panel& tile) {
@@ -64,20 +81,12 @@ CHOP_INLINE void multiplyTile(const Panel& tile) {
       __builtin_prefetch(tile.c + row * tile.stride, 1);
       __builtin_prefetch(tile.c + row * tile.stride + L, 1);
     }
-  for (int64_t word = 0; word < tile.words; ++word, a += R, b += 2 * L) {
-    const Vector left = load<L>(b), right = load<L>(b + L);
-    // Wide slivers do not stay in the first-level cache: their next words are fetched while these are multiplied.
-    if constexpr (L == 16) {
-      __builtin_prefetch(b + kAhead * 2 * L);
-      __builtin_prefetch(b + kAhead * 2 * L + L);
-      __builtin_prefetch(a + kAhead * R);
-    }
-#pragma GCC unroll 14
-    for (int row = 0; row < R; ++row) {
-      sums[row][0] = Chain::template further<L>(sums[row][0], a[row], left);
-      sums[row][1] = Chain::template further<L>(sums[row][1], a[row], right);
-    }
-  }
+  if constexpr (L == 16)
+    for (int64_t word = 0; word < tile.words; ++word, a += R, b += 2 * L) goOn<R, L, Chain>(a, b, sums);
+  else
+    // A processor that two programs share decodes half as much for each: counting words would take as long as a row of the tile.
+#pragma GCC unroll 4
+    for (int64_t word = 0; word < tile.words; ++word, a += R, b += 2 * L) goOn<R, L, Chain>(a, b, sums);
   if (tile.rows == R && tile.columns == 2 * L) {
 #pragma GCC unroll 14
     for (int row = 0; row < R; ++row) {
