@@ -17,6 +17,7 @@ const [FROM, TO] = ['<!-- table -->', '<!-- end of table -->'];
 const SPECS = {
   ...{ adamw: 'optimizer-steps', lion: 'optimizer-steps', tokenLogProbabilities: 'cross-entropy', geglu: 'gelu' },
   ...{ magnitude: 'importance', columnSums: 'importance', rowSums: 'importance', keepNofM: 'select', keepShare: 'select', join: 'part' },
+  packedGatedLinear: 'packed-linear',
 };
 
 /** Kernels whose results are sums over all rows. */

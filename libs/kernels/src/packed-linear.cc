@@ -8,6 +8,7 @@
 #include "native/lanes.h"
 #include "native/native.h"
 #include "native/product.h"
+#include "native/tile.h"
 #include "swiglu.h"
 
 namespace chop {
@@ -337,18 +338,10 @@ void multiply(Call& call, const Work& of, const float* x, float* y, int64_t toke
   if (precision == Precision::kFloat && hasTiles()) return multiplyUnpacked(call, of, x, y, tokens, precision);
   if (tokens <= kFewTokens) return multiplyFew(call, with, of, x, y, tokens);
   std::vector<Tokens> blocks;
-  int64_t width = 0;
-  for (int64_t first = 0; first < tokens;) {
-    const int64_t left = tokens - first;
-    const int registers = left > kHalf * lanes ? kMost : kHalf;
-    blocks.push_back({first, std::min(left, registers * lanes), registers, nullptr});
-    first += registers * lanes;
-    width += registers * lanes;
-  }
-  float* turned = call.scratch(width * in);
-  for (Tokens& block : blocks) {
-    block.inputs = turned;
-    turned += block.registers * lanes * in;
+  float* turned = call.scratch(roundedUp(tokens, kHalf * lanes) * in);
+  for (int64_t first = 0; first < tokens; first += blocks.back().registers * lanes) {
+    const int registers = tokens - first > kHalf * lanes ? kMost : kHalf;
+    blocks.push_back({first, std::min(tokens - first, registers * lanes), registers, turned + first * in});
   }
   const int64_t count = static_cast<int64_t>(blocks.size());
   call.parallel(count, lanes * kMost * in, [&](int64_t from, int64_t to) {

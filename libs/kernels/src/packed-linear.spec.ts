@@ -175,6 +175,11 @@ if (native)
         const expected = Array.from({ length: rows }, () => [NaN, Infinity]).flat();
         for (const way of WAYS)
           for (const bias of [undefined, tf.tensor1d([5, 6])]) expect(way(() => numbers(packedLinear(x, packed, bias)))).toEqual(expected);
+        const ones = packTwoOfFour(tf.tensor2d([0, 1, 0, 1, 0, 1, 0, 1], [2, 4])); // 2, of numbers alone
+        for (const way of WAYS) {
+          expect(way(() => numbers(packedGatedLinear(x, packed, ones)))).toEqual(expected);
+          expect(way(() => numbers(packedGatedLinear(x, ones, packed)))).toEqual(expected);
+        }
       }
     });
   });

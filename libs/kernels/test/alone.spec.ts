@@ -74,14 +74,8 @@ describe('a row is the same to the bit, alone or with 2047 others', () => {
     ],
     ['embedding', (rows) => embedding(weights(), ids(rows))],
     ['positionEmbedding', (rows) => positionEmbedding(tf.expandDims(rows, 1), weights(), 7)],
-    [
-      'packedLinear',
-      (rows) => packedLinear(tf.slice(rows, [0, 0], [-1, 36]), packed(7), sample([WIDTH], 8)),
-    ],
-    [
-      'packedGatedLinear',
-      (rows) => packedGatedLinear(tf.slice(rows, [0, 0], [-1, 36]), packed(7), packed(9)),
-    ],
+    ['packedLinear', (rows) => packedLinear(tf.slice(rows, [0, 0], [-1, 36]), packed(7), sample([WIDTH], 8))],
+    ['packedGatedLinear', (rows) => packedGatedLinear(tf.slice(rows, [0, 0], [-1, 36]), packed(7), packed(9))],
     ['residual', (rows) => residual(rows, tf.mul(rows, -0.3))],
     ['magnitude', (rows) => magnitude(rows)],
     ['rowSums', (rows) => spread(rowSums(rows))],
